@@ -1,0 +1,63 @@
+"""What a step is handed by the engine. The agent does everything through it and knows nothing above it."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from policy.types import BudgetRef, Principal
+
+
+class Emit(Protocol):
+    """Adds an event to the transaction that is open."""
+
+    def __call__(self, kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:
+        """Add an event.
+
+        Args:
+            kind: One of the API's event names, for example `TOOL_INVOKED`.
+            message: One line for a person.
+            payload: JSON values; large ones are the caller's to bound.
+        """
+
+
+class StepEngine(Protocol):
+    """The engine, as a running step sees it."""
+
+    def transaction(self) -> AbstractContextManager[Emit]:
+        """Open a transaction in which the step's lease is proven to be ours.
+
+        Events that are emitted commit with it, and readers are woken after the commit.
+
+        Raises:
+            StepSuperseded: Another worker holds the step now; nothing was written.
+        """
+
+    def delta(self, text: str) -> None:
+        """Send a piece of model text to whoever watches live; it is not stored."""
+
+    def checkpoint(self) -> None:
+        """Stop here if the step must not go on.
+
+        Raises:
+            TaskCancelled: The task was cancelled.
+            StepSuperseded: Another worker holds the step now.
+            StepDeadlineExceeded: The step ran out of time.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """One execution of a step: whose it is, which it is, what pays for it, and the engine behind it."""
+
+    principal: Principal
+    task_id: UUID
+    step_id: UUID
+    step_key: str
+    attempt: int
+    session_id: UUID
+    agent_id: str
+    budgets: tuple[BudgetRef, ...]
+    deadline_monotonic_seconds: float
+    engine: StepEngine

@@ -1,0 +1,9 @@
+"""App configuration."""
+
+from django.apps import AppConfig
+
+
+class OrchestrationConfig(AppConfig):
+    """The orchestration app."""
+
+    name = "orchestration"

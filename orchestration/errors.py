@@ -1,0 +1,54 @@
+"""Errors of orchestration."""
+
+from shannon_project.foundation.errors import Conflict, InvalidInput, NotFound, ShannonError
+
+
+class TaskNotFound(NotFound):
+    """There is no such task."""
+
+    code = "TASK_NOT_FOUND"
+
+
+class UnsupportedOption(InvalidInput):
+    """This option is not available here."""
+
+    code = "UNSUPPORTED_OPTION"
+
+
+class IdempotencyMismatch(ShannonError):
+    """The same Idempotency-Key was used with another body."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+    http_status = 422
+
+
+class TaskAlreadyFinished(Conflict):
+    """The task has already ended."""
+
+    code = "TASK_ALREADY_FINISHED"
+
+
+class PlanInvalid(ShannonError):
+    """The model's plan is not valid, and asking again did not mend it."""
+
+    code = "PLAN_INVALID"
+    http_status = 422
+
+
+class StrategyStuck(ShannonError):
+    """The strategy waits although no step is open: a defect of the strategy."""
+
+    code = "STRATEGY_STUCK"
+
+
+class WorkerLost(ShannonError):
+    """The step ended its worker too often."""
+
+    code = "WORKER_LOST"
+
+
+class TaskDeadlineExceeded(ShannonError):
+    """The task ran out of time."""
+
+    code = "TASK_DEADLINE_EXCEEDED"
+    http_status = 504

@@ -1,0 +1,146 @@
+"""Words of orchestration: statuses, step kinds, event kinds, and the values that cross a room's door."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+
+class TaskStatus(StrEnum):
+    """Where a task is. The names are those that the official client knows."""
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TIMEOUT = "TIMEOUT"
+
+
+TASK_TERMINAL = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.TIMEOUT})
+
+
+class StepStatus(StrEnum):
+    """Where a step is. Only `READY` may be claimed; the last four are final."""
+
+    BLOCKED = "blocked"  # waits for the steps it depends on
+    READY = "ready"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"  # a step it depends on did not succeed
+    CANCELLED = "cancelled"
+
+
+STEP_TERMINAL = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELLED})
+STEP_OPEN = frozenset({StepStatus.BLOCKED, StepStatus.READY, StepStatus.RUNNING})
+
+
+class StepKind(StrEnum):
+    """What a step does; each kind is one file in `engine/kinds/`."""
+
+    PLAN = "plan"
+    AGENT = "agent"
+    SYNTHESIZE = "synthesize"
+    TOOL = "tool"
+    NOOP = "noop"
+
+
+class OnDependencyFailure(StrEnum):
+    """What becomes of a step when one that it depends on did not succeed."""
+
+    SKIP = "skip"
+    RUN = "run"
+
+
+class EventKind(StrEnum):
+    """Kinds of stored events; the names are those of the reference system, so existing viewers work."""
+
+    WORKFLOW_STARTED = "WORKFLOW_STARTED"
+    WORKFLOW_COMPLETED = "WORKFLOW_COMPLETED"
+    WORKFLOW_FAILED = "WORKFLOW_FAILED"
+    WORKFLOW_CANCELLING = "WORKFLOW_CANCELLING"
+    WORKFLOW_CANCELLED = "WORKFLOW_CANCELLED"
+    STATUS_UPDATE = "STATUS_UPDATE"
+    PROGRESS = "PROGRESS"
+    DELEGATION = "DELEGATION"
+    AGENT_STARTED = "AGENT_STARTED"
+    AGENT_COMPLETED = "AGENT_COMPLETED"
+    AGENT_THINKING = "AGENT_THINKING"
+    LLM_PROMPT = "LLM_PROMPT"
+    LLM_OUTPUT = "LLM_OUTPUT"
+    TOOL_INVOKED = "TOOL_INVOKED"
+    TOOL_OBSERVATION = "TOOL_OBSERVATION"
+    DATA_PROCESSING = "DATA_PROCESSING"
+    DEPENDENCY_SATISFIED = "DEPENDENCY_SATISFIED"
+    WORKSPACE_UPDATED = "WORKSPACE_UPDATED"
+    BUDGET_THRESHOLD = "BUDGET_THRESHOLD"
+    ERROR_OCCURRED = "ERROR_OCCURRED"
+    ERROR_RECOVERY = "ERROR_RECOVERY"
+    STREAM_END = "STREAM_END"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What work cost. `cost_usd` is None when a price was unknown: unknown is not zero."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal | None = Decimal(0)
+    model_calls: int = 0
+    tool_calls: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """A step that a strategy wants. `key` is unique in its task; `depends_on` names keys."""
+
+    key: str
+    kind: StepKind
+    title: str
+    input: Mapping[str, Any] = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    on_dependency_failure: OnDependencyFailure = OnDependencyFailure.SKIP
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """What a strategy may know of a step. `output` is None until it succeeded, `error` until it failed."""
+
+    key: str
+    kind: StepKind
+    status: StepStatus
+    title: str
+    depends_on: tuple[str, ...]
+    output: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """What a strategy may know of a task: its request and its steps, by key, in the order they were made."""
+
+    task_id: UUID
+    query: str
+    parameters: Mapping[str, Any]
+    steps: Mapping[str, StepView]
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """How one execution of a step ended: an output, or an error as `ShannonError.as_json()` gives it."""
+
+    output: Mapping[str, Any] | None = None
+    error: Mapping[str, Any] | None = None
+    usage: Usage = Usage()
+    model_used: str = ""
+    provider: str = ""

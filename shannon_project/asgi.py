@@ -1,0 +1,9 @@
+"""ASGI entry point for uvicorn."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shannon_project.settings")
+
+application = get_asgi_application()

@@ -1,0 +1,11 @@
+"""The Celery application. Jobs live in each app's `jobs.py`; enqueueing in `orchestration/engine/dispatch.py`."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shannon_project.settings")
+
+celery_app = Celery("shannon")
+celery_app.config_from_object("django.conf:settings", namespace="CELERY")
+celery_app.autodiscover_tasks(related_name="jobs")

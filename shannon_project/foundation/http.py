@@ -1,0 +1,129 @@
+"""The edge of HTTP: request ids and the one error envelope."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+from shannon_project.foundation.errors import ShannonError
+
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+_RETRY_AFTER_SECONDS = "2"
+log = structlog.get_logger(__name__)
+
+
+class RequestIdMiddleware:
+    """Give every request an id (the caller's `X-Request-ID` when it is sane) and send it back."""
+
+    async_capable = True
+    sync_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if iscoroutinefunction(self):
+            return self._acall(request)
+        self._begin(request)
+        return self._end(request, self.get_response(request))
+
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        self._begin(request)
+        return self._end(request, await self.get_response(request))
+
+    def _begin(self, request: HttpRequest) -> None:
+        asked = request.headers.get("X-Request-ID", "")
+        request.META["shannon.request_id"] = asked if _REQUEST_ID.match(asked) else uuid4().hex
+
+    def _end(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        response["X-Request-ID"] = request.META["shannon.request_id"]
+        return response
+
+
+def request_id_of(request: HttpRequest | None) -> str:
+    """Return the id that `RequestIdMiddleware` gave the request, or an empty string outside of one."""
+    return str(request.META.get("shannon.request_id", "")) if request is not None else ""
+
+
+def envelope(code: str, message: str, details: dict[str, Any], request_id: str) -> dict[str, Any]:
+    """Return the body of every error: `{"error": {"code", "message", "details", "request_id"}}`."""
+    return {"error": {"code": code, "message": message, "details": details, "request_id": request_id}}
+
+
+def error_response(request: HttpRequest | None, error: ShannonError) -> JsonResponse:
+    """Answer with an error outside of DRF (async views)."""
+    body = envelope(error.code, error.message, error.details, request_id_of(request))
+    response = JsonResponse(body, status=error.http_status)
+    if error.http_status in (429, 503):
+        response["Retry-After"] = str(error.details.get("retry_after_seconds", _RETRY_AFTER_SECONDS))
+    return response
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's exception handler: every error that a client sees is one envelope.
+
+    Returns None for errors that nobody expected, so that Django logs them and answers 500.
+    """
+    request = context.get("request")
+    status, code, message, details = _describe(exc)
+    if status == 0:
+        return None
+    response = Response(envelope(code, message, details, request_id_of(request)), status=status)
+    if status in (429, 503):
+        response["Retry-After"] = str(details.get("retry_after_seconds", _RETRY_AFTER_SECONDS))
+    if status == 401:
+        response["WWW-Authenticate"] = 'ApiKey realm="api"'
+    return response
+
+
+def _describe(exc: Exception) -> tuple[int, str, str, dict[str, Any]]:
+    """Return status, code, message and details; status 0 when the error is not one we know."""
+    if isinstance(exc, ShannonError):
+        return exc.http_status, exc.code, exc.message, exc.details
+    if isinstance(exc, drf.ValidationError):
+        return 400, "INVALID_INPUT", _first_message(exc.detail), {"fields": exc.detail}
+    if isinstance(exc, drf.APIException):
+        code = str(exc.default_code).upper()
+        return exc.status_code, code, str(exc.detail), {}
+    if isinstance(exc, Http404):
+        return 404, "NOT_FOUND", "There is no such thing.", {}
+    if isinstance(exc, PermissionDenied):
+        return 403, "PERMISSION_DENIED", "This is not allowed.", {}
+    if isinstance(exc, OperationalError | InterfaceError):
+        log.warning("database_unavailable", error=str(exc))
+        return 503, "UNAVAILABLE", "The database does not answer; try again.", {}
+    return 0, "", "", {}
+
+
+def _first_message(detail: Any, path: str = "") -> str:
+    """Return `field: message` of the first error in a DRF detail (a dict, a list or a string)."""
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            inner = path if key == "non_field_errors" else f"{path}.{key}".lstrip(".")
+            return _first_message(value, inner)
+    if isinstance(detail, list) and detail:
+        return _first_message(detail[0], path)
+    return f"{path}: {detail}" if path else str(detail)
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """Django's handler500."""
+    message = "Something went wrong inside the platform; the log has it under this request id."
+    return JsonResponse(envelope("INTERNAL", message, {}, request_id_of(request)), status=500)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler404."""
+    return JsonResponse(
+        envelope("NOT_FOUND", "There is no such page.", {"path": request.path}, request_id_of(request)), status=404
+    )

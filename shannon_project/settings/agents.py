@@ -1,0 +1,1 @@
+"""Settings of the agents app; units are in the names."""

@@ -1,0 +1,19 @@
+"""Postgres: one pool of connections per process, so that threads that wait for a model hold none."""
+
+from typing import Any
+
+import dj_database_url
+
+from shannon_project.settings.env import ENV
+
+_DEFAULT: dict[str, Any] = dict(dj_database_url.parse(ENV.database_url, conn_max_age=0))
+_DEFAULT["OPTIONS"] = {
+    **_DEFAULT.get("OPTIONS", {}),
+    "pool": {
+        "min_size": 1,
+        "max_size": ENV.database_pool_max_connections,
+        "timeout": ENV.database_pool_timeout_seconds,
+        "max_idle": 60.0,
+    },
+}
+DATABASES = {"default": _DEFAULT}

@@ -1,0 +1,41 @@
+"""The only file that reads the environment. Units are in the names; `docs/configuration.md` lists every variable."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+
+class Environment(BaseSettings):
+    """What may be set from outside. A running local stack leaves its own values in `.local/env`; `.env` overrides it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SHANNON_", env_file=(BASE_DIR / ".local" / "env", BASE_DIR / ".env"), extra="ignore"
+    )
+
+    database_url: str = Field("postgresql://127.0.0.1:5432/shannon", validation_alias="DATABASE_URL")
+    redis_url: str = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
+    secret_key: SecretStr = Field(SecretStr(""), description="Signs sessions and encrypts credentials.")
+    debug: bool = False
+    allowed_hosts: str = Field("127.0.0.1,localhost,[::1]", description="Comma-separated host names.")
+    log_level: str = "INFO"
+    log_json: bool = True
+    local_dir: Path = Field(BASE_DIR / ".local", description="Where embedded servers and workspaces keep their data.")
+
+    database_pool_max_connections: int = Field(16, ge=2, description="Connections per process.")
+    database_pool_timeout_seconds: float = Field(10.0, gt=0)
+
+    model: str = Field("", description="litellm model name that serves every tier, for example openai/gpt-5-mini.")
+    workspace_dir: Path | None = Field(None, description="Session workspaces; default: `workspaces` in the local dir.")
+
+    worker_threads: int = Field(16, ge=1, description="Steps that one worker process runs at once.")
+    worker_metrics_port: int = Field(0, ge=0, description="Port of a worker's own /metrics; 0: none.")
+
+    lease_seconds: float = Field(8.0, gt=0, description="A step not heard of for this long is claimable again.")
+    heartbeat_seconds: float = Field(2.0, gt=0)
+    recover_interval_seconds: float = Field(2.0, gt=0)
+
+
+ENV = Environment()

@@ -1,0 +1,1 @@
+"""Settings of the policy app; units are in the names."""

@@ -1,0 +1,40 @@
+"""Celery. Each option has its reason: `docs/decisions/0002-chord-as-doorbell.md`."""
+
+from datetime import timedelta
+
+from shannon_project.settings.env import ENV
+
+CELERY_BROKER_URL = ENV.redis_url
+CELERY_RESULT_BACKEND = ENV.redis_url
+CELERY_TASK_DEFAULT_QUEUE = "control"
+CELERY_TASK_ROUTES = {"orchestration.jobs.run_steps": {"queue": "steps"}}
+CELERY_TASK_SERIALIZER = "json"
+CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_ACKS_LATE = False  # a lost doorbell is rung again by the recoverer; a redelivered one would be noise
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a busy worker must not hoard doorbells that an idle one could answer
+CELERY_RESULT_EXPIRES = 3600  # seconds; header results are counts of a few bytes
+CELERY_TASK_SEND_SENT_EVENT = True
+CELERY_WORKER_SEND_TASK_EVENTS = True
+CELERY_TASK_TRACK_STARTED = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 10,
+    "socket_connect_timeout": 3,
+    "socket_keepalive": True,
+    "health_check_interval": 15,
+}
+CELERY_REDIS_SOCKET_TIMEOUT = 10.0
+CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 3.0
+CELERY_REDIS_RETRY_ON_TIMEOUT = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "recover": {
+        "task": "orchestration.jobs.recover",
+        "schedule": timedelta(seconds=ENV.recover_interval_seconds),
+        "options": {"expires": ENV.recover_interval_seconds * 2},
+    },
+}
+CELERY_TIMEZONE = "UTC"

@@ -1,0 +1,1 @@
+"""Settings of the sandbox app; units are in the names."""

@@ -1,0 +1,14 @@
+"""All routes. Each app that has an API brings its own `urls`."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+handler404 = "shannon_project.foundation.http.not_found"
+handler500 = "shannon_project.foundation.http.server_error"
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("django_prometheus.urls")),
+    path("", include("orchestration.api.urls")),
+    path("", include("orchestration.console.urls")),
+]
