@@ -1,6 +1,9 @@
 """Errors of agents at work."""
 
-from shannon_project.foundation.errors import NotFound, ShannonError
+from collections.abc import Mapping
+from typing import Any
+
+from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError
 
 
 class TaskCancelled(ShannonError):
@@ -28,3 +31,66 @@ class SessionNotFound(NotFound):
     """There is no such session."""
 
     code = "SESSION_NOT_FOUND"
+
+
+class SessionIdInvalid(InvalidInput):
+    """A session id is a UUID, or up to 128 letters, digits and `:_-.`."""
+
+    code = "SESSION_ID_INVALID"
+
+
+class ToolNotFound(NotFound):
+    """There is no such tool."""
+
+    code = "TOOL_NOT_FOUND"
+
+
+class ToolInputInvalid(InvalidInput):
+    """The arguments do not fit the tool; the caller can mend them."""
+
+    code = "TOOL_INPUT_INVALID"
+
+
+class ToolFailed(ShannonError):
+    """The tool cannot do this; asking again with the same arguments will not help."""
+
+    code = "TOOL_FAILED"
+
+
+class RoleNotFound(NotFound):
+    """There is no such role."""
+
+    code = "ROLE_NOT_FOUND"
+
+
+class JournalMismatch(ShannonError):
+    """A resumed step asked for something else than it did before: its code or its input changed."""
+
+    code = "JOURNAL_MISMATCH"
+    http_status = 409
+
+
+class JournalValueTooLarge(ShannonError):
+    """An effect returned more than the journal keeps; the effect must bound its result."""
+
+    code = "JOURNAL_VALUE_TOO_LARGE"
+
+
+class OutcomeUnknown(ShannonError):
+    """An effect was started before a crash, may have happened, and must not be repeated."""
+
+    code = "OUTCOME_UNKNOWN"
+    http_status = 409
+
+
+class RecordedFailure(ShannonError):
+    """An effect failed for good in an earlier attempt of this step; `code` and details are those of that failure."""
+
+    def __init__(self, recorded: Mapping[str, Any]) -> None:
+        """Make the error again from `ShannonError.as_json()`."""
+        super().__init__(str(recorded.get("message", "")), details=recorded.get("details") or {})
+        self.recorded_code = str(recorded.get("code", ShannonError.code))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the recorded error, under its own code."""
+        return {**super().as_json(), "code": self.recorded_code}

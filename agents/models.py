@@ -1,0 +1,114 @@
+"""Sessions, their messages, what is remembered, and the journal. Constraints only: services change rows."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+from pgvector.django import VectorField
+
+from agents.types import EMBEDDING_DIMENSIONS, JournalStatus, MessageRole
+from policy.models import Tenant
+from shannon_project.foundation.ids import uuid7
+
+
+class Session(models.Model):
+    """A conversation of one tenant; its files live in the workspace of the same id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    external_id = models.CharField(  # noqa: DJ001 - None is "the caller gave no name", and names are unique
+        max_length=128, null=True, blank=True, help_text="The name that the caller chose, unique in the tenant."
+    )
+    user_id = models.CharField(max_length=128)
+    title = models.CharField(max_length=60, blank=True)
+    context = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, help_text="Set: the session is hidden, its tasks stay.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "external_id"],
+                condition=models.Q(deleted_at__isnull=True),
+                name="session_external_id_unique_in_tenant",
+            )
+        ]
+        indexes: ClassVar = [models.Index(fields=["tenant", "-created_at"], name="session_by_tenant")]
+
+    def __str__(self) -> str:
+        return self.title or str(self.id)
+
+
+class Message(models.Model):
+    """One turn of a session. A task asks once and answers once, so a repeated append changes nothing."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="messages")
+    task_id = models.UUIDField()
+    role = models.CharField(max_length=16, choices=[(r, r) for r in MessageRole])
+    content = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["task_id", "role"], name="message_role_unique_in_task"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["session", "-id"], name="message_by_session")]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} {self.role}"
+
+
+class Memory(models.Model):
+    """Something the tenant's agents found out, and where it lies in the space of meanings."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    session = models.ForeignKey(Session, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    task_id = models.UUIDField()
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the content.")
+    content = models.TextField()
+    embedding = VectorField(dimensions=EMBEDDING_DIMENSIONS)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "memories"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["task_id", "digest"], name="memory_digest_unique_in_task")
+        ]
+        # Search is exact within one tenant: an HNSW index shared by tenants finds too little when filtered.
+        indexes: ClassVar = [models.Index(fields=["tenant", "-created_at"], name="memory_by_tenant")]
+
+    def __str__(self) -> str:
+        return self.content[:60]
+
+
+class JournalEntry(models.Model):
+    """One effect of a step outside itself, by its position in the step."""
+
+    step_id = models.UUIDField()
+    task_id = models.UUIDField(db_index=True)
+    position = models.PositiveIntegerField(help_text="Order within the step, from 0.")
+    attempt = models.PositiveSmallIntegerField(help_text="The step's attempt that last started the effect.")
+    kind = models.CharField(max_length=32)
+    key = models.CharField(max_length=128)
+    request_digest = models.CharField(max_length=64, help_text="SHA-256 of the request as canonical JSON.")
+    status = models.CharField(max_length=16, choices=[(s, s) for s in JournalStatus])
+    request = models.JSONField(default=dict, help_text="Cut short when large; the digest is of the whole.")
+    response = models.JSONField(null=True, blank=True, help_text="Whole, because a resumed step reads it.")
+    error = models.JSONField(null=True, blank=True)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    cost_usd = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
+    started_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "journal entries"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["step_id", "position"], name="journal_position_unique_in_step")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step_id}@{self.position} {self.kind} {self.key} {self.status}"

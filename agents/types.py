@@ -1,0 +1,167 @@
+"""Values that cross the door of this app."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final, Literal
+from uuid import UUID
+
+EMBEDDING_DIMENSIONS: Final = 256
+
+Json = None | bool | int | float | str | list[Any] | dict[str, Any]
+
+
+class MessageRole(StrEnum):
+    """Who speaks in a session."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class JournalStatus(StrEnum):
+    """How far an effect came. `STARTED` after a crash means that nobody knows whether it happened."""
+
+    STARTED = "started"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUsage:
+    """What an agent used. `cost_usd` is None when a price was unknown: unknown is not zero."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal | None = Decimal(0)
+    model_calls: int = 0
+    tool_calls: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def with_model_call(self, *, prompt_tokens: int, completion_tokens: int, cost_usd: Decimal | None) -> "AgentUsage":
+        """Return this usage with one more model call; an unknown cost makes the sum unknown."""
+        known = self.cost_usd is not None and cost_usd is not None
+        return replace(
+            self,
+            prompt_tokens=self.prompt_tokens + prompt_tokens,
+            completion_tokens=self.completion_tokens + completion_tokens,
+            cost_usd=self.cost_usd + cost_usd if known else None,  # type: ignore[operator]
+            model_calls=self.model_calls + 1,
+        )
+
+    def with_tool_call(self) -> "AgentUsage":
+        """Return this usage with one more tool call."""
+        return replace(self, tool_calls=self.tool_calls + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SubtaskResult:
+    """How a subtask ended, as the steps that build on it see it.
+
+    `status` is a step's final status (`succeeded`, `failed`, `skipped`, `cancelled`); `text` is empty unless it
+    succeeded, `error` is None unless it did not.
+    """
+
+    id: str
+    title: str
+    status: str
+    text: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """What an agent is asked to do, with what, and how far it may go.
+
+    `max_turns` counts model calls, at least 1; None takes the role's. `max_output_tokens` is per model call; None
+    takes the role's. `history` holds `(role, content)` pairs, oldest first. `workspace_overview` empty: no files.
+    """
+
+    instruction: str
+    tools: tuple[str, ...] = ()
+    tier: str | None = None
+    model_override: str | None = None
+    max_turns: int | None = None
+    max_output_tokens: int | None = None
+    history: tuple[tuple[str, str], ...] = ()
+    dependencies: tuple[SubtaskResult, ...] = ()
+    workspace_overview: str = ""
+    role: str = "generalist"
+
+
+StopReason = Literal["answered", "turns_exhausted"]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentResult:
+    """An agent's answer and what it took. `turns` counts model calls."""
+
+    text: str
+    usage: AgentUsage
+    turns: int
+    model: str
+    provider: str
+    stop_reason: str = "answered"
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryHit:
+    """Something remembered. `score` is the cosine similarity to the question, from -1 to 1."""
+
+    content: str
+    score: float
+    task_id: UUID
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ToolError:
+    """Why a tool call failed. `final`: the same tool will not do it, whatever the arguments."""
+
+    code: str
+    message: str
+    final: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """How a tool call ended: an output, or an error that the model is told."""
+
+    ok: bool
+    output: Json = None
+    error: ToolError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return `{"ok": true, "output"}` or `{"ok": false, "error": {"code", "message", "final", "details"}}`."""
+        if self.error is None:
+            return {"ok": True, "output": self.output}
+        error = self.error
+        shown = {"code": error.code, "message": error.message, "final": error.final}
+        return {"ok": False, "error": {**shown, "details": dict(error.details)} if error.details else shown}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ToolResult":
+        """Return what `as_json` was given."""
+        if value["ok"]:
+            return cls(ok=True, output=value["output"])
+        error = value["error"]
+        return cls(ok=False, error=ToolError(error["code"], error["message"], error["final"], error.get("details", {})))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInfo:
+    """What the API and a planner may know of a tool. `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    category: str
+    parameters: Mapping[str, Any]
+    dangerous: bool
+    idempotent: bool
+    timeout_seconds: float
