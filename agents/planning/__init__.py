@@ -1,0 +1,1 @@
+"""Planning: a model splits a request into subtasks."""

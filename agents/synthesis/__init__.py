@@ -1,0 +1,1 @@
+"""Synthesis: a model makes one answer of the subtasks' results."""
