@@ -1,0 +1,180 @@
+"""Tenants, their keys, policies, budgets and audit log. Constraints only: services change rows, selectors read them."""
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+from policy.types import AuditOutcome, BudgetScope, ReservationStatus
+from shannon_project.foundation.ids import uuid7
+
+
+class Tenant(models.Model):
+    """Who owns data and pays."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.CharField(max_length=128)
+    slug = models.SlugField(unique=True)
+    is_active = models.BooleanField(default=True, help_text="Off: every key of the tenant is refused.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class ApiKey(models.Model):
+    """A key of a tenant. Only its SHA-256 is kept: 256 random bits need no slow hash and no salt."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=64, help_text="What the key is for; appears as `key:<name>` in the audit log.")
+    user_id = models.CharField(max_length=128, blank=True, help_text="The tenant's own name for who uses it.")
+    prefix = models.CharField(max_length=12, editable=False, help_text="The first characters, to tell keys apart.")
+    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(default=list)
+    roles = models.JSONField(default=list, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="To the minute.")
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = "API key"
+        indexes: ClassVar = [models.Index(fields=["tenant", "-created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class Policy(models.Model):
+    """One version of a Rego policy. Editing adds a version; at most one version of a name is active."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, null=True, blank=True, related_name="policies", help_text="Empty: everyone."
+    )
+    name = models.SlugField(help_text="The source's package must be `shannon.<name>`.")
+    version = models.PositiveIntegerField(editable=False)
+    rego = models.TextField(verbose_name="Rego source")
+    is_active = models.BooleanField(default=True)
+    note = models.CharField(max_length=200, blank=True, help_text="Why this version was made.")
+    created_by = models.CharField(max_length=128, blank=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name_plural = "policies"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "name", "version"], name="policy_version_unique", nulls_distinct=False
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "name"],
+                condition=models.Q(is_active=True),
+                name="policy_one_active_version",
+                nulls_distinct=False,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+class PolicyGeneration(models.Model):
+    """One row that counts changes of policies: one cheap query tells a process whether to load them again."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    generation = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(id=1), name="policy_generation_is_one_row"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.generation)
+
+
+class Budget(models.Model):
+    """A cap in tokens and US dollars. Spent + reserved stays within the limit, but for a provider's own overrun."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="budgets")
+    scope = models.CharField(max_length=8, choices=[(s, s) for s in BudgetScope])
+    scope_id = models.UUIDField(help_text="Id of the task, session or tenant.")
+    limit_tokens = models.BigIntegerField(null=True, blank=True, help_text="Empty: unlimited.")
+    spent_tokens = models.BigIntegerField(default=0)
+    reserved_tokens = models.BigIntegerField(default=0)
+    limit_usd = models.DecimalField(
+        max_digits=18, decimal_places=9, null=True, blank=True, help_text="Empty: unlimited."
+    )
+    spent_usd = models.DecimalField(max_digits=18, decimal_places=9, default=0)
+    reserved_usd = models.DecimalField(max_digits=18, decimal_places=9, default=0)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["scope", "scope_id"], name="budget_one_per_scope"),
+            models.CheckConstraint(
+                condition=models.Q(spent_tokens__gte=0, reserved_tokens__gte=0, spent_usd__gte=0, reserved_usd__gte=0),
+                name="budget_balances_not_negative",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["tenant", "-created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.scope} {self.scope_id}"
+
+
+class Reservation(models.Model):
+    """Money set aside for one effect of a step: `position` is the effect's place in the step's journal."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    step_id = models.UUIDField()
+    position = models.PositiveIntegerField()
+    budget_ids = ArrayField(models.UUIDField(), help_text="The budgets that it is set aside in.")
+    status = models.CharField(max_length=8, choices=[(s, s) for s in ReservationStatus])
+    tokens = models.BigIntegerField()
+    usd = models.DecimalField(max_digits=18, decimal_places=9)
+    actual_tokens = models.BigIntegerField(null=True, blank=True)
+    actual_usd = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["step_id", "position"], name="reservation_unique_in_step")
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["created_at"], condition=models.Q(status=ReservationStatus.HELD), name="reservation_held_by_age"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step_id}#{self.position} {self.status}"
+
+
+class AuditEntry(models.Model):
+    """Something that was refused, or a change of the rules. Rows are only ever added."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, related_name="+")
+    actor = models.CharField(max_length=128)
+    action = models.CharField(max_length=64)
+    outcome = models.CharField(max_length=24, choices=[(o, o) for o in AuditOutcome])
+    rule = models.CharField(max_length=128, blank=True)
+    reason = models.CharField(max_length=1000, blank=True)
+    resource = models.JSONField(default=dict, help_text="What was asked for; long texts are cut.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes: ClassVar = [models.Index(fields=["tenant", "-created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.outcome}"

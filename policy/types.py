@@ -1,0 +1,184 @@
+"""Values of the policy app: who acts, what was decided, what it may cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final, Self
+from uuid import UUID
+
+SCOPES: Final[Mapping[str, str]] = {
+    "tasks:read": "See tasks, their events and their results.",
+    "tasks:write": "Submit, cancel and control tasks.",
+    "sessions:read": "See sessions, their messages and their files.",
+    "sessions:write": "Change and delete sessions and their files.",
+    "tools:read": "List the tools.",
+    "tools:execute": "Let tools be called.",
+    "tools:dangerous": "Let tools be called that change the world outside.",
+    "admin": "Everything above.",
+}
+"""Every scope that a key may carry, with what it permits."""
+
+
+class Action(StrEnum):
+    """What a policy decides about."""
+
+    TASK_SUBMIT = "task.submit"
+    MODEL_CALL = "model.call"
+    TOOL_CALL = "tool.call"
+
+
+class Verdict(StrEnum):
+    """A policy's answer."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    REQUIRE_APPROVAL = "require_approval"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who acts: a tenant, a person or key in it, and what that one may do.
+
+    Attributes:
+        tenant_id: Whose data it sees and whose money it spends.
+        actor: `key:<name>`, `user:<name>` or `system`.
+        user_id: The tenant's own name for the person behind the key; may be empty.
+        scopes: Keys of `SCOPES`.
+        roles: The tenant's own words; only policies read them.
+        api_key_id: None when no key was used.
+    """
+
+    tenant_id: UUID
+    actor: str
+    user_id: str
+    scopes: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    api_key_id: UUID | None = None
+
+    def has_scope(self, scope: str) -> bool:
+        """Tell whether the principal holds the scope, by itself or by `admin`."""
+        return scope in self.scopes or "admin" in self.scopes
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON values that `from_json` reads back; sets are sorted, so equal principals give equal JSON."""
+        return {
+            "tenant_id": str(self.tenant_id),
+            "actor": self.actor,
+            "user_id": self.user_id,
+            "scopes": sorted(self.scopes),
+            "roles": sorted(self.roles),
+            "api_key_id": str(self.api_key_id) if self.api_key_id else None,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Return the principal that `as_json` wrote."""
+        return cls(
+            tenant_id=UUID(value["tenant_id"]),
+            actor=value["actor"],
+            user_id=value["user_id"],
+            scopes=frozenset(value["scopes"]),
+            roles=frozenset(value["roles"]),
+            api_key_id=UUID(value["api_key_id"]) if value["api_key_id"] else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict with its reason.
+
+    Attributes:
+        verdict: Allow, deny or require approval.
+        reason: One sentence for a person; for an allow, which rules allowed it.
+        rule: `<policy>.<kind>` of the rule that decided, for example `tool_call.deny`.
+        obligations: Limits that come with an allow, for example `{"max_output_tokens": 4096}`.
+        policy_versions: Version of every policy that was asked, by name.
+    """
+
+    verdict: Verdict
+    reason: str
+    rule: str
+    obligations: Mapping[str, Any] = field(default_factory=dict)
+    policy_versions: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_allowed(self) -> bool:
+        """True only for a plain allow."""
+        return self.verdict is Verdict.ALLOW
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Tokens and US dollars."""
+
+    tokens: int = 0
+    usd: Decimal = Decimal(0)
+
+    def __post_init__(self) -> None:
+        if self.tokens < 0 or self.usd < 0:
+            raise ValueError("An amount is never negative.")
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.tokens + other.tokens, self.usd + other.usd)
+
+
+class BudgetScope(StrEnum):
+    """What a budget is a budget of."""
+
+    TASK = "task"
+    SESSION = "session"
+    TENANT = "tenant"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRef:
+    """Names one budget: `scope_id` is the id of the task, session or tenant."""
+
+    scope: BudgetScope
+    scope_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """A budget at one moment. A limit of None means unlimited."""
+
+    scope: BudgetScope
+    scope_id: UUID
+    limit_tokens: int | None
+    spent_tokens: int
+    reserved_tokens: int
+    limit_usd: Decimal | None
+    spent_usd: Decimal
+    reserved_usd: Decimal
+
+    @property
+    def left_tokens(self) -> int | None:
+        """Tokens that may still be reserved (never negative); None when unlimited."""
+        if self.limit_tokens is None:
+            return None
+        return max(0, self.limit_tokens - self.spent_tokens - self.reserved_tokens)
+
+    @property
+    def left_usd(self) -> Decimal | None:
+        """US dollars that may still be reserved (never negative); None when unlimited."""
+        if self.limit_usd is None:
+            return None
+        return max(Decimal(0), self.limit_usd - self.spent_usd - self.reserved_usd)
+
+
+class ReservationStatus(StrEnum):
+    """Where reserved money is: set aside, paid, or given back."""
+
+    HELD = "held"
+    SETTLED = "settled"
+    RELEASED = "released"
+
+
+class AuditOutcome(StrEnum):
+    """How something ended that is written to the audit log."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    APPROVAL_REQUIRED = "approval_required"
+    CHANGED = "changed"
