@@ -46,7 +46,7 @@ class Message(models.Model):
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="messages")
     task_id = models.UUIDField()
-    role = models.CharField(max_length=16, choices=[(r, r) for r in MessageRole])
+    role = models.CharField(max_length=16, choices=[(r.value, r.value) for r in MessageRole])
     content = models.TextField()
     created_at = models.DateTimeField(db_default=Now())
 
@@ -94,7 +94,7 @@ class JournalEntry(models.Model):
     kind = models.CharField(max_length=32)
     key = models.CharField(max_length=128)
     request_digest = models.CharField(max_length=64, help_text="SHA-256 of the request as canonical JSON.")
-    status = models.CharField(max_length=16, choices=[(s, s) for s in JournalStatus])
+    status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in JournalStatus])
     request = models.JSONField(default=dict, help_text="Cut short when large; the digest is of the whole.")
     response = models.JSONField(null=True, blank=True, help_text="Whole, because a resumed step reads it.")
     error = models.JSONField(null=True, blank=True)

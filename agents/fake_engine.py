@@ -1,0 +1,92 @@
+"""An engine without leases, for tests: it counts transactions and keeps what is emitted."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from agents.context import Emit, StepContext
+from agents.errors import TaskCancelled
+from policy.types import BudgetRef, Principal
+from shannon_project.foundation.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class FakeEvent:
+    """An event that was committed."""
+
+    kind: str
+    message: str
+    payload: Mapping[str, Any]
+
+
+@dataclass
+class FakeStepEngine:
+    """Implements `StepEngine`.
+
+    `uses_database`: transactions are real ones. `cancel_at_checkpoint`: the n-th checkpoint (from 1) raises
+    `TaskCancelled`.
+    """
+
+    uses_database: bool = False
+    cancel_at_checkpoint: int | None = None
+    events: list[FakeEvent] = field(default_factory=list)
+    deltas: list[str] = field(default_factory=list)
+    transactions: int = 0
+    checkpoints: int = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[Emit]:
+        """Open a transaction; its events are kept only if it ends well."""
+        emitted: list[FakeEvent] = []
+
+        def emit(kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:
+            emitted.append(FakeEvent(kind, message, payload or {}))
+
+        with transaction.atomic() if self.uses_database else nullcontext():
+            yield emit
+        self.transactions += 1
+        self.events.extend(emitted)
+
+    def delta(self, text: str) -> None:
+        """Keep the piece of text."""
+        self.deltas.append(text)
+
+    def checkpoint(self) -> None:
+        """Count, and cancel where asked to."""
+        self.checkpoints += 1
+        if self.cancel_at_checkpoint == self.checkpoints:
+            raise TaskCancelled
+
+    def kinds(self) -> list[str]:
+        """Return the kinds of the committed events, in order."""
+        return [event.kind for event in self.events]
+
+
+def fake_context(
+    *,
+    engine: FakeStepEngine,
+    principal: Principal,
+    session_id: UUID | None = None,
+    step_id: UUID | None = None,
+    attempt: int = 1,
+    budgets: tuple[BudgetRef, ...] = (),
+    deadline_seconds: float = 60.0,
+) -> StepContext:
+    """Return a context whose step has `deadline_seconds` from now; ids that are not given are new."""
+    return StepContext(
+        principal=principal,
+        task_id=uuid7(),
+        step_id=step_id or uuid7(),
+        step_key="agent-1",
+        attempt=attempt,
+        session_id=session_id or uuid7(),
+        agent_id="agent-1",
+        budgets=budgets,
+        deadline_monotonic_seconds=time.monotonic() + deadline_seconds,
+        engine=engine,
+    )

@@ -1,0 +1,6 @@
+"""The journal: the ordered record of everything that a step did outside itself."""
+
+from agents.journal.bounds import bounded_json, bounded_text, canonical_digest, storable_json
+from agents.journal.journal import Effect, Journal
+
+__all__ = ["Effect", "Journal", "bounded_json", "bounded_text", "canonical_digest", "storable_json"]

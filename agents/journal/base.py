@@ -1,0 +1,19 @@
+"""Where journal entries are kept."""
+
+from typing import Protocol
+from uuid import UUID
+
+from agents.models import JournalEntry
+
+
+class JournalStore(Protocol):
+    """Keeps the entries of steps. `insert` and `update` are called inside the engine's transaction."""
+
+    def load(self, step_id: UUID) -> dict[int, JournalEntry]:
+        """Return the step's entries by position."""
+
+    def insert(self, entry: JournalEntry) -> None:
+        """Add an entry; its position in its step is new."""
+
+    def update(self, entry: JournalEntry) -> None:
+        """Write how far an entry has come."""

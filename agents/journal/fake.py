@@ -1,0 +1,35 @@
+"""The journal in memory, for tests; it outlives a `Journal`, so a crash and a re-run can be played."""
+
+import copy
+from uuid import UUID
+
+from agents.models import JournalEntry
+
+
+class FakeJournalStore:
+    """Keeps copies, as a database would, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.entries: dict[UUID, dict[int, JournalEntry]] = {}
+        self.loads = 0
+        self.writes = 0
+
+    def load(self, step_id: UUID) -> dict[int, JournalEntry]:
+        """Return copies of the step's entries."""
+        self.loads += 1
+        return {position: copy.copy(entry) for position, entry in self.entries.get(step_id, {}).items()}
+
+    def insert(self, entry: JournalEntry) -> None:
+        """Keep a copy under its position."""
+        self.writes += 1
+        entries = self.entries.setdefault(entry.step_id, {})
+        if entry.position in entries:
+            message = f"position {entry.position} is taken"
+            raise KeyError(message)
+        entries[entry.position] = copy.copy(entry)
+
+    def update(self, entry: JournalEntry) -> None:
+        """Replace the copy."""
+        self.writes += 1
+        self.entries[entry.step_id][entry.position] = copy.copy(entry)

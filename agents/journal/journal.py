@@ -1,0 +1,280 @@
+"""Effects that happen once, however often the step is run."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from agents.context import Emit, StepContext
+from agents.errors import (
+    JournalMismatch,
+    JournalValueTooLarge,
+    OutcomeUnknown,
+    RecordedFailure,
+    StepDeadlineExceeded,
+    StepSuperseded,
+    TaskCancelled,
+)
+from agents.journal.base import JournalStore
+from agents.journal.bounds import bounded_json, canonical_digest, storable_json
+from agents.journal.postgres import PostgresJournalStore
+from agents.metrics import JOURNAL_EFFECTS
+from agents.models import JournalEntry
+from agents.types import JournalStatus
+from shannon_project.foundation.database import connection_release
+from shannon_project.foundation.errors import ShannonError
+
+# The step was stopped, the effect did not fail: its entry stays started, which is what is known about it.
+_STOPS = (TaskCancelled, StepSuperseded, StepDeadlineExceeded)
+
+
+@dataclass(slots=True)
+class Effect:
+    """One effect while it happens."""
+
+    position: int
+    attempt: int
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal | None = None
+
+    def charge(self, *, prompt_tokens: int, completion_tokens: int, cost_usd: Decimal | None) -> None:
+        """State what the effect used, to be kept with its entry; `cost_usd` None: unknown."""
+        self.prompt_tokens = prompt_tokens
+        self.completion_tokens = completion_tokens
+        self.cost_usd = cost_usd
+
+
+Before = Callable[[Emit, int], None]
+Perform = Callable[[Effect], dict[str, Any]]
+After = Callable[[Emit, int, dict[str, Any]], None]
+OnFailure = Callable[[Emit, int, ShannonError], None]
+
+
+def _nothing(*_: object) -> None:
+    """Do nothing: the default of every callback."""
+
+
+class Journal:
+    """The journal of one execution of a step.
+
+    Positions are given in the order of asking, so a step must ask in the same order each time it is run. Reading
+    entries costs one query per execution. `effect` may be called from several threads with reserved positions.
+    """
+
+    def __init__(self, ctx: StepContext, store: JournalStore | None = None) -> None:
+        """Open the journal of `ctx.step_id`; `store` is Postgres unless a test brings its own."""
+        self._ctx = ctx
+        self._store: JournalStore = store or PostgresJournalStore()
+        self._lock = threading.Lock()
+        self._next_position = 0
+        self._recorded: dict[int, JournalEntry] | None = None
+        self._notes: list[JournalEntry] = []
+
+    def reserve_positions(self, count: int) -> range:
+        """Take the next `count` positions, for effects that will run at the same time."""
+        with self._lock:
+            first = self._next_position
+            self._next_position += count
+        return range(first, first + count)
+
+    def will_perform(self, position: int | None = None) -> bool:
+        """Return whether the effect at this position (default: the next one) will happen rather than be read.
+
+        Whoever authorises effects asks this first: what was decided in an earlier attempt stays decided.
+        """
+        entry = self._entry_at(self._next_position if position is None else position)
+        return entry is None or self._is_open(entry)
+
+    def effect(
+        self,
+        *,
+        kind: str,
+        key: str,
+        request: Mapping[str, Any],
+        perform: Perform,
+        idempotent: bool,
+        before: Before = _nothing,
+        after: After = _nothing,
+        on_failure: OnFailure = _nothing,
+        position: int | None = None,
+    ) -> dict[str, Any]:
+        """Do something outside the step, or return what it gave when an earlier attempt did it.
+
+        Args:
+            kind: What sort of effect, for example `model_call`.
+            key: Which one, for example the tool's name.
+            request: All that determines the effect, as JSON; a re-run must ask for the same.
+            perform: Does it, outside any transaction, and returns a JSON object.
+            idempotent: Whether it may be done again when nobody knows if it happened.
+            before: Called in the transaction that records the start; what it raises prevents the effect.
+            after: Called in the transaction that records the response.
+            on_failure: Called in the transaction that records the error.
+            position: One that `reserve_positions` gave; default: the next.
+
+        Returns:
+            The response, as it is stored.
+
+        Raises:
+            JournalMismatch: An earlier attempt asked for something else at this position.
+            OutcomeUnknown: An earlier attempt started it, did not finish it, and it may not be repeated.
+            RecordedFailure: An earlier attempt failed here for good.
+            JournalValueTooLarge: The response is larger than `SHANNON_JOURNAL_RESPONSE_MAX_BYTES`.
+            ShannonError: What `before` or `perform` raised.
+        """
+        if position is None:
+            position = self.reserve_positions(1)[0]
+        digest = canonical_digest(request)
+        entry = self._entry_at(position)
+        if entry is not None:
+            self._check_same(entry, kind=kind, key=key, digest=digest)
+            if not self._is_open(entry):
+                return self._replayed(entry)
+            if entry.status == JournalStatus.STARTED and not idempotent:
+                raise OutcomeUnknown(
+                    f"{kind} {key} was started in attempt {entry.attempt} and may have happened; it is not repeated.",
+                    details={"position": position, "kind": kind, "key": key},
+                )
+        entry = self._start(entry, position=position, kind=kind, key=key, digest=digest, request=request, before=before)
+        return self._perform(entry, perform, after, on_failure)
+
+    def note(self, kind: str, key: str, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
+        """Record an instant, free, repeatable effect of this process; it is written with the step's outcome."""
+        position = self.reserve_positions(1)[0]
+        now = timezone.now()
+        entry = self._new_entry(position=position, kind=kind, key=key, digest=canonical_digest(request))
+        entry.request = bounded_json(request)
+        entry.response = storable_json(response)[0]
+        entry.status = JournalStatus.FINISHED
+        entry.started_at = entry.finished_at = now
+        self._notes.append(entry)
+
+    def pending_notes(self) -> list[JournalEntry]:
+        """Return the unsaved entries that belong into the transaction of the step's outcome."""
+        return list(self._notes)
+
+    def _entry_at(self, position: int) -> JournalEntry | None:
+        with self._lock:
+            if self._recorded is None:
+                self._recorded = self._store.load(self._ctx.step_id)
+            return self._recorded.get(position)
+
+    def _is_open(self, entry: JournalEntry) -> bool:
+        """Return whether the entry leaves something to do.
+
+        A passing failure is tried again, but only where the earlier attempt stopped there: if it went on, the
+        later entries build on the failure.
+        """
+        if entry.status == JournalStatus.FAILED:
+            went_on = entry.position < max(self._recorded or (0,))
+            return bool((entry.error or {}).get("retryable")) and not went_on
+        return entry.status == JournalStatus.STARTED
+
+    def _check_same(self, entry: JournalEntry, *, kind: str, key: str, digest: str) -> None:
+        recorded = (entry.kind, entry.key, entry.request_digest)
+        if recorded == (kind, key, digest):
+            return
+        raise JournalMismatch(
+            f"At position {entry.position} attempt {entry.attempt} asked for {entry.kind} {entry.key}, this attempt "
+            f"for {kind} {key}" + (" with another request." if recorded[:2] == (kind, key) else "."),
+            details={
+                "position": entry.position,
+                "recorded": dict(zip(("kind", "key", "digest"), recorded, strict=True)),
+                "asked": {"kind": kind, "key": key, "digest": digest},
+            },
+        )
+
+    def _replayed(self, entry: JournalEntry) -> dict[str, Any]:
+        JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="replayed").inc()
+        if entry.status == JournalStatus.FAILED:
+            raise RecordedFailure(entry.error or {})
+        response: dict[str, Any] = entry.response or {}
+        return response
+
+    def _new_entry(self, *, position: int, kind: str, key: str, digest: str) -> JournalEntry:
+        return JournalEntry(
+            step_id=self._ctx.step_id,
+            task_id=self._ctx.task_id,
+            position=position,
+            attempt=self._ctx.attempt,
+            kind=kind,
+            key=key,
+            request_digest=digest,
+            status=JournalStatus.STARTED,
+        )
+
+    def _start(
+        self,
+        entry: JournalEntry | None,
+        *,
+        position: int,
+        kind: str,
+        key: str,
+        digest: str,
+        request: Mapping[str, Any],
+        before: Before,
+    ) -> JournalEntry:
+        is_new = entry is None
+        if entry is None:
+            entry = self._new_entry(position=position, kind=kind, key=key, digest=digest)
+            entry.request = bounded_json(request)
+        entry.attempt = self._ctx.attempt
+        entry.status = JournalStatus.STARTED
+        entry.error = None
+        with self._ctx.engine.transaction() as emit:
+            if is_new:
+                self._store.insert(entry)
+            else:
+                self._store.update(entry)
+            before(emit, position)
+        return entry
+
+    def _perform(self, entry: JournalEntry, perform: Perform, after: After, on_failure: OnFailure) -> dict[str, Any]:
+        effect = Effect(position=entry.position, attempt=entry.attempt)
+        connection_release()
+        try:
+            response, size_bytes = storable_json(perform(effect))
+            if size_bytes > settings.SHANNON_JOURNAL_RESPONSE_MAX_BYTES:
+                raise JournalValueTooLarge(
+                    f"{entry.kind} {entry.key} returned {size_bytes} bytes of JSON; the journal keeps at most "
+                    f"{settings.SHANNON_JOURNAL_RESPONSE_MAX_BYTES}.",
+                )
+        except _STOPS:
+            raise
+        except ShannonError as error:
+            self._record_failure(entry, effect, error, on_failure)
+            raise
+        self._close(entry, effect, JournalStatus.FINISHED, response=response)
+        with self._ctx.engine.transaction() as emit:
+            self._store.update(entry)
+            after(emit, entry.position, response)
+        JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="performed").inc()
+        return response
+
+    def _record_failure(self, entry: JournalEntry, effect: Effect, error: ShannonError, on_failure: OnFailure) -> None:
+        self._close(entry, effect, JournalStatus.FAILED, error=bounded_json(error.as_json()))
+        with self._ctx.engine.transaction() as emit:
+            self._store.update(entry)
+            on_failure(emit, entry.position, error)
+        JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="failed").inc()
+
+    def _close(
+        self,
+        entry: JournalEntry,
+        effect: Effect,
+        status: JournalStatus,
+        *,
+        response: dict[str, Any] | None = None,
+        error: dict[str, Any] | None = None,
+    ) -> None:
+        entry.status = status
+        entry.response = response
+        entry.error = error
+        entry.prompt_tokens = effect.prompt_tokens
+        entry.completion_tokens = effect.completion_tokens
+        entry.cost_usd = effect.cost_usd
+        entry.finished_at = timezone.now()
