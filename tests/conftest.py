@@ -1,0 +1,39 @@
+"""Starts the real servers once per run, before Django reads its settings.
+
+`DJANGO_SETTINGS_MODULE` is set here and not in pyproject.toml: pytest-django would load the settings before this file.
+"""
+
+import os
+
+import pytest
+from django.conf import settings
+
+from tests.servers import TestServers, start_servers
+
+_servers_key = pytest.StashKey[TestServers]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers, then load the settings that point at them."""
+    if config.getoption("version", 0) or config.getoption("help", False):
+        return
+    if settings.configured:
+        raise pytest.UsageError(
+            "Unset DJANGO_SETTINGS_MODULE: the tests set it themselves, after their servers started."
+        )
+    config.stash[_servers_key] = start_servers()
+    os.environ["DJANGO_SETTINGS_MODULE"] = "shannon_project.settings"
+    assert settings.DATABASES  # loads the settings; pytest-django then sets Django up
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what was started, whatever happened in between."""
+    servers = config.stash.get(_servers_key, None)
+    if servers is not None:
+        servers.stop()
+
+
+@pytest.fixture(scope="session")
+def servers(pytestconfig: pytest.Config) -> TestServers:
+    """The servers of this run."""
+    return pytestconfig.stash[_servers_key]

@@ -1,0 +1,70 @@
+"""The embedded servers, as the tests and the local stack use them."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection
+from redis import Redis
+
+from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey, PostgresNotStarted
+from tests.servers import TestServers
+
+
+@pytest.mark.django_db
+def test_django_talks_to_postgres_with_pgvector() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT '[1,2]'::vector <-> '[1,3]'::vector")
+        assert cursor.fetchone() == (1.0,)
+
+
+def test_a_second_pair_runs_beside_the_first(servers: TestServers, tmp_path: Path) -> None:
+    postgres = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+    valkey = EmbeddedValkey(tmp_path / "valkey")
+    try:
+        with psycopg.connect(postgres.start()) as second:
+            assert second.execute("SELECT extname FROM pg_extension WHERE extname = 'vector'").fetchone()
+        with Redis.from_url(valkey.start()) as redis:
+            assert redis.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+            assert redis.config_get("appendonly") == {"appendonly": "yes"}
+        if servers.postgres and servers.valkey:
+            assert {postgres.pid, valkey.pid}.isdisjoint({servers.postgres.pid, servers.valkey.pid})
+    finally:
+        postgres.stop()
+        valkey.stop()
+    assert postgres.pid is None
+    assert valkey.pid is None
+
+
+def test_a_handle_stops_a_server_that_another_one_started(tmp_path: Path) -> None:
+    EmbeddedPostgres(tmp_path / "postgres", durable=False).start()
+    later = EmbeddedPostgres(tmp_path / "postgres")
+    assert later.pid is not None
+    later.stop()
+    assert later.pid is None
+
+
+def test_a_stale_pid_file_is_not_taken_for_a_server(tmp_path: Path) -> None:
+    postgres = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+    postgres.start()
+    pid_text = (tmp_path / "postgres" / "postmaster.pid").read_text()
+    postgres.stop()
+    lines = pid_text.splitlines()
+    lines[0] = "1"  # a process that runs, and is none of ours
+    (tmp_path / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    try:
+        with psycopg.connect(postgres.start()) as again:
+            assert again.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        postgres.stop()
+
+
+def test_a_refusing_postgres_says_where_its_log_is(tmp_path: Path) -> None:
+    postgres = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+    postgres.start()
+    postgres.stop()
+    with (tmp_path / "postgres" / "postgresql.conf").open("a") as file:
+        file.write("no_such_setting = 1\n")
+    with pytest.raises(PostgresNotStarted, match="log") as caught:
+        postgres.start()
+    assert caught.value.details["log"].startswith(str(tmp_path))
