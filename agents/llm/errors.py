@@ -1,6 +1,6 @@
 """What may go wrong between a request and a model's answer, and whose fault it is."""
 
-from shannon_project.foundation.errors import InvalidInput, ShannonError, Unavailable
+from shannon_project.foundation.errors import ShannonError, Unavailable
 
 
 class ModelUnavailable(Unavailable):
@@ -44,9 +44,3 @@ class ModelAnswerInvalid(ShannonError):
     code = "MODEL_ANSWER_INVALID"
     retryable = True
     http_status = 502
-
-
-class ModelUnknown(InvalidInput):
-    """There is no such model or tier in the catalogue."""
-
-    code = "MODEL_UNKNOWN"

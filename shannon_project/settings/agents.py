@@ -1,5 +1,17 @@
 """Settings of the agents app; units are in the names."""
 
+from shannon_project.settings.env import BASE_DIR, ENV
+
+SHANNON_MODEL = ENV.model  # litellm name that serves every tier; empty: the catalogue decides
+SHANNON_MODEL_CATALOGUE_PATH = BASE_DIR / "shannon_project" / "config" / "models.yaml"
+SHANNON_MODEL_GATEWAY = "agents.llm.gateway.LitellmGateway"  # dotted path of a `ModelGateway`
+SHANNON_MODEL_TIMEOUT_SECONDS = ENV.model_timeout_seconds  # one attempt at a model call, first byte to last
+SHANNON_MODEL_ATTEMPTS = 3  # of one model call, while failures are passing ones and no text was streamed
+SHANNON_MODEL_RETRY_BASE_SECONDS = 0.5  # doubled for each attempt, unless the provider says when
+SHANNON_MODEL_RETRY_MAX_SECONDS = 30.0  # a provider that wants a longer pause fails the call instead
+SHANNON_MODEL_EVENT_TEXT_MAX_CHARACTERS = 20_000  # of a model's text kept in its event
+SHANNON_OFFLINE_LATENCY_SECONDS = ENV.offline_latency_seconds  # the offline model waits this long, for load tests
+
 SHANNON_JOURNAL_RESPONSE_MAX_BYTES = 1024 * 1024  # bytes of JSON; an effect that returns more fails
 SHANNON_TOOL_OUTPUT_MAX_BYTES = 64 * 1024  # bytes of JSON that a model is shown of one tool call
 SHANNON_EMBEDDER = "agents.memory.wordllama.WordllamaEmbedder"  # dotted path of an `Embedder`

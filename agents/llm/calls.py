@@ -1,0 +1,200 @@
+"""A model call as the platform makes it: authorised, paid from budgets, recorded, and made once."""
+
+import time
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+
+from agents.context import Emit, StepContext
+from agents.journal import Effect, Journal, bounded_text
+from agents.llm.base import ModelGateway, gateway_in_use
+from agents.llm.deltas import DeltaBuffer
+from agents.llm.estimates import prompt_tokens_estimate
+from agents.llm.retry import RetryLimits, call_with_retries
+from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
+from agents.metrics import MODEL_CALLS, MODEL_COST_USD, MODEL_TOKENS
+from policy.errors import BudgetExceeded
+from policy.services import authorize, budget_release, budget_reserve, budget_settle, refusal_record
+from policy.types import Action, Amount
+from shannon_project.config.catalogue import Ability, CatalogueModel, ModelUnknown, catalogue
+from shannon_project.foundation.errors import ShannonError
+
+_MIN_TIMEOUT_SECONDS = 0.1
+
+
+def model_call(ctx: StepContext, journal: Journal, request: ModelRequest) -> ModelReply:
+    """Ask a model for a step, or return what an earlier attempt of the step was answered.
+
+    A fresh call is authorised (`model.call`), its estimated tokens and price are set aside in every budget of the
+    step before it and settled to the actual ones after it. Text is streamed to whoever watches, except plans.
+
+    Raises:
+        ModelUnknown: The tier or the override names no model. The caller's fault.
+        PolicyDenied: A policy does not allow the call.
+        BudgetExceeded: A budget does not cover it; the refusal is in the audit log.
+        TaskCancelled, StepSuperseded, StepDeadlineExceeded: The step must not go on.
+        ShannonError: What the gateway or the journal raised; see `ModelGateway.complete` and `Journal.effect`.
+    """
+    return _Call(ctx, journal, request).run()
+
+
+@dataclass(slots=True)
+class _Call:
+    ctx: StepContext
+    journal: Journal
+    request: ModelRequest
+    gateway: ModelGateway = field(init=False)
+    model: CatalogueModel = field(init=False)
+    max_output_tokens: int = field(init=False, default=0)
+
+    def run(self) -> ModelReply:
+        if self.journal.will_perform():
+            self._prepare()
+        try:
+            response = self.journal.effect(
+                kind="model",
+                key=str(self.request.purpose),
+                request=self.request.as_json(),
+                perform=self._perform,
+                idempotent=True,  # a model may be asked again: the first answer was seen by nobody
+                before=self._reserve,
+                after=self._settle,
+                on_failure=self._release,
+            )
+        except BudgetExceeded as error:
+            # The reservation's transaction was rolled back with the refusal; only here can it be recorded.
+            refusal_record(principal=self.ctx.principal, error=error, resource=self._resource())
+            raise
+        return ModelReply.from_json(response["reply"])
+
+    def _prepare(self) -> None:
+        """Choose the model, ask the policy, and set the limits of a call that will really be made."""
+        self.ctx.engine.checkpoint()
+        self.gateway = gateway_in_use()
+        self.model = _model_for(self.request)
+        self.max_output_tokens = min(
+            self.request.max_output_tokens, self.model.max_output_tokens or self.request.max_output_tokens
+        )
+        decision = authorize(principal=self.ctx.principal, action=Action.MODEL_CALL, resource=self._resource())
+        allowed = decision.obligations.get("max_output_tokens")
+        if allowed is not None:
+            self.max_output_tokens = min(self.max_output_tokens, int(allowed))
+
+    def _resource(self) -> dict[str, Any]:
+        return {
+            "task_id": str(self.ctx.task_id),
+            "step_key": self.ctx.step_key,
+            "model": self.model.name,
+            "provider": self.model.provider,
+            "tier": str(self.request.tier),
+            "purpose": str(self.request.purpose),
+            "prompt_tokens": prompt_tokens_estimate(self.request),
+            "max_output_tokens": self.max_output_tokens,
+        }
+
+    def _reserve(self, emit: Emit, position: int) -> None:
+        prompt_tokens = prompt_tokens_estimate(self.request)
+        price = self.gateway.price_of(self.model)
+        # Without a price only the tokens can be held; the caller of an unpriced model relies on its token budget.
+        usd = Decimal(0)
+        if price is not None:
+            usd = price.cost_usd(prompt_tokens=prompt_tokens, completion_tokens=self.max_output_tokens)
+        budget_reserve(
+            tenant_id=self.ctx.principal.tenant_id,
+            step_id=self.ctx.step_id,
+            position=position,
+            budgets=self.ctx.budgets,
+            amount=Amount(tokens=prompt_tokens + self.max_output_tokens, usd=usd),
+        )
+        payload = {
+            "model": self.model.name,
+            "provider": self.model.provider,
+            "purpose": str(self.request.purpose),
+            "messages": len(self.request.messages),
+            "prompt_tokens_estimate": prompt_tokens,
+            "max_output_tokens": self.max_output_tokens,
+            "tools": [tool["function"]["name"] for tool in self.request.tools or ()],
+        }
+        emit("LLM_PROMPT", f"Asking {self.model.name}", payload)
+
+    def _perform(self, effect: Effect) -> dict[str, Any]:
+        started = time.monotonic()
+        deltas = DeltaBuffer(self.ctx.engine.delta)
+        limits = RetryLimits(
+            attempts=settings.SHANNON_MODEL_ATTEMPTS,
+            base_seconds=settings.SHANNON_MODEL_RETRY_BASE_SECONDS,
+            max_seconds=settings.SHANNON_MODEL_RETRY_MAX_SECONDS,
+            deadline_monotonic_seconds=self.ctx.deadline_monotonic_seconds,
+        )
+        reply = call_with_retries(
+            lambda: self._attempt(deltas),
+            limits=limits,
+            may_repeat=lambda: deltas.first_text_at_monotonic_seconds is None,
+        )
+        deltas.flush()
+        effect.charge(
+            prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, cost_usd=reply.cost_usd
+        )
+        first_text_at = deltas.first_text_at_monotonic_seconds
+        return {
+            "reply": reply.as_json(),
+            "latency_ms": round((time.monotonic() - started) * 1000),
+            "first_text_ms": None if first_text_at is None else round((first_text_at - started) * 1000),
+        }
+
+    def _attempt(self, deltas: DeltaBuffer) -> ModelReply:
+        self.ctx.engine.checkpoint()
+        left_seconds = self.ctx.deadline_monotonic_seconds - time.monotonic()
+        is_watched = self.request.purpose != ModelPurpose.PLAN  # a plan is JSON for us, not text for a person
+        return self.gateway.complete(
+            replace(self.request, max_output_tokens=self.max_output_tokens),
+            model=self.model,
+            timeout_seconds=max(_MIN_TIMEOUT_SECONDS, min(settings.SHANNON_MODEL_TIMEOUT_SECONDS, left_seconds)),
+            on_delta=deltas.add if is_watched else None,
+        )
+
+    def _settle(self, emit: Emit, position: int, response: dict[str, Any]) -> None:
+        reply = ModelReply.from_json(response["reply"])
+        tokens = reply.prompt_tokens + reply.completion_tokens
+        budget_settle(
+            step_id=self.ctx.step_id, position=position, actual=Amount(tokens=tokens, usd=reply.cost_usd or Decimal(0))
+        )
+        emit("LLM_OUTPUT", f"{reply.model} answered", self._output_payload(reply, response))
+        MODEL_CALLS.labels(model=reply.model, outcome="ok").inc()
+        MODEL_TOKENS.labels(model=reply.model, kind="prompt").inc(reply.prompt_tokens)
+        MODEL_TOKENS.labels(model=reply.model, kind="completion").inc(reply.completion_tokens)
+        MODEL_COST_USD.labels(model=reply.model).inc(float(reply.cost_usd or 0))
+
+    def _output_payload(self, reply: ModelReply, response: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "text": bounded_text(reply.text, settings.SHANNON_MODEL_EVENT_TEXT_MAX_CHARACTERS),
+            "purpose": str(self.request.purpose),
+            "model": reply.model,
+            "provider": reply.provider,
+            "prompt_tokens": reply.prompt_tokens,
+            "completion_tokens": reply.completion_tokens,
+            "usage_estimated": reply.usage_estimated,
+            "cost_usd": None if reply.cost_usd is None else str(reply.cost_usd),
+            "latency_ms": response["latency_ms"],
+            "first_text_ms": response["first_text_ms"],
+            "finish_reason": reply.finish_reason,
+            "tool_calls": [call.name for call in reply.tool_calls],
+        }
+
+    def _release(self, _emit: Emit, position: int, error: ShannonError) -> None:
+        budget_release(step_id=self.ctx.step_id, position=position)
+        MODEL_CALLS.labels(model=self.model.name, outcome=error.code).inc()
+
+
+def _model_for(request: ModelRequest) -> CatalogueModel:
+    needed = set()
+    if request.tools:
+        needed.add(Ability.TOOLS)
+    if request.response_format:
+        needed.add(Ability.JSON_SCHEMA)
+    return catalogue().model_for(tier=str(request.tier), override=request.model_override, abilities=frozenset(needed))
+
+
+__all__ = ["ModelUnknown", "model_call"]

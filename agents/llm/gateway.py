@@ -1,0 +1,279 @@
+"""The way to models through litellm. The only file that imports it, and only when a model is first needed."""
+
+import json
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from dotenv import load_dotenv
+
+from agents.llm.base import ModelGateway, OnDelta
+from agents.llm.errors import (
+    ModelAnswerInvalid,
+    ModelRateLimited,
+    ModelRefused,
+    ModelRequestInvalid,
+    ModelTimeout,
+    ModelUnavailable,
+)
+from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
+from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
+from agents.llm.offline.provider import OfflineProvider
+from agents.llm.stream import StreamAssembly
+from agents.llm.types import ModelReply, ModelRequest, ToolCall
+from shannon_project.config.catalogue import TOKENS_PER_PRICE, CatalogueModel, ModelPrice, catalogue
+from shannon_project.foundation.errors import ShannonError
+
+_PROVIDER_MESSAGE_MAX_CHARACTERS = 500
+_loading = threading.Lock()
+_library: Any = None
+
+
+class LitellmGateway(ModelGateway):
+    """Asks any model that litellm knows, and the built-in offline model."""
+
+    def warm(self) -> None:
+        """Import litellm and make one offline call: litellm loads another second's worth of itself at its first."""
+        request = ModelRequest(messages=[{"role": "user", "content": "1 + 1"}], max_output_tokens=16)
+        model = catalogue().models.get("offline/small") or CatalogueModel.outside("offline/small")
+        self.complete(request, model=model, timeout_seconds=30.0)
+        self.complete(request, model=model, timeout_seconds=30.0, on_delta=lambda _: None)
+
+    def price_of(self, model: CatalogueModel) -> ModelPrice | None:
+        """Return the catalogue's price, or that of the list which litellm ships; None: neither knows one."""
+        if model.price is not None:
+            return model.price
+        listed = _litellm().model_cost
+        for name in (model.litellm_name, model.litellm_name.partition("/")[2]):
+            entry = listed.get(name) or {}
+            reading, writing = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
+            if reading is not None and writing is not None:
+                return ModelPrice(
+                    input_usd_per_million_tokens=Decimal(str(reading)) * TOKENS_PER_PRICE,
+                    output_usd_per_million_tokens=Decimal(str(writing)) * TOKENS_PER_PRICE,
+                )
+        return None
+
+    def complete(
+        self,
+        request: ModelRequest,
+        *,
+        model: CatalogueModel,
+        timeout_seconds: float,
+        on_delta: OnDelta | None = None,
+    ) -> ModelReply:
+        """Ask the model once; see `ModelGateway.complete`."""
+        litellm = _litellm()
+        parameters = _parameters(request, model, timeout_seconds)
+        try:
+            if on_delta is None:
+                return self._whole(litellm.completion(**parameters), request, model)
+            chunks = litellm.completion(**parameters, stream=True, stream_options={"include_usage": True})
+            return self._streamed(chunks, request, model, time.monotonic() + timeout_seconds, on_delta)
+        except litellm.exceptions.openai.OpenAIError as error:  # every exception of litellm's providers derives from it
+            raise _typed(litellm.exceptions, error, model) from error
+
+    def _whole(self, answer: Any, request: ModelRequest, model: CatalogueModel) -> ModelReply:
+        if not answer.choices:
+            raise ModelAnswerInvalid(f"{model.name} answered without a choice.")
+        choice = answer.choices[0]
+        calls = tuple(
+            ToolCall(call.id, call.function.name or "", call.function.arguments or "{}")
+            for call in choice.message.tool_calls or ()
+        )
+        usage = getattr(answer, "usage", None)
+        return self._reply(
+            request,
+            model,
+            text=choice.message.content or "",
+            tool_calls=calls,
+            finish_reason=choice.finish_reason,
+            reported=None if usage is None else (usage.prompt_tokens, usage.completion_tokens),
+        )
+
+    def _streamed(
+        self,
+        chunks: Iterator[Any],
+        request: ModelRequest,
+        model: CatalogueModel,
+        deadline_monotonic_seconds: float,
+        on_delta: OnDelta,
+    ) -> ModelReply:
+        assembly = StreamAssembly(on_delta)
+        for chunk in chunks:
+            assembly.add(chunk)
+            # The library's own limit is between two chunks; a slow trickle would never end.
+            if time.monotonic() > deadline_monotonic_seconds:
+                raise ModelTimeout(f"{model.name} was still answering when its time was over.")
+        reported = None
+        if assembly.prompt_tokens is not None and assembly.completion_tokens is not None:
+            reported = (assembly.prompt_tokens, assembly.completion_tokens)
+        return self._reply(
+            request,
+            model,
+            text=assembly.text,
+            tool_calls=assembly.tool_calls(),
+            finish_reason=assembly.finish_reason,
+            reported=reported,
+        )
+
+    def _reply(
+        self,
+        request: ModelRequest,
+        model: CatalogueModel,
+        *,
+        text: str,
+        tool_calls: tuple[ToolCall, ...],
+        finish_reason: str | None,
+        reported: tuple[int, int] | None,
+    ) -> ModelReply:
+        """Make the reply; without reported tokens they are estimated, and marked."""
+        is_estimated = not reported or not any(reported)
+        if reported is None or is_estimated:
+            written = text + "".join(call.name + call.arguments_json for call in tool_calls)
+            reported = (prompt_tokens_estimate(request), text_tokens_estimate(written))
+        price = self.price_of(model)
+        prompt_tokens, completion_tokens = reported
+        return ModelReply(
+            text=text,
+            tool_calls=tool_calls,
+            prompt_tokens=prompt_tokens,
+            completion_tokens=completion_tokens,
+            cost_usd=price and price.cost_usd(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens),
+            model=model.name,
+            provider=model.provider,
+            finish_reason=finish_reason or "stop",
+            usage_estimated=is_estimated,
+        )
+
+
+def _litellm() -> Any:
+    """Import and set up litellm once per process; it takes four seconds and 177 MB, so nobody pays who asks no model."""
+    global _library  # noqa: PLW0603 - one library per process, guarded by the lock
+    if _library is None:
+        with _loading:
+            if _library is None:
+                _library = _load_litellm()
+    return _library
+
+
+def _load_litellm() -> Any:
+    # Read by litellm at import: no price list over the network, and no .env search of its own.
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
+    load_dotenv(
+        settings.BASE_DIR / ".env"
+    )  # providers' keys (OPENAI_API_KEY, …) belong to litellm, not to our settings
+    import litellm  # noqa: PLC0415 - see the docstring of _litellm
+
+    logging.getLogger("LiteLLM").setLevel(logging.WARNING)
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    litellm.drop_params = True  # what a provider does not know is left out instead of refused
+    litellm.disable_streaming_logging = True  # spares a thread hand-over for each chunk
+    litellm.custom_provider_map = [
+        *(item for item in litellm.custom_provider_map if item["provider"] != OFFLINE_PROVIDER),
+        {"provider": OFFLINE_PROVIDER, "custom_handler": _OfflineHandler()},
+    ]
+    return litellm
+
+
+class _OfflineHandler:
+    """The offline provider in the shape of litellm's `CustomLLM` (which is looked up by method, not by class)."""
+
+    def __init__(self) -> None:
+        self._provider = OfflineProvider()
+
+    def completion(self, **call: Any) -> Any:
+        """Answer whole, in litellm's `ModelResponse`."""
+        from litellm.types.utils import Choices, ModelResponse, Usage  # noqa: PLC0415 - loaded by now
+
+        answer = self._answer(call)
+        response = ModelResponse(
+            id=answer.id,
+            model=call["model"],
+            choices=[Choices(index=0, finish_reason=answer.finish_reason, message=answer.message())],
+        )
+        response.usage = Usage(**answer.usage())
+        return response
+
+    def streaming(self, **call: Any) -> Iterator[Any]:
+        """Answer in chunks, in litellm's `ModelResponseStream`."""
+        from litellm.types.utils import ModelResponseStream, Usage  # noqa: PLC0415 - loaded by now
+
+        answer = self._answer(call)
+        for delta, finish_reason in answer.deltas():
+            chunk = ModelResponseStream(
+                id=answer.id,
+                model=call["model"],
+                choices=[{"index": 0, "delta": delta, "finish_reason": finish_reason}],
+            )
+            if finish_reason:  # litellm keeps usage only of chunks with content
+                chunk.usage = Usage(**answer.usage())
+            yield chunk
+
+    def _answer(self, call: dict[str, Any]) -> Any:
+        return self._provider.answer(messages=call["messages"], parameters=call["optional_params"])
+
+
+def _parameters(request: ModelRequest, model: CatalogueModel, timeout_seconds: float) -> dict[str, Any]:
+    parameters: dict[str, Any] = {
+        "model": model.litellm_name,
+        "messages": [dict(message) for message in request.messages],
+        "temperature": request.temperature,
+        "max_tokens": request.max_output_tokens,
+        "timeout": timeout_seconds,
+        "num_retries": 0,  # retries are ours: they must respect the step's deadline and cancellation
+        "max_retries": 0,
+        "_skip_mcp_handler": True,  # litellm 1.106 otherwise imports its MCP proxy for every call with tools
+    }
+    if request.tools:
+        parameters["tools"] = [dict(tool) for tool in request.tools]
+    if request.response_format:
+        parameters["response_format"] = dict(request.response_format)
+    return parameters
+
+
+def _typed(names: Any, error: Exception, model: CatalogueModel) -> ShannonError:
+    """Return our error for one of litellm's."""
+    provider_message = str(getattr(error, "message", "") or error)[:_PROVIDER_MESSAGE_MAX_CHARACTERS]
+    details: dict[str, Any] = {"model": model.name, "provider": model.provider, "provider_message": provider_message}
+    status = getattr(error, "status_code", None)
+    if status:
+        details["provider_status"] = status
+    if isinstance(error, names.RateLimitError):
+        retry_after_seconds = _retry_after_seconds(error)
+        if retry_after_seconds is not None:
+            details["retry_after_seconds"] = retry_after_seconds
+        return ModelRateLimited(f"{model.provider} limits the rate of {model.name}.", details=details)
+    if isinstance(error, names.Timeout):
+        return ModelTimeout(f"{model.name} did not answer in time.", details=details)
+    refusals = (names.AuthenticationError, names.PermissionDeniedError, names.ContentPolicyViolationError)
+    if isinstance(error, (*refusals, names.PaymentRequiredError)):
+        return ModelRefused(f"{model.provider} refuses to let {model.name} answer: {provider_message}", details=details)
+    if isinstance(error, names.APIResponseValidationError):
+        return ModelAnswerInvalid(f"The answer of {model.name} could not be read.", details=details)
+    invalid = (names.BadRequestError, names.NotFoundError, names.UnprocessableEntityError)
+    if isinstance(error, invalid):
+        message = f"{model.provider} calls the request to {model.name} invalid: {provider_message}"
+        return ModelRequestInvalid(message, details=details)
+    return ModelUnavailable(f"{model.name} is not available at {model.provider}.", details=details)
+
+
+def _retry_after_seconds(error: Exception) -> float | None:
+    """Return what the provider's Retry-After header says in seconds; None without one, or if it is a date."""
+    headers = getattr(error, "litellm_response_headers", None)
+    if headers is None:
+        headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    value = headers.get("retry-after")
+    try:
+        seconds = float(json.loads(value)) if value else None
+    except (ValueError, TypeError):
+        return None
+    return seconds if seconds is not None and math.isfinite(seconds) and seconds >= 0 else None

@@ -1,0 +1,67 @@
+"""Tries a model call again while its failures are passing ones and the step has time left."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agents.llm.types import ModelReply
+from shannon_project.foundation.errors import ShannonError
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLimits:
+    """How often and how long.
+
+    Attributes:
+        attempts: Calls in all, at least 1.
+        base_seconds: Pause before the second attempt; it doubles each time and is shortened by up to half at random.
+        max_seconds: The longest pause; if the provider asks for more, the call fails with what it said.
+        deadline_monotonic_seconds: When the step's time is over, on `time.monotonic()`'s clock.
+    """
+
+    attempts: int
+    base_seconds: float
+    max_seconds: float
+    deadline_monotonic_seconds: float
+
+    def pause_seconds(self, error: ShannonError, attempt: int) -> float | None:
+        """Return how long to wait after the failure of an attempt (counted from 1); None: do not try again."""
+        if not error.retryable or attempt >= self.attempts:
+            return None
+        asked = error.details.get("retry_after_seconds")
+        # Jitter keeps a thousand agents that failed together from coming back together.
+        own = self.base_seconds * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret
+        pause = own if asked is None else max(float(asked), own)
+        left = self.deadline_monotonic_seconds - time.monotonic()
+        return pause if pause <= self.max_seconds and pause < left else None
+
+
+def call_with_retries(
+    call: Callable[[], ModelReply],
+    *,
+    limits: RetryLimits,
+    may_repeat: Callable[[], bool],
+    pause: Callable[[float], None] = time.sleep,
+) -> ModelReply:
+    """Make the call, again after passing failures.
+
+    Args:
+        call: One attempt.
+        limits: How often and how long.
+        may_repeat: Asked before another attempt; False once text was shown that an attempt would repeat.
+        pause: Waits for so many seconds.
+
+    Raises:
+        ShannonError: What the last attempt raised.
+    """
+    attempt = 1
+    while True:
+        try:
+            return call()
+        except ShannonError as error:
+            seconds = limits.pause_seconds(error, attempt)
+            if seconds is None or not may_repeat():
+                raise
+        pause(seconds)
+        attempt += 1
