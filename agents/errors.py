@@ -39,6 +39,12 @@ class SessionIdInvalid(InvalidInput):
     code = "SESSION_ID_INVALID"
 
 
+class SessionTitleInvalid(InvalidInput):
+    """A session title has 1 to 60 characters."""
+
+    code = "SESSION_TITLE_INVALID"
+
+
 class ToolNotFound(NotFound):
     """There is no such tool."""
 

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from pgvector.django import VectorField
 
-from agents.types import EMBEDDING_DIMENSIONS, JournalStatus, MessageRole
+from agents.types import EMBEDDING_DIMENSIONS, TITLE_MAX_CHARACTERS, JournalStatus, MessageRole
 from policy.models import Tenant
 from shannon_project.foundation.ids import uuid7
 
@@ -20,7 +20,7 @@ class Session(models.Model):
         max_length=128, null=True, blank=True, help_text="The name that the caller chose, unique in the tenant."
     )
     user_id = models.CharField(max_length=128)
-    title = models.CharField(max_length=60, blank=True)
+    title = models.CharField(max_length=TITLE_MAX_CHARACTERS, blank=True)
     context = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 EMBEDDING_DIMENSIONS: Final = 256
+TITLE_MAX_CHARACTERS: Final = 60
 
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 

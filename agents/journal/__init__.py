@@ -1,6 +1,7 @@
 """The journal: the ordered record of everything that a step did outside itself."""
 
 from agents.journal.bounds import bounded_json, bounded_text, canonical_digest, storable_json
-from agents.journal.journal import Effect, Journal
+from agents.journal.effect import Effect
+from agents.journal.journal import Journal
 
 __all__ = ["Effect", "Journal", "bounded_json", "bounded_text", "canonical_digest", "storable_json"]

@@ -1,5 +1,6 @@
 """Where journal entries are kept."""
 
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -12,8 +13,8 @@ class JournalStore(Protocol):
     def load(self, step_id: UUID) -> dict[int, JournalEntry]:
         """Return the step's entries by position."""
 
-    def insert(self, entry: JournalEntry) -> None:
-        """Add an entry; its position in its step is new."""
+    def insert(self, entries: Sequence[JournalEntry]) -> None:
+        """Add entries; their positions in their step are new."""
 
     def update(self, entry: JournalEntry) -> None:
         """Write how far an entry has come."""

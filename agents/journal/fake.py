@@ -1,6 +1,7 @@
 """The journal in memory, for tests; it outlives a `Journal`, so a crash and a re-run can be played."""
 
 import copy
+from collections.abc import Sequence
 from uuid import UUID
 
 from agents.models import JournalEntry
@@ -20,14 +21,15 @@ class FakeJournalStore:
         self.loads += 1
         return {position: copy.copy(entry) for position, entry in self.entries.get(step_id, {}).items()}
 
-    def insert(self, entry: JournalEntry) -> None:
-        """Keep a copy under its position."""
+    def insert(self, entries: Sequence[JournalEntry]) -> None:
+        """Keep copies under their positions."""
         self.writes += 1
-        entries = self.entries.setdefault(entry.step_id, {})
-        if entry.position in entries:
-            message = f"position {entry.position} is taken"
-            raise KeyError(message)
-        entries[entry.position] = copy.copy(entry)
+        for entry in entries:
+            kept = self.entries.setdefault(entry.step_id, {})
+            if entry.position in kept:
+                message = f"position {entry.position} is taken"
+                raise KeyError(message)
+            kept[entry.position] = copy.copy(entry)
 
     def update(self, entry: JournalEntry) -> None:
         """Replace the copy."""

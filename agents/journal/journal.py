@@ -2,14 +2,12 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
-from agents.context import Emit, StepContext
+from agents.context import StepContext
 from agents.errors import (
     JournalMismatch,
     JournalValueTooLarge,
@@ -21,6 +19,7 @@ from agents.errors import (
 )
 from agents.journal.base import JournalStore
 from agents.journal.bounds import bounded_json, canonical_digest, storable_json
+from agents.journal.effect import After, Before, Effect, OnFailure, Perform, nothing
 from agents.journal.postgres import PostgresJournalStore
 from agents.metrics import JOURNAL_EFFECTS
 from agents.models import JournalEntry
@@ -30,33 +29,6 @@ from shannon_project.foundation.errors import ShannonError
 
 # The step was stopped, the effect did not fail: its entry stays started, which is what is known about it.
 _STOPS = (TaskCancelled, StepSuperseded, StepDeadlineExceeded)
-
-
-@dataclass(slots=True)
-class Effect:
-    """One effect while it happens."""
-
-    position: int
-    attempt: int
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost_usd: Decimal | None = None
-
-    def charge(self, *, prompt_tokens: int, completion_tokens: int, cost_usd: Decimal | None) -> None:
-        """State what the effect used, to be kept with its entry; `cost_usd` None: unknown."""
-        self.prompt_tokens = prompt_tokens
-        self.completion_tokens = completion_tokens
-        self.cost_usd = cost_usd
-
-
-Before = Callable[[Emit, int], None]
-Perform = Callable[[Effect], dict[str, Any]]
-After = Callable[[Emit, int, dict[str, Any]], None]
-OnFailure = Callable[[Emit, int, ShannonError], None]
-
-
-def _nothing(*_: object) -> None:
-    """Do nothing: the default of every callback."""
 
 
 class Journal:
@@ -98,9 +70,9 @@ class Journal:
         request: Mapping[str, Any],
         perform: Perform,
         idempotent: bool,
-        before: Before = _nothing,
-        after: After = _nothing,
-        on_failure: OnFailure = _nothing,
+        before: Before = nothing,
+        after: After = nothing,
+        on_failure: OnFailure = nothing,
         position: int | None = None,
     ) -> dict[str, Any]:
         """Do something outside the step, or return what it gave when an earlier attempt did it.
@@ -143,19 +115,44 @@ class Journal:
         return self._perform(entry, perform, after, on_failure)
 
     def note(self, kind: str, key: str, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
-        """Record an instant, free, repeatable effect of this process; it is written with the step's outcome."""
+        """Record an instant, free, repeatable effect of this process.
+
+        It asks nothing of the database: it is written with the start of the next effect, or with the step's outcome.
+        """
+        self._add_note(self.reserve_positions(1)[0], kind, key, request, response)
+
+    def observe(self, kind: str, key: str, look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what `look` sees, or what it saw in an earlier attempt that went on from there.
+
+        For instant reads of what may change between attempts, such as a listing of files. Written like a note.
+
+        Raises:
+            JournalMismatch: An earlier attempt did something else at this position.
+        """
         position = self.reserve_positions(1)[0]
-        now = timezone.now()
-        entry = self._new_entry(position=position, kind=kind, key=key, digest=canonical_digest(request))
-        entry.request = bounded_json(request)
-        entry.response = storable_json(response)[0]
-        entry.status = JournalStatus.FINISHED
-        entry.started_at = entry.finished_at = now
-        self._notes.append(entry)
+        entry = self._entry_at(position)
+        if entry is not None:
+            self._check_same(entry, kind=kind, key=key, digest=canonical_digest({}))
+            return self._replayed(entry)
+        return self._add_note(position, kind, key, {}, look())
 
     def pending_notes(self) -> list[JournalEntry]:
         """Return the unsaved entries that belong into the transaction of the step's outcome."""
-        return list(self._notes)
+        with self._lock:
+            recorded = self._recorded or {}
+            return [note for note in self._notes if note.position not in recorded]
+
+    def _add_note(
+        self, position: int, kind: str, key: str, request: Mapping[str, Any], response: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        entry = self._new_entry(position=position, kind=kind, key=key, digest=canonical_digest(request))
+        entry.request = bounded_json(request)
+        entry.response = stored = storable_json(response)[0]
+        entry.status = JournalStatus.FINISHED
+        entry.started_at = entry.finished_at = timezone.now()
+        with self._lock:
+            self._notes.append(entry)
+        return stored
 
     def _entry_at(self, position: int) -> JournalEntry | None:
         with self._lock:
@@ -222,15 +219,20 @@ class Journal:
         if entry is None:
             entry = self._new_entry(position=position, kind=kind, key=key, digest=digest)
             entry.request = bounded_json(request)
+            entry.started_at = timezone.now()
         entry.attempt = self._ctx.attempt
         entry.status = JournalStatus.STARTED
         entry.error = None
+        notes = self.pending_notes()
         with self._ctx.engine.transaction() as emit:
             if is_new:
-                self._store.insert(entry)
+                self._store.insert([*notes, entry])
             else:
                 self._store.update(entry)
             before(emit, position)
+        if is_new:
+            with self._lock:
+                self._notes = [note for note in self._notes if note not in notes]
         return entry
 
     def _perform(self, entry: JournalEntry, perform: Perform, after: After, on_failure: OnFailure) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The journal in Postgres."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from agents.models import JournalEntry
@@ -12,9 +13,9 @@ class PostgresJournalStore:
         """Return the step's entries by position, in one query; what was asked is only needed as its digest."""
         return {entry.position: entry for entry in JournalEntry.objects.filter(step_id=step_id).defer("request")}
 
-    def insert(self, entry: JournalEntry) -> None:
-        """Insert the row."""
-        entry.save(force_insert=True)
+    def insert(self, entries: Sequence[JournalEntry]) -> None:
+        """Insert the rows in one query."""
+        JournalEntry.objects.bulk_create(entries)
 
     def update(self, entry: JournalEntry) -> None:
         """Write the columns that change after the start, found by step and position."""

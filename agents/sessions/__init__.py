@@ -1,0 +1,1 @@
+"""Sessions: conversations with messages, titles, and names that callers choose."""

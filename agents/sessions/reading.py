@@ -1,0 +1,93 @@
+"""Reads of sessions and messages; every query is filtered by the tenant."""
+
+import re
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+
+from agents.errors import SessionIdInvalid, SessionNotFound
+from agents.journal.bounds import bounded_text
+from agents.models import Message, Session
+from agents.types import MessageRole
+from policy.types import Principal
+
+_EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9:_\-.]{1,128}")
+
+
+def uuid_from(text: str) -> UUID | None:
+    """Return the UUID that the text is, or None when it is not UUID-shaped."""
+    try:
+        return UUID(text) if len(text) in (32, 36) else None
+    except ValueError:
+        return None
+
+
+def external_id_from(text: str) -> str:
+    """Return the text if it may be a caller's own session id.
+
+    Raises:
+        SessionIdInvalid: It is too long or has other characters (the caller's fault).
+    """
+    if not _EXTERNAL_ID.fullmatch(text):
+        raise SessionIdInvalid(details={"session_id": text[:200]})
+    return text
+
+
+def session_for(*, principal: Principal, session_id: str | UUID) -> Session:
+    """Return the session with this id or caller's name.
+
+    Raises:
+        SessionNotFound: There is none, it was deleted, or it is another tenant's.
+    """
+    key = str(session_id)
+    as_uuid = uuid_from(key)
+    wanted = Q(pk=as_uuid) if as_uuid else Q(external_id=key)
+    session = _sessions_of(principal).filter(wanted).first()
+    if session is None:
+        raise SessionNotFound(f"There is no session {key[:200]}.", details={"session_id": key[:200]})
+    return session
+
+
+def sessions_page(*, principal: Principal, limit: int, offset: int = 0) -> tuple[list[Session], int]:
+    """Return sessions of the tenant, newest first, and how many there are in all."""
+    sessions = _sessions_of(principal)
+    return list(sessions.order_by("-created_at", "-id")[offset : offset + limit]), sessions.count()
+
+
+def messages_recent(
+    *, principal: Principal, session_id: UUID, limit: int, before_task_id: UUID | None = None
+) -> list[Message]:
+    """Return the session's last messages, oldest first.
+
+    Args:
+        principal: Who asks; another tenant's session has no messages.
+        session_id: The session.
+        limit: At most so many.
+        before_task_id: Only messages from before this task's own question.
+    """
+    messages = Message.objects.filter(session_id=session_id, session__tenant_id=principal.tenant_id)
+    if before_task_id is not None:
+        question = Message.objects.filter(task_id=before_task_id, role=MessageRole.USER).values("id")
+        messages = messages.filter(id__lt=question)
+    return list(reversed(messages.order_by("-id")[:limit]))
+
+
+def history_before(*, principal: Principal, session_id: UUID, task_id: UUID) -> tuple[tuple[str, str], ...]:
+    """Return `(role, content)` of what was said before the task, oldest first, each bounded.
+
+    It is the same in every attempt of a step, whatever is said in the session meanwhile.
+    """
+    messages = messages_recent(
+        principal=principal,
+        session_id=session_id,
+        limit=settings.SHANNON_HISTORY_MAX_MESSAGES,
+        before_task_id=task_id,
+    )
+    longest = settings.SHANNON_HISTORY_MESSAGE_MAX_CHARACTERS
+    return tuple((message.role, bounded_text(message.content, longest)) for message in messages)
+
+
+def _sessions_of(principal: Principal) -> QuerySet[Session]:
+    return Session.objects.filter(tenant_id=principal.tenant_id, deleted_at__isnull=True)
