@@ -33,6 +33,11 @@ def storable_json(value: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     return stored, len(text)
 
 
+def storable_text(text: str) -> str:
+    """Return the text with U+FFFD in place of what Postgres cannot keep: NUL and lone surrogates."""
+    return text.replace(_NUL, _REPLACEMENT).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def bounded_text(text: str, max_characters: int) -> str:
     """Return the text, or its beginning with a statement of how long it was."""
     if len(text) <= max_characters:
@@ -62,7 +67,7 @@ def _dumps(value: Any) -> str:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return value.replace(_NUL, _REPLACEMENT).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return storable_text(value)
     if isinstance(value, Mapping):
         return {_clean(key): _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

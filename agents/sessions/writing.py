@@ -8,6 +8,7 @@ from django.db.models import Case, F, Value, When
 from django.db.models.functions import Now
 
 from agents.errors import SessionNotFound, SessionTitleInvalid
+from agents.journal.bounds import storable_text
 from agents.models import Message, Session
 from agents.sessions.reading import external_id_from, session_for, uuid_from
 from agents.types import TITLE_MAX_CHARACTERS, MessageRole
@@ -72,7 +73,7 @@ def message_append(*, session_id: UUID, task_id: UUID, role: MessageRole | str, 
 
     A task's second message of the same role changes nothing, so a repeated call is harmless.
     """
-    message = Message(session_id=session_id, task_id=task_id, role=role, content=content)
+    message = Message(session_id=session_id, task_id=task_id, role=role, content=storable_text(content))
     Message.objects.bulk_create([message], ignore_conflicts=True)
     title = title_from(content) if role == MessageRole.USER else ""
     Session.objects.filter(pk=session_id).update(
@@ -82,5 +83,5 @@ def message_append(*, session_id: UUID, task_id: UUID, role: MessageRole | str, 
 
 def title_from(text: str) -> str:
     """Return a session title made of the beginning of a question, at most 60 characters."""
-    line = " ".join(text.split())
+    line = " ".join(storable_text(text).split())
     return line if len(line) <= TITLE_MAX_CHARACTERS else f"{line[: TITLE_MAX_CHARACTERS - 1].rstrip()}…"

@@ -1,0 +1,1 @@
+"""Memory: what a tenant's agents found out, found again by meaning."""
