@@ -28,6 +28,8 @@ class Environment(BaseSettings):
     database_pool_timeout_seconds: float = Field(10.0, gt=0)
 
     model: str = Field("", description="litellm model name that serves every tier, for example openai/gpt-5-mini.")
+    model_timeout_seconds: float = Field(120.0, gt=0, description="One attempt at a model call.")
+    offline_latency_seconds: float = Field(0.0, ge=0, description="How long the offline model waits before it answers.")
     workspace_dir: Path | None = Field(None, description="Session workspaces; default: `workspaces` in the local dir.")
 
     worker_threads: int = Field(16, ge=1, description="Steps that one worker process runs at once.")
@@ -36,6 +38,11 @@ class Environment(BaseSettings):
     lease_seconds: float = Field(8.0, gt=0, description="A step not heard of for this long is claimable again.")
     heartbeat_seconds: float = Field(2.0, gt=0)
     recover_interval_seconds: float = Field(2.0, gt=0)
+
+    flower_url: str = Field("", description="Where Flower is, for the links of `/`; empty: no link.")
+    metrics_allowed_networks: str = Field(
+        "127.0.0.0/8,::1/128", description="Who may read /metrics without a key of scope admin; comma-separated."
+    )
 
 
 ENV = Environment()
