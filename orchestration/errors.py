@@ -52,3 +52,10 @@ class TaskDeadlineExceeded(ShannonError):
 
     code = "TASK_DEADLINE_EXCEEDED"
     http_status = 504
+
+
+class SubtasksFailed(ShannonError):
+    """Every subtask failed, so there is nothing to answer with."""
+
+    code = "SUBTASKS_FAILED"
+    http_status = 502

@@ -76,7 +76,8 @@ class Step(models.Model):
         max_length=8, default=OnDependencyFailure.SKIP, choices=[(o, o) for o in OnDependencyFailure]
     )
     status = models.CharField(max_length=16, choices=[(s, s) for s in StepStatus])
-    attempt = models.PositiveSmallIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0, help_text="Fencing token: only ever grows.")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Attempts that failed or lost their worker.")
     lease_owner = models.CharField(max_length=128, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True, help_text="A retry waits until then.")
@@ -100,6 +101,8 @@ class Step(models.Model):
             models.Index(
                 fields=["lease_until"], condition=models.Q(status=StepStatus.RUNNING), name="step_running_by_lease"
             ),
+            models.Index(fields=["task"], condition=models.Q(status=StepStatus.RUNNING), name="step_running_by_task"),
+            models.Index(fields=["task"], condition=models.Q(status=StepStatus.BLOCKED), name="step_blocked_by_task"),
             models.Index(fields=["task"], condition=models.Q(status__in=sorted(STEP_OPEN)), name="step_open_by_task"),
         ]
 

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 
-
 class TaskStatus(StrEnum):
     """Where a task is. The names are those that the official client knows."""
 
@@ -133,6 +132,20 @@ class TaskView:
     query: str
     parameters: Mapping[str, Any]
     steps: Mapping[str, StepView]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRequest:
+    """What a caller asks for; `mode` empty means that the router chooses the strategy."""
+
+    query: str
+    session_id: str | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+    mode: str = ""
+    model_tier: str | None = None
+    model_override: str | None = None
+    provider_override: str | None = None
+    max_concurrent_agents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """The engine's times and limits; units are in the names."""
 
+from decimal import Decimal
+
 from shannon_project.settings.env import ENV
 
 SHANNON_LEASE_SECONDS = ENV.lease_seconds
@@ -16,3 +18,11 @@ SHANNON_TASK_DEADLINE_SECONDS = 3600.0
 SHANNON_PLAN_MAX_SUBTASKS = 20
 SHANNON_QUERY_MAX_CHARS = 10_000  # the official client's own limit
 SHANNON_CONTEXT_MAX_BYTES = 256 * 1024
+SHANNON_STEP_DEADLINE_SECONDS = 600.0
+SHANNON_QUEUES = ("control", "steps")
+SHANNON_DOORBELL_LOST_SECONDS = 5.0  # a task with work to do that nobody was told of for this long is rung again
+SHANNON_RECOVER_BATCH = 500  # rows per recovery pass
+SHANNON_TASK_BUDGET_TOKENS = 2_000_000  # what one task may use unless its request says less
+SHANNON_TASK_BUDGET_USD = Decimal("20.00")
+SHANNON_SESSION_BUDGET_TOKENS = 20_000_000
+SHANNON_SESSION_BUDGET_USD = Decimal("200.00")

@@ -1,0 +1,52 @@
+"""The base of every endpoint: a principal, a strict query string, and (for answers that wait) an async variant."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.exceptions import MethodNotAllowed
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from orchestration.api.serializers.base import NoQuery, StrictSerializer
+from policy.types import Principal
+
+
+class Endpoint(APIView):
+    """A DRF view that states per method which scope it needs and which query string it takes."""
+
+    required_scopes: ClassVar[Mapping[str, str]] = {}
+    queries: ClassVar[Mapping[str, type[StrictSerializer]]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authenticate, check the scope, then read the query string."""
+        super().initial(request, *args, **kwargs)
+        self.query = self.queries.get(request.method or "", NoQuery).of_query(request)
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+        principal: Principal = self.request.auth  # type: ignore[assignment]
+        return principal
+
+
+class AsyncEndpoint(Endpoint):
+    """An endpoint whose handlers are coroutines: it waits for a task without holding a thread."""
+
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        """Check the request in a thread (it asks the database), then await the handler."""
+        self.args, self.kwargs = args, kwargs
+        self.request = drf_request = self.initialize_request(request, *args, **kwargs)
+        self.headers = self.default_response_headers
+        try:
+            await sync_to_async(self.initial)(drf_request, *args, **kwargs)
+            if drf_request.method not in self.allowed_methods:
+                raise MethodNotAllowed(str(drf_request.method))
+            handler = getattr(self, str(drf_request.method).lower())
+            response = await handler(drf_request, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - DRF's own edge: what its handler does not know is raised again
+            response = self.handle_exception(error)
+        self.response: HttpResponseBase = self.finalize_response(drf_request, response, *args, **kwargs)
+        return self.response

@@ -1,0 +1,70 @@
+"""How a body is read and an answer is written: strictly, and always as JSON."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, Final
+from uuid import UUID
+
+from django.http import HttpRequest
+from rest_framework.exceptions import ParseError
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import JSONParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from shannon_project.foundation.errors import InvalidInput, ShannonError
+
+_IDEMPOTENCY_KEY: Final = re.compile(r"^[\x21-\x7e]{1,255}\Z")
+_UUID: Final = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
+
+
+class BodyTooLarge(ShannonError):
+    """The body is too large; `details.max_bytes` is the limit."""
+
+    code = "BODY_TOO_LARGE"
+    http_status = 413
+
+
+class StrictJSONParser(JSONParser):
+    """JSON as RFC 8259 has it; nesting that Python cannot follow is the caller's mistake, not ours."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the body's value.
+
+        Raises:
+            ParseError: The body is not JSON, or is nested too deeply (the caller's fault).
+        """
+        try:
+            value: dict[str, Any] = super().parse(stream, media_type, parser_context)
+        except RecursionError as error:
+            raise ParseError("The body is nested too deeply.") from error
+        return value
+
+
+class OneRendererNegotiation(DefaultContentNegotiation):
+    """Every endpoint answers in one format, whatever `Accept` says, so an error is never a bare 406."""
+
+    def select_renderer(
+        self, request: Request | HttpRequest, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the endpoint's first renderer and its media type."""
+        return renderers[0], renderers[0].media_type
+
+
+def idempotency_key_of(request: Request) -> str | None:
+    """Return the `Idempotency-Key` header, or None when there is none.
+
+    Raises:
+        InvalidInput: It is empty, too long, or not printable ASCII (the caller's fault).
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _IDEMPOTENCY_KEY.match(key):
+        raise InvalidInput("The header Idempotency-Key must be 1 to 255 printable ASCII characters.")
+    return key
+
+
+def uuid_of(text: str) -> UUID | None:
+    """Return the id that the text is in its usual form (36 characters), or None."""
+    return UUID(text) if _UUID.match(text) else None

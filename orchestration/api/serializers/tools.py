@@ -1,0 +1,59 @@
+"""Bodies and answers of the tool endpoints."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from agents.types import ToolInfo
+from orchestration.api.serializers.base import ObjectField, SessionIdField, StrictSerializer
+
+
+class ToolListQuery(StrictSerializer):
+    """Which tools are listed."""
+
+    category = serializers.CharField(required=False, default=None, max_length=64)
+
+
+class ToolExecuteBody(StrictSerializer):
+    """What a tool is called with."""
+
+    arguments = ObjectField(max_bytes=settings.SHANNON_CONTEXT_MAX_BYTES, required=False, default=dict)
+    session_id = SessionIdField(required=False, allow_null=True, default=None, help_text="Whose workspace is used.")
+
+
+class ToolAnswer(serializers.Serializer[ToolInfo]):
+    """A tool that may be called."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    category = serializers.CharField()
+    parameters = serializers.JSONField(help_text="JSON schema of the arguments.")
+    dangerous = serializers.BooleanField(help_text="Calling it needs the scope tools:dangerous.")
+    idempotent = serializers.BooleanField(help_text="Calling it twice does no harm.")
+    timeout_seconds = serializers.FloatField()
+
+
+class ToolListAnswer(serializers.Serializer[Any]):
+    """All tools, by name."""
+
+    tools = ToolAnswer(many=True)
+
+
+class ToolUsageAnswer(serializers.Serializer[Any]):
+    """What the call used."""
+
+    tokens = serializers.IntegerField()
+    cost_usd = serializers.FloatField()
+
+
+class ToolExecuteAnswer(serializers.Serializer[Any]):
+    """How the call ended."""
+
+    success = serializers.BooleanField()
+    output = serializers.JSONField(allow_null=True)
+    text = serializers.CharField(allow_null=True, help_text="The output as text.")
+    error = serializers.CharField(allow_null=True)
+    metadata = serializers.JSONField(help_text="task_id, session_id and, on failure, the error's code and details.")
+    execution_time_ms = serializers.IntegerField()
+    usage = ToolUsageAnswer()

@@ -1,0 +1,146 @@
+"""Server-sent events: how an event of a task looks on the wire (WHATWG HTML, section 9.2).
+
+Data is ASCII JSON: the official client splits lines at U+2028 and U+0085 too, which JSON would leave unescaped.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+
+from orchestration.events.follow import Delta, Idle, follow
+from orchestration.models import Event, Task
+from orchestration.types import TASK_TERMINAL, EventKind
+from shannon_project.foundation.errors import InvalidInput
+
+DELTA_NAME: Final = "thread.message.delta"
+STREAM_NAMES: Final[Mapping[str, str]] = {
+    EventKind.LLM_OUTPUT: "thread.message.completed",
+    EventKind.ERROR_OCCURRED: "error",
+    EventKind.STREAM_END: "done",
+    EventKind.WORKFLOW_CANCELLING: "workflow.cancelling",
+    EventKind.WORKFLOW_CANCELLED: "workflow.cancelled",
+}
+"""Kinds that have another name on the stream; the others keep theirs."""
+
+NOT_MADE_HERE: Final = frozenset(
+    """APPROVAL_DECISION APPROVAL_REQUESTED HITL_RESPONSE LEAD_DECISION LEAD_TOOL_CALL MESSAGE_RECEIVED MESSAGE_SENT
+    RESEARCH_PLAN_APPROVED RESEARCH_PLAN_READY RESEARCH_PLAN_UPDATED REVIEW_USER_FEEDBACK ROLE_ASSIGNED
+    SCREENSHOT_SAVED TASKLIST_UPDATED TEAM_RECRUITED TEAM_RETIRED TEAM_STATUS WAITING WARNING workflow.paused
+    workflow.pausing workflow.resumed""".split()
+)
+"""Names of the reference system that a client may ask for and that never come."""
+
+_KIND_BY_NAME: Final[Mapping[str, str]] = {
+    **{str(kind): str(kind) for kind in EventKind},
+    **{name: str(kind) for kind, name in STREAM_NAMES.items()},
+    **{name: name for name in NOT_MADE_HERE},
+    DELTA_NAME: DELTA_NAME,
+    "LLM_PARTIAL": DELTA_NAME,
+}
+HEARTBEAT: Final = b": ping\n\n"
+
+
+def kinds_wanted(types: str) -> frozenset[str] | None:
+    """Return the kinds that a comma-separated filter names, or None for all.
+
+    Args:
+        types: Kinds (`LLM_OUTPUT`) or names on the stream (`thread.message.completed`).
+
+    Raises:
+        InvalidInput: A name is not known (the caller's fault).
+    """
+    names = [name.strip() for name in types.split(",") if name.strip()]
+    if unknown := sorted({name[:64] for name in names if name not in _KIND_BY_NAME}):
+        raise InvalidInput(
+            f"types: unknown event type: {', '.join(unknown[:10])}.",
+            details={"unknown": unknown[:10], "allowed": sorted(_KIND_BY_NAME)},
+        )
+    return frozenset(_KIND_BY_NAME[name] for name in names) or None
+
+
+def frame(*, name: str, data: str, seq: int | None = None) -> bytes:
+    """Return one message of the stream; without a number it does not move the reader's place."""
+    place = f"id: {seq}\n" if seq is not None else ""
+    return f"{place}event: {name}\ndata: {data}\n\n".encode()
+
+
+def event_frame(event: Event) -> bytes:
+    """Return a stored event as a message; the terminal one is `done` with `[DONE]`."""
+    if event.kind == EventKind.STREAM_END:
+        return done_frame(event.seq)
+    name = STREAM_NAMES.get(event.kind, event.kind)
+    return frame(name=name, data=json.dumps(event_body(event, on_stream=True)), seq=event.seq)
+
+
+def done_frame(seq: int) -> bytes:
+    """Return the message after which nothing comes."""
+    return frame(name=STREAM_NAMES[EventKind.STREAM_END], data="[DONE]", seq=seq)
+
+
+def delta_frame(task_id: UUID, delta: Delta) -> bytes:
+    """Return a piece of model text as a message; it is live only, so it has no number."""
+    data = {
+        "type": DELTA_NAME,
+        "workflow_id": str(task_id),
+        "agent_id": delta.agent_id,
+        "step_key": delta.step_key,
+        "delta": delta.text,
+        "message": delta.text,
+    }
+    return frame(name=DELTA_NAME, data=json.dumps(data))
+
+
+def event_body(event: Event, *, on_stream: bool = False) -> dict[str, Any]:
+    """Return an event as JSON, as lists and streams show it.
+
+    Args:
+        event: The event.
+        on_stream: Use the stream's name as `type`, as the official client's enumeration does, and repeat a model's
+            finished text as `response`, where viewers of the reference system look for it.
+    """
+    kind = event.kind
+    body = {
+        "workflow_id": str(event.task_id),
+        "type": kind,
+        "agent_id": event.agent_id,
+        "step_key": event.step_key,
+        "message": event.message,
+        "payload": event.payload,
+        "timestamp": event.created_at.isoformat(),
+        "seq": event.seq,
+        "stream_id": str(event.seq),
+    }
+    if on_stream and kind in STREAM_NAMES and kind != EventKind.ERROR_OCCURRED:
+        body["type"] = STREAM_NAMES[kind]
+    if on_stream and kind == EventKind.LLM_OUTPUT:
+        body["response"] = event.payload.get("text", event.message)
+    return body
+
+
+async def task_frames(task: Task, *, after_seq: int, kinds: frozenset[str] | None) -> AsyncIterator[bytes]:
+    """Yield the stream of a task: what is stored after `after_seq`, then what happens, then `done`.
+
+    Args:
+        task: A task that the reader may see.
+        after_seq: Number of the last event that the reader has; one that does not exist yet counts as the newest.
+        kinds: Kinds to send, or None for all; `done` is always sent, because it ends the stream.
+    """
+    yield f"retry: {settings.SHANNON_SSE_RETRY_MILLISECONDS}\n: task {task.id}\n\n".encode()
+    after_seq = min(after_seq, task.event_seq)
+    if task.status in TASK_TERMINAL and after_seq == task.event_seq:
+        yield done_frame(task.event_seq)
+        return
+    heartbeat_seconds = settings.SHANNON_SSE_HEARTBEAT_SECONDS
+    async with aclosing(follow(task.id, after_seq=after_seq, heartbeat_seconds=heartbeat_seconds)) as items:
+        async for item in items:
+            if isinstance(item, Idle):
+                yield HEARTBEAT
+            elif isinstance(item, Delta):
+                if kinds is None or DELTA_NAME in kinds:
+                    yield delta_frame(task.id, item)
+            elif kinds is None or item.kind in kinds or item.kind == EventKind.STREAM_END:
+                yield event_frame(item)

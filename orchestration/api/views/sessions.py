@@ -1,0 +1,104 @@
+"""Sessions: list, get, rename, delete, their turns and events."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.selectors import session_for
+from agents.services import session_delete, session_rename
+from orchestration.api.endpoint import Endpoint
+from orchestration.api.serializers.base import PageQuery
+from orchestration.api.serializers.sessions import (
+    HistoryAnswer,
+    HistoryQuery,
+    SessionAnswer,
+    SessionPageAnswer,
+    SessionPatchBody,
+    SessionRenamedAnswer,
+    TurnPageAnswer,
+)
+from orchestration.api.sse import event_body
+from orchestration.overviews import session_history, session_overview, session_overviews, session_turns
+
+
+class SessionListView(Endpoint):
+    """The tenant's sessions."""
+
+    required_scopes = {"GET": "sessions:read"}
+    queries = {"GET": PageQuery}
+
+    @extend_schema(operation_id="sessions_list", tags=["sessions"], parameters=[PageQuery], responses=SessionPageAnswer)
+    def get(self, _request: Request) -> Response:
+        """List sessions, newest first."""
+        sessions, total = session_overviews(principal=self.principal, **self.query)
+        return Response(SessionPageAnswer({"sessions": sessions, "total_count": total}).data)
+
+
+class SessionView(Endpoint):
+    """One session."""
+
+    required_scopes = {"GET": "sessions:read", "PATCH": "sessions:write", "DELETE": "sessions:write"}
+
+    @extend_schema(operation_id="sessions_get", tags=["sessions"], responses=SessionAnswer)
+    def get(self, _request: Request, session_id: str) -> Response:
+        """Get a session by its id or your own name for it."""
+        overview = session_overview(principal=self.principal, session_id=session_id)
+        return Response(SessionAnswer(overview).data)
+
+    @extend_schema(
+        operation_id="sessions_patch", tags=["sessions"], request=SessionPatchBody, responses=SessionRenamedAnswer
+    )
+    def patch(self, request: Request, session_id: str) -> Response:
+        """Give a session another title."""
+        body = SessionPatchBody.of_body(request)
+        title = body.validated_data["title"]
+        session = session_rename(principal=self.principal, session_id=session_id, title=title)
+        return Response({"success": True, "session_id": str(session.id), "title": session.title})
+
+    @extend_schema(operation_id="sessions_delete", tags=["sessions"], responses={204: None})
+    def delete(self, _request: Request, session_id: str) -> Response:
+        """Hide a session; its tasks stay."""
+        session_delete(principal=self.principal, session_id=session_id)
+        return Response(status=204)
+
+
+class SessionHistoryView(Endpoint):
+    """The turns of a session."""
+
+    required_scopes = {"GET": "sessions:read"}
+    queries = {"GET": HistoryQuery}
+
+    @extend_schema(
+        operation_id="sessions_history", tags=["sessions"], parameters=[HistoryQuery], responses=HistoryAnswer
+    )
+    def get(self, _request: Request, session_id: str) -> Response:
+        """List a session's tasks, oldest first."""
+        session = session_for(principal=self.principal, session_id=session_id)
+        tasks, total = session_history(session_id=session.id, **self.query)
+        return Response(HistoryAnswer({"session_id": session.id, "tasks": tasks, "total": total}).data)
+
+
+class SessionEventsView(Endpoint):
+    """The turns of a session with their events."""
+
+    required_scopes = {"GET": "sessions:read"}
+    queries = {"GET": PageQuery}
+
+    @extend_schema(operation_id="sessions_events", tags=["sessions"], parameters=[PageQuery], responses=TurnPageAnswer)
+    def get(self, _request: Request, session_id: str) -> Response:
+        """List a session's tasks, oldest first, each with its first events."""
+        session = session_for(principal=self.principal, session_id=session_id)
+        turns, total = session_turns(session_id=session.id, **self.query)
+        answers = [
+            {
+                "turn": turn.number,
+                "task_id": str(turn.task.id),
+                "user_query": turn.task.query,
+                "final_output": turn.task.result,
+                "timestamp": turn.task.created_at,
+                "events": [event_body(event) for event in turn.events],
+                "metadata": {"status": turn.task.status, "event_count": turn.task.event_seq},
+            }
+            for turn in turns
+        ]
+        return Response({"session_id": str(session.id), "turns": answers, "count": total})

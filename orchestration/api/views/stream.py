@@ -1,0 +1,46 @@
+"""The event stream of a task."""
+
+from asgiref.sync import sync_to_async
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from orchestration.api.endpoint import AsyncEndpoint
+from orchestration.api.schema import LAST_EVENT_ID
+from orchestration.api.serializers.stream import WorkflowStreamQuery, last_seq_of
+from orchestration.api.sse import kinds_wanted, task_frames
+from orchestration.api.views.tasks import task_id_of
+from orchestration.models import Task
+from orchestration.selectors import task_for
+
+
+def event_stream(task: Task, *, types: str, last_event_id: str) -> StreamingHttpResponse:
+    """Return the stream of a task that the reader may see.
+
+    Raises:
+        InvalidInput: A type or the last event's id is not valid (the caller's fault).
+    """
+    frames = task_frames(task, after_seq=last_seq_of(last_event_id), kinds=kinds_wanted(types))
+    headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+    return StreamingHttpResponse(frames, content_type="text/event-stream", headers=headers)
+
+
+class StreamView(AsyncEndpoint):
+    """Server-sent events of one task."""
+
+    required_scopes = {"GET": "tasks:read"}
+    queries = {"GET": WorkflowStreamQuery}
+
+    @extend_schema(
+        operation_id="stream_sse",
+        tags=["stream"],
+        parameters=[WorkflowStreamQuery, LAST_EVENT_ID],
+        responses={(200, "text/event-stream"): OpenApiTypes.STR},
+    )
+    async def get(self, request: Request) -> StreamingHttpResponse:
+        """Follow a task: what is stored, then what happens, then `event: done`. Nothing is missed or repeated."""
+        task_id = task_id_of(self.query["workflow_id"])
+        task = await sync_to_async(task_for)(principal=self.principal, task_id=task_id)
+        last_event_id = request.headers.get("Last-Event-ID") or self.query["last_event_id"]
+        return event_stream(task, types=self.query["types"], last_event_id=last_event_id)

@@ -1,0 +1,81 @@
+"""Claiming steps: one statement, by compare-and-set, with a lease and a fencing token."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from orchestration.types import StepKind
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedStep:
+    """A step that this worker holds; `attempt` proves it."""
+
+    step_id: UUID
+    task_id: UUID
+    key: str
+    kind: StepKind
+    title: str
+    input: dict[str, Any]
+    depends_on: tuple[str, ...]
+    attempt: int
+    failures: int
+
+
+def steps_claim(*, task_id: UUID, first: UUID | None, owner: str, limit: int) -> list[ClaimedStep]:
+    """Claim up to `limit` ready steps of a running task, `first` before all others.
+
+    Claims nothing when the task has as many owners at work as its concurrency limit allows. Two drainers that claim at
+    the same instant may pass that limit by one; the steps they run are correct all the same.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH picked AS (
+                SELECT s.id FROM orchestration_step s JOIN orchestration_task t ON t.id = s.task_id
+                WHERE s.task_id = %(task)s AND s.status = 'ready' AND t.status = 'RUNNING'
+                  AND (s.not_before IS NULL OR s.not_before <= now())
+                  AND (SELECT count(DISTINCT r.lease_owner) FROM orchestration_step r
+                       WHERE r.task_id = %(task)s AND r.status = 'running') < t.concurrency_limit
+                ORDER BY {"(s.id = %(first)s) DESC, " if first else ""}s.position
+                LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
+            )
+            UPDATE orchestration_step s
+            SET status = 'running', attempt = attempt + 1, lease_owner = %(owner)s,
+                lease_until = now() + make_interval(secs => %(lease)s), started_at = COALESCE(started_at, now())
+            FROM picked WHERE s.id = picked.id
+            RETURNING s.id, s.task_id, s.key, s.kind, s.title, s.input, s.depends_on, s.attempt, s.failures, s.position
+            """,
+            {
+                "task": task_id,
+                "first": first,
+                "limit": limit,
+                "owner": owner,
+                "lease": settings.SHANNON_LEASE_SECONDS,
+            },
+        )
+        rows = sorted(cursor.fetchall(), key=lambda row: row[9])
+    return [_claimed(row) for row in rows]
+
+
+def _claimed(row: tuple[Any, ...]) -> ClaimedStep:
+    return ClaimedStep(
+        step_id=row[0],
+        task_id=row[1],
+        key=row[2],
+        kind=StepKind(row[3]),
+        title=row[4],
+        input=_json(row[5]),
+        depends_on=tuple(_json(row[6])),
+        attempt=row[7],
+        failures=row[8],
+    )
+
+
+def _json(value: Any) -> Any:
+    """Django registers no jsonb loader on raw cursors, so values come as text."""
+    return json.loads(value) if isinstance(value, str | bytes) else value

@@ -1,0 +1,148 @@
+"""One execution of one step: the engine as the running step sees it (`agents.context.StepEngine`)."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from agents.context import Emit, StepContext
+from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled
+from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.lease import Lease
+from orchestration.events.wake import delta_publish
+from orchestration.events.write import EventDraft, events_append
+from orchestration.models import Task
+from orchestration.types import TASK_TERMINAL
+from policy.types import BudgetRef, BudgetScope, Principal
+
+DELTA_FLUSH_SECONDS = 0.03  # deltas are joined for this long: a message a token would cost more than the token
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """What every step of a task needs to know of it; nothing here changes while the task runs."""
+
+    task_id: UUID
+    session_id: UUID
+    principal: Principal
+    query: str
+    parameters: Mapping[str, Any]
+    budgets: tuple[BudgetRef, ...]
+    seconds_left: float
+
+
+def task_facts(task_id: UUID) -> TaskFacts:
+    """Load the facts of a task; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM now())")
+        now_seconds = float(cursor.fetchone()[0])
+    task = Task.objects.only("id", "tenant_id", "session_id", "principal", "query", "parameters", "deadline_at").get(
+        id=task_id
+    )
+    return TaskFacts(
+        task_id=task.id,
+        session_id=task.session_id,
+        principal=Principal.from_json(task.principal),
+        query=task.query,
+        parameters=task.parameters,
+        budgets=(
+            BudgetRef(BudgetScope.TASK, task.id),
+            BudgetRef(BudgetScope.SESSION, task.session_id),
+            BudgetRef(BudgetScope.TENANT, task.tenant_id),
+        ),
+        seconds_left=task.deadline_at.timestamp() - now_seconds,
+    )
+
+
+class StepExecution:
+    """Implements `agents.context.StepEngine` for one claimed step."""
+
+    def __init__(self, step: ClaimedStep, lease: Lease, *, agent_id: str, deadline_monotonic_seconds: float) -> None:
+        self._step = step
+        self._lease = lease
+        self._agent_id = agent_id
+        self._deadline = deadline_monotonic_seconds
+        self._pending_delta = ""
+        self._delta_sent_at_seconds = 0.0
+
+    @contextmanager
+    def transaction(self) -> Iterator[Emit]:
+        """See `agents.context.StepEngine.transaction`. Events of a task that has ended are dropped, not the rest."""
+        self._flush_delta()
+        drafts: list[EventDraft] = []
+
+        def emit(kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:
+            drafts.append(EventDraft(kind, message, payload or {}, self._step.key, self._agent_id))
+
+        with transaction.atomic():
+            status = self._prove_lease()
+            yield emit
+            if status not in TASK_TERMINAL:
+                events_append(task_id=self._step.task_id, drafts=drafts)
+
+    def _prove_lease(self) -> str:
+        """Lock the task, then the step (the order everywhere), and return the task's status.
+
+        While the task's row is locked nobody takes a step out of `running`, so what follows commits under our lease.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT t.status FROM orchestration_task t JOIN orchestration_step s ON s.task_id = t.id"
+                " WHERE s.id = %s AND s.attempt = %s AND s.status = 'running' FOR NO KEY UPDATE OF t, s",
+                [self._step.step_id, self._step.attempt],
+            )
+            row = cursor.fetchone()
+        if row is None:
+            self._lease.is_superseded = True
+            raise StepSuperseded(details={"step_key": self._step.key, "attempt": self._step.attempt})
+        if row[0] in TASK_TERMINAL:
+            self._lease.is_task_stopped = True
+        return str(row[0])
+
+    def delta(self, text: str) -> None:
+        """See `agents.context.StepEngine.delta`."""
+        self._pending_delta += text
+        if time.monotonic() - self._delta_sent_at_seconds >= DELTA_FLUSH_SECONDS:
+            self._flush_delta()
+
+    def _flush_delta(self) -> None:
+        if not self._pending_delta:
+            return
+        text, self._pending_delta = self._pending_delta, ""
+        self._delta_sent_at_seconds = time.monotonic()
+        delta_publish(task_id=self._step.task_id, step_key=self._step.key, agent_id=self._agent_id, text=text)
+
+    def checkpoint(self) -> None:
+        """See `agents.context.StepEngine.checkpoint`."""
+        if self._lease.is_superseded:
+            raise StepSuperseded(details={"step_key": self._step.key, "attempt": self._step.attempt})
+        if self._lease.is_task_stopped:
+            raise TaskCancelled
+        if time.monotonic() > self._deadline:
+            raise StepDeadlineExceeded(
+                f"The step ran longer than {settings.SHANNON_STEP_DEADLINE_SECONDS:.0f} s or its task's deadline.",
+                details={"step_key": self._step.key},
+            )
+
+
+def step_context(step: ClaimedStep, lease: Lease, facts: TaskFacts, *, agent_id: str) -> StepContext:
+    """Build what the agent is handed."""
+    deadline = time.monotonic() + min(settings.SHANNON_STEP_DEADLINE_SECONDS, max(facts.seconds_left, 0.0))
+    engine = StepExecution(step, lease, agent_id=agent_id, deadline_monotonic_seconds=deadline)
+    return StepContext(
+        principal=facts.principal,
+        task_id=facts.task_id,
+        step_id=step.step_id,
+        step_key=step.key,
+        attempt=step.attempt,
+        session_id=facts.session_id,
+        agent_id=agent_id,
+        budgets=facts.budgets,
+        deadline_monotonic_seconds=deadline,
+        engine=engine,
+    )

@@ -1,0 +1,99 @@
+"""How a task ends: the only place that sets a terminal status. The caller holds the task's row lock."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection
+from django.db.models.functions import Now
+
+from agents.services import message_append
+from agents.types import MessageRole
+from orchestration.events.write import EventDraft, events_append
+from orchestration.metrics import TASK_SECONDS, TASKS_ENDED
+from orchestration.models import Task
+from orchestration.strategies import Finish
+from orchestration.types import EventKind, TaskStatus
+from policy.services import budget_release
+from shannon_project.foundation.errors import ShannonError
+
+RESULT_SHOWN_CHARS = 16_000  # what an event carries; the whole result is on the task
+
+
+def task_finish(task: Task, move: Finish) -> None:
+    """End a task with its answer; the session hears it."""
+    _end(task, TaskStatus.COMPLETED, result=move.result, result_metadata=dict(move.metadata))
+    message_append(session_id=task.session_id, task_id=task.id, role=MessageRole.ASSISTANT, content=move.result)
+    shown = move.result[:RESULT_SHOWN_CHARS]
+    payload = {"response": shown, "is_final": True, "truncated": len(move.result) > len(shown)}
+    events_append(
+        task_id=task.id,
+        drafts=[
+            EventDraft(EventKind.LLM_OUTPUT, shown, payload, agent_id="final_output"),
+            EventDraft(EventKind.WORKFLOW_COMPLETED, "The task is done", _totals(task)),
+            EventDraft(EventKind.STREAM_END, "Stream end"),
+        ],
+    )
+
+
+def task_fail(task: Task, error: Mapping[str, Any]) -> None:
+    """End a task with an error; open steps are cancelled."""
+    _cancel_open_steps(task)
+    _end(task, TaskStatus.FAILED, error=dict(error), status_reason=str(error.get("message", ""))[:500])
+    events_append(
+        task_id=task.id,
+        drafts=[
+            EventDraft(EventKind.ERROR_OCCURRED, str(error.get("message", "")), {"error": dict(error)}),
+            EventDraft(EventKind.WORKFLOW_FAILED, str(error.get("message", "")), {"error": dict(error)}),
+            EventDraft(EventKind.STREAM_END, "Stream end"),
+        ],
+    )
+
+
+def task_stop(task: Task, *, status: TaskStatus, error: ShannonError, by: str) -> None:
+    """End a task before its time: cancelled by somebody, or out of time.
+
+    Steps that wait are cancelled at once; a running one stops at its next boundary, and what it has paid is counted.
+    """
+    _cancel_open_steps(task)
+    _end(task, status, error=error.as_json(), status_reason=error.message[:500], status_changed_by=by[:128])
+    payload = {"reason": error.message, "by": by}
+    if status is TaskStatus.CANCELLED:
+        drafts = [
+            EventDraft(EventKind.WORKFLOW_CANCELLING, error.message, payload),
+            EventDraft(EventKind.WORKFLOW_CANCELLED, error.message, payload),
+        ]
+    else:
+        drafts = [EventDraft(EventKind.WORKFLOW_FAILED, error.message, {"error": error.as_json()})]
+    events_append(task_id=task.id, drafts=[*drafts, EventDraft(EventKind.STREAM_END, "Stream end")])
+
+
+def _end(task: Task, status: TaskStatus, **fields: Any) -> None:
+    Task.objects.filter(id=task.id).update(status=status, completed_at=Now(), updated_at=Now(), **fields)
+    task.status = status
+    TASKS_ENDED.labels(strategy=task.strategy, status=status).inc()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM now() - created_at) FROM orchestration_task WHERE id = %s", [task.id])
+        TASK_SECONDS.labels(strategy=task.strategy).observe(float(cursor.fetchone()[0]))
+
+
+def _cancel_open_steps(task: Task) -> None:
+    """Cancel what has not begun; release what steps that will never go on had reserved."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orchestration_step SET status = 'cancelled', completed_at = now()"
+            " WHERE task_id = %s AND status IN ('ready', 'blocked') RETURNING id, attempt",
+            [task.id],
+        )
+        begun = [row[0] for row in cursor.fetchall() if row[1] > 0]
+    for step_id in begun:
+        budget_release(step_id=step_id)
+
+
+def _totals(task: Task) -> dict[str, Any]:
+    return {
+        "prompt_tokens": task.prompt_tokens,
+        "completion_tokens": task.completion_tokens,
+        "total_tokens": task.prompt_tokens + task.completion_tokens,
+        "cost_usd": str(task.cost_usd) if task.cost_is_complete else None,
+        "model_used": task.model_used,
+    }

@@ -1,0 +1,42 @@
+"""An agent works on one subtask, or on the whole request."""
+
+from typing import ClassVar
+
+from agents.services import agent_run, answer_remember, messages_before, workspace_overview
+from agents.types import AgentSpec
+from orchestration.engine.kinds.base import KindExecutor, Work, tenant_of, text_output, usage_from
+from orchestration.engine.results import results_of
+from orchestration.types import StepKind, StepOutcome
+
+
+class AgentKind(KindExecutor):
+    """Runs the agent loop with the results of the steps it depends on."""
+
+    kind: ClassVar[StepKind] = StepKind.AGENT
+
+    def execute(self, work: Work) -> StepOutcome:
+        """Run the loop; the final agent's answer is remembered for later tasks."""
+        asked = work.step.input
+        is_final = bool(asked.get("is_final"))
+        parameters = work.facts.parameters
+        result = agent_run(
+            work.ctx,
+            work.journal,
+            AgentSpec(
+                instruction=asked["instruction"],
+                tools=tuple(asked.get("tools") or parameters["tools"]),
+                tier=parameters.get("model_tier"),
+                model_override=parameters.get("model_override"),
+                history=messages_before(session_id=work.ctx.session_id, task_id=work.ctx.task_id),
+                dependencies=tuple(results_of(work.ctx.task_id, work.step.depends_on)),
+                workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),
+            ),
+        )
+        if is_final:
+            answer_remember(work.ctx, work.journal, query=work.facts.query, answer=result.text)
+        return StepOutcome(
+            output=text_output(result.text, turns=result.turns, stop_reason=result.stop_reason),
+            usage=usage_from(result.usage),
+            model_used=result.model,
+            provider=result.provider,
+        )

@@ -1,0 +1,69 @@
+"""What a kind of step does. One file per kind, all alike."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+from agents.context import StepContext
+from agents.services import Journal
+from agents.types import AgentUsage
+from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.execution import TaskFacts
+from orchestration.types import StepKind, StepOutcome, Usage
+from policy.types import Charge
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One claimed step with all that its kind may use."""
+
+    ctx: StepContext
+    journal: Journal
+    step: ClaimedStep
+    facts: TaskFacts
+
+
+class KindExecutor(ABC):
+    """Executes steps of one kind."""
+
+    kind: ClassVar[StepKind]
+    announces_start: ClassVar[bool] = True
+    """Whether readers are told at once that the step has begun; costs one transaction."""
+
+    def agent_id(self, step: ClaimedStep) -> str:
+        """Return the name under which the step appears in events."""
+        return step.key
+
+    def charges(self, work: Work) -> tuple[Charge, ...]:  # noqa: ARG002 - most kinds pay as they go
+        """Return what is charged together with the outcome."""
+        return ()
+
+    @abstractmethod
+    def execute(self, work: Work) -> StepOutcome:
+        """Do the step's work.
+
+        Raises:
+            ShannonError: The step failed; `retryable` says whether another attempt may help.
+        """
+
+
+def usage_from(used: AgentUsage) -> Usage:
+    """Translate what agents count into what steps keep."""
+    return Usage(
+        prompt_tokens=used.prompt_tokens,
+        completion_tokens=used.completion_tokens,
+        cost_usd=used.cost_usd,
+        model_calls=used.model_calls,
+        tool_calls=used.tool_calls,
+    )
+
+
+def tenant_of(work: Work) -> UUID:
+    """Return the tenant whose files and memory the step may see."""
+    return work.ctx.principal.tenant_id
+
+
+def text_output(text: str, **more: Any) -> dict[str, Any]:
+    """Return the output of a step whose result is text."""
+    return {"text": text, **more}

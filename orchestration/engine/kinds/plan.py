@@ -1,0 +1,40 @@
+"""A model drafts a plan; the strategy judges it."""
+
+from typing import ClassVar
+
+from agents.services import PlanRequest, plan_draft, tool_infos, workspace_overview
+from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.kinds.base import KindExecutor, Work, tenant_of, usage_from
+from orchestration.types import StepKind, StepOutcome
+
+
+class PlanKind(KindExecutor):
+    """Asks the planner, with what was wrong with its last answer if there was one."""
+
+    kind: ClassVar[StepKind] = StepKind.PLAN
+
+    def agent_id(self, step: ClaimedStep) -> str:  # noqa: ARG002 - the same for every plan
+        """The planner has a name of its own."""
+        return "planner"
+
+    def execute(self, work: Work) -> StepOutcome:
+        """Return the draft as it came; None when it was not JSON."""
+        parameters = work.facts.parameters
+        allowed = set(parameters["tools"])
+        draft = plan_draft(
+            work.ctx,
+            work.journal,
+            PlanRequest(
+                query=work.facts.query,
+                tools=[(info.name, info.description) for info in tool_infos() if info.name in allowed],
+                workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),
+                max_subtasks=parameters["max_subtasks"],
+                tier=parameters.get("model_tier"),
+                model_override=parameters.get("model_override"),
+                previous_plan=work.step.input.get("previous_plan"),
+                problems=list(work.step.input.get("problems", [])),
+            ),
+        )
+        return StepOutcome(
+            output={"plan": draft.plan}, usage=usage_from(draft.usage), model_used=draft.model, provider=draft.provider
+        )

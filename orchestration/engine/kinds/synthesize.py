@@ -1,0 +1,51 @@
+"""The results become one answer."""
+
+from typing import ClassVar
+
+from agents.services import SynthesisRequest, answer_remember, answer_synthesize
+from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.kinds.base import KindExecutor, Work, text_output, usage_from
+from orchestration.engine.results import results_of
+from orchestration.errors import SubtasksFailed
+from orchestration.types import StepKind, StepOutcome, StepStatus
+
+
+class SynthesizeKind(KindExecutor):
+    """Sees every result, which failed and why."""
+
+    kind: ClassVar[StepKind] = StepKind.SYNTHESIZE
+
+    def agent_id(self, step: ClaimedStep) -> str:  # noqa: ARG002 - one in a task
+        """The synthesizer has a name of its own."""
+        return "synthesizer"
+
+    def execute(self, work: Work) -> StepOutcome:
+        """Combine what succeeded; with nothing to combine there is no answer.
+
+        Raises:
+            SubtasksFailed: Every subtask failed.
+        """
+        results = results_of(work.ctx.task_id, work.step.depends_on)
+        if all(result.status != StepStatus.SUCCEEDED for result in results):
+            raise SubtasksFailed(
+                f"All {len(results)} subtasks failed; the first: {results[0].error}",
+                details={"subtasks": [{"id": result.id, "error": result.error} for result in results[:20]]},
+            )
+        answer = answer_synthesize(
+            work.ctx,
+            work.journal,
+            SynthesisRequest(
+                query=work.facts.query,
+                instruction=work.step.input.get("instruction", ""),
+                results=results,
+                tier=work.facts.parameters.get("model_tier"),
+                model_override=work.facts.parameters.get("model_override"),
+            ),
+        )
+        answer_remember(work.ctx, work.journal, query=work.facts.query, answer=answer.text)
+        return StepOutcome(
+            output=text_output(answer.text),
+            usage=usage_from(answer.usage),
+            model_used=answer.model,
+            provider=answer.provider,
+        )

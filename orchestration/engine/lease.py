@@ -1,0 +1,169 @@
+"""Leases: what this process holds, and the one thread that keeps holding it."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection, transaction
+
+from orchestration.engine.claim import ClaimedStep
+
+log = structlog.get_logger(__name__)
+
+SLOW_STEP_SECONDS = 0.25  # a drainer held up for longer hands back what it has claimed and not begun
+
+
+@dataclass(slots=True)
+class Lease:
+    """One held step. The flags are set by the heartbeat and read by the step at its next boundary."""
+
+    step_id: UUID
+    attempt: int
+    is_superseded: bool = False
+    is_task_stopped: bool = False
+
+
+@dataclass(slots=True)
+class Batch:
+    """Steps that one drainer claimed at once. It begins them in turn; the heartbeat may take back the rest."""
+
+    steps: list[ClaimedStep]
+    leases: dict[UUID, Lease]
+    begun_at_seconds: float = field(default_factory=time.monotonic)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take_next(self) -> tuple[ClaimedStep, Lease] | None:
+        """Return the next step to begin, or None when none is left."""
+        with self._lock:
+            if not self.steps:
+                return None
+            self.begun_at_seconds = time.monotonic()
+            step = self.steps.pop(0)
+            return step, self.leases[step.step_id]
+
+    def surrender(self) -> list[Lease]:
+        """Give up every step that has not begun, if the one at work has taken long."""
+        with self._lock:
+            if not self.steps or time.monotonic() - self.begun_at_seconds < SLOW_STEP_SECONDS:
+                return []
+            given_up = [self.leases.pop(step.step_id) for step in self.steps]
+            self.steps.clear()
+            return given_up
+
+
+class LeaseKeeper:
+    """Extends the leases of every batch that is registered, and tells their steps what it learns."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, Batch] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def hold(self, steps: Sequence[ClaimedStep]) -> Batch:
+        """Register freshly claimed steps."""
+        batch = Batch(list(steps), {step.step_id: Lease(step.step_id, step.attempt) for step in steps})
+        with self._lock:
+            self._by_id[id(batch)] = batch
+        self.start()
+        return batch
+
+    def drop(self, batch: Batch) -> None:
+        """Forget a batch whose steps have ended."""
+        with self._lock:
+            self._by_id.pop(id(batch), None)
+
+    def held(self) -> int:
+        """Return the number of batches at work in this process."""
+        with self._lock:
+            return len(self._by_id)
+
+    def start(self, idle_work: Callable[[], None] | None = None) -> None:
+        """Start the thread once per process.
+
+        Args:
+            idle_work: Called between heartbeats; the worker recovers there, so that a missing beat is not fatal.
+        """
+        with self._lock:
+            if self._thread is not None and self._thread.is_alive():
+                return
+            self._stop.clear()
+            self._thread = threading.Thread(target=self._run, args=(idle_work,), name="lease-keeper", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread and wait for it."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5.0)
+
+    def _run(self, idle_work: Callable[[], None] | None) -> None:
+        while not self._stop.wait(settings.SHANNON_HEARTBEAT_SECONDS):
+            try:
+                self.beat()
+                if idle_work is not None:
+                    idle_work()
+            except (DatabaseError, InterfaceError) as error:
+                log.warning("heartbeat_failed", error=str(error))
+            finally:
+                connection.close()
+
+    def beat(self) -> None:
+        """Extend all leases in one statement; flag the steps that are lost or whose task has stopped."""
+        with self._lock:
+            batches = list(self._by_id.values())
+        surrendered = [lease for batch in batches for lease in batch.surrender()]
+        if surrendered:
+            _hand_back(surrendered)
+        leases = [lease for batch in batches for lease in list(batch.leases.values())]
+        if leases:
+            _extend(leases)
+
+
+def _hand_back(leases: Sequence[Lease]) -> None:
+    """Make steps claimable again that were claimed and not begun."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orchestration_step s SET status = 'ready', lease_owner = '', lease_until = NULL"
+            " FROM unnest(%s::uuid[], %s::int[]) AS held(id, attempt)"
+            " WHERE s.id = held.id AND s.attempt = held.attempt AND s.status = 'running'",
+            [[lease.step_id for lease in leases], [lease.attempt for lease in leases]],
+        )
+
+
+def _extend(leases: Sequence[Lease]) -> None:
+    """Extend; rows that are locked just now (their outcome is being written) are left for the next beat."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH mine AS (
+                SELECT s.id FROM orchestration_step s
+                JOIN unnest(%s::uuid[], %s::int[]) AS held(id, attempt) ON s.id = held.id AND s.attempt = held.attempt
+                WHERE s.status = 'running' FOR NO KEY UPDATE OF s SKIP LOCKED
+            )
+            UPDATE orchestration_step s SET lease_until = now() + make_interval(secs => %s)
+            FROM mine WHERE s.id = mine.id
+            """,
+            [
+                [lease.step_id for lease in leases],
+                [lease.attempt for lease in leases],
+                settings.SHANNON_LEASE_SECONDS,
+            ],
+        )
+        cursor.execute(
+            "SELECT s.id, s.attempt, s.status, t.status FROM orchestration_step s"
+            " JOIN orchestration_task t ON t.id = s.task_id WHERE s.id = ANY(%s)",
+            [[lease.step_id for lease in leases]],
+        )
+        seen = {row[0]: row[1:] for row in cursor.fetchall()}
+    for lease in leases:
+        attempt, step_status, task_status = seen.get(lease.step_id, (0, "", ""))
+        lease.is_superseded = lease.is_superseded or attempt != lease.attempt or step_status != "running"
+        lease.is_task_stopped = lease.is_task_stopped or task_status not in {"RUNNING", "PAUSED"}
+
+
+KEEPER = LeaseKeeper()

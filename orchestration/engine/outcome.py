@@ -1,0 +1,202 @@
+"""Writing how steps ended: outcome, usage, journal notes, dependants and events in one transaction, under the fence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from psycopg.types.json import Jsonb
+
+from agents.models import JournalEntry
+from agents.services import notes_write
+from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.dependencies import BlockedStep, Release, releases
+from orchestration.events.write import EventDraft, events_append
+from orchestration.types import (
+    STEP_TERMINAL,
+    TASK_TERMINAL,
+    EventKind,
+    OnDependencyFailure,
+    StepOutcome,
+    StepStatus,
+)
+from policy.services import budgets_charge
+from policy.types import Charge
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """One execution's end, not yet written. `READY` means: try again after `retry_after_seconds`."""
+
+    step: ClaimedStep
+    status: StepStatus
+    outcome: StepOutcome
+    retry_after_seconds: float | None = None
+    notes: tuple[JournalEntry, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    events: tuple[EventDraft, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write changed: the steps that were still ours, and how many others became claimable."""
+
+    recorded: int
+    newly_ready: int
+    is_task_open: bool
+
+
+def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
+    """Write the ends of one task's steps. An end whose fencing token is stale changes nothing.
+
+    Locks the task first: whoever takes a step out of `running` holds that lock, so journal writes of a step and the
+    write of its outcome never interleave with a recovery.
+    """
+    with transaction.atomic():
+        status = _task_lock(task_id)
+        ours = _steps_update(ends, is_task_open=status not in TASK_TERMINAL)
+        recorded = [end for end in ends if end.step.step_id in ours]
+        notes_write([note for end in recorded for note in end.notes])
+        budgets_charge([charge for end in recorded for charge in end.charges])
+        ended = {end.step.key: end.status for end in recorded if end.status in STEP_TERMINAL}
+        changes = dependants_release(task_id, ended)
+        _usage_add(task_id, recorded)
+        if status not in TASK_TERMINAL:
+            events_append(
+                task_id=task_id,
+                drafts=[draft for end in recorded for draft in end.events]
+                + [_release_event(change) for change in changes if change.status is not StepStatus.BLOCKED],
+            )
+    newly_ready = sum(change.status is StepStatus.READY for change in changes)
+    return Written(len(recorded), newly_ready, status not in TASK_TERMINAL)
+
+
+def _task_lock(task_id: UUID) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT status FROM orchestration_task WHERE id = %s FOR NO KEY UPDATE", [task_id])
+        return str(cursor.fetchone()[0])
+
+
+def _steps_update(ends: Sequence[StepEnd], *, is_task_open: bool) -> set[UUID]:
+    """Update the steps that are still ours and return their ids. A step of an ended task is not tried again."""
+    statuses = [
+        str(end.status if is_task_open or end.status is not StepStatus.READY else StepStatus.CANCELLED) for end in ends
+    ]
+    usages = [end.outcome.usage for end in ends]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE orchestration_step s
+            SET status = v.status, output = v.output, error = v.error, lease_until = NULL, lease_owner = '',
+                completed_at = CASE WHEN v.status = 'ready' THEN NULL ELSE clock_timestamp() END,
+                not_before = now() + make_interval(secs => v.retry_after),
+                failures = s.failures + CASE WHEN v.error IS NULL THEN 0 ELSE 1 END,
+                prompt_tokens = v.prompt, completion_tokens = v.completion, cost_usd = v.cost,
+                model_calls = v.models, tool_calls = v.tools
+            FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::jsonb[], %s::jsonb[], %s::float8[],
+                        %s::int[], %s::int[], %s::numeric[], %s::int[], %s::int[])
+              AS v(id, attempt, status, output, error, retry_after, prompt, completion, cost, models, tools)
+            WHERE s.id = v.id AND s.attempt = v.attempt AND s.status = 'running'
+            RETURNING s.id
+            """,
+            [
+                [end.step.step_id for end in ends],
+                [end.step.attempt for end in ends],
+                statuses,
+                [_jsonb(end.outcome.output) for end in ends],
+                [_jsonb(end.outcome.error) for end in ends],
+                [end.retry_after_seconds for end in ends],
+                [usage.prompt_tokens for usage in usages],
+                [usage.completion_tokens for usage in usages],
+                [usage.cost_usd for usage in usages],
+                [usage.model_calls for usage in usages],
+                [usage.tool_calls for usage in usages],
+            ],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _jsonb(value: Mapping[str, Any] | None) -> Jsonb | None:
+    return None if value is None else Jsonb(dict(value))
+
+
+def _usage_add(task_id: UUID, recorded: Sequence[StepEnd]) -> None:
+    """Add what the ended steps cost to their task; a retry's cost is added once, when the step ends at last."""
+    ended = [end for end in recorded if end.status in STEP_TERMINAL]
+    if not any(end.outcome.usage.model_calls or end.outcome.usage.tool_calls for end in ended):
+        return
+    usages = [end.outcome.usage for end in ended]
+    costs = [usage.cost_usd for usage in usages]
+    named = next((end.outcome for end in reversed(ended) if end.outcome.model_used), None)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orchestration_task SET prompt_tokens = prompt_tokens + %s, completion_tokens = completion_tokens + %s,"
+            " model_calls = model_calls + %s, tool_calls = tool_calls + %s, cost_usd = cost_usd + %s,"
+            " cost_is_complete = cost_is_complete AND %s,"
+            " model_used = COALESCE(NULLIF(%s, ''), model_used), provider = COALESCE(NULLIF(%s, ''), provider)"
+            " WHERE id = %s",
+            [
+                sum(usage.prompt_tokens for usage in usages),
+                sum(usage.completion_tokens for usage in usages),
+                sum(usage.model_calls for usage in usages),
+                sum(usage.tool_calls for usage in usages),
+                sum(cost for cost in costs if cost is not None),
+                all(cost is not None for cost in costs),
+                named.model_used if named else "",
+                named.provider if named else "",
+                task_id,
+            ],
+        )
+
+
+def dependants_release(task_id: UUID, ended: Mapping[str, StepStatus]) -> list[Release]:
+    """Update the blocked steps that waited for the ended ones. The caller holds the task's lock."""
+    if not ended:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, key, ARRAY(SELECT jsonb_array_elements_text(depends_on)), open_dependencies,"
+            " on_dependency_failure FROM orchestration_step WHERE task_id = %s AND status = 'blocked' ORDER BY position",
+            [task_id],
+        )
+        blocked = [
+            BlockedStep(row[0], row[1], tuple(row[2]), row[3], OnDependencyFailure(row[4])) for row in cursor.fetchall()
+        ]
+        changes = releases(blocked, ended) if blocked else []
+        if changes:
+            cursor.execute(
+                "UPDATE orchestration_step s SET status = v.status, open_dependencies = v.open, error = v.error,"
+                " completed_at = CASE WHEN v.status = 'skipped' THEN now() END"
+                " FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::jsonb[]) AS v(id, status, open, error)"
+                " WHERE s.id = v.id AND s.status = 'blocked'",
+                [
+                    [change.step_id for change in changes],
+                    [str(change.status) for change in changes],
+                    [change.open_dependencies for change in changes],
+                    [_skip_error(change) for change in changes],
+                ],
+            )
+    return changes
+
+
+def _skip_error(change: Release) -> Jsonb | None:
+    if change.status is not StepStatus.SKIPPED:
+        return None
+    message = f"Skipped: the step {change.failed_dependency}, which it depends on, did not succeed."
+    return Jsonb(
+        {
+            "code": "DEPENDENCY_FAILED",
+            "message": message,
+            "retryable": False,
+            "details": {"dependency": change.failed_dependency},
+        }
+    )
+
+
+def _release_event(change: Release) -> EventDraft:
+    payload = {"step_key": change.key, "status": str(change.status), "open_dependencies": change.open_dependencies}
+    if change.status is StepStatus.SKIPPED:
+        message = f"{change.key} is skipped: {change.failed_dependency} did not succeed"
+        return EventDraft(EventKind.STATUS_UPDATE, message, payload, change.key)
+    return EventDraft(EventKind.DEPENDENCY_SATISFIED, f"{change.key} may start", payload, change.key)

@@ -1,0 +1,186 @@
+"""Recovery: expired leases are taken back, lost doorbells are rung again. Any process may run it, at any time."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from psycopg.types.json import Jsonb
+
+from agents.services import step_usage
+from orchestration.engine.dispatch import queued_messages, ring_advance
+from orchestration.engine.kinds.base import usage_from
+from orchestration.engine.outcome import dependants_release
+from orchestration.errors import WorkerLost
+from orchestration.events.write import EventDraft, events_append
+from orchestration.metrics import DOORBELLS_RUNG_AGAIN, STEPS_RECOVERED
+from orchestration.types import TASK_TERMINAL, EventKind, StepStatus
+from policy.services import budget_release
+
+log = structlog.get_logger(__name__)
+
+ADVISORY_LOCK: Final = 0x5348_414E  # "SHAN"
+BUSY_QUEUE_MESSAGES: Final = 100  # with so many doorbells waiting, a late one is not a lost one
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What one pass did."""
+
+    steps: int = 0
+    tasks_rung: int = 0
+
+
+def recover() -> Recovered:
+    """Run one pass, unless another process is at it. Batches are bounded; what is left waits for the next pass."""
+    with _alone() as is_ours:
+        if not is_ours:
+            return Recovered()
+        steps = sum(_take_back(task_id, ids) for task_id, ids in _expired().items())
+        return Recovered(steps=steps, tasks_rung=_ring_lost())
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Hold a session-level advisory lock: the pass itself is many short transactions, one a task."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ADVISORY_LOCK])
+        is_ours = bool(cursor.fetchone()[0])
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+
+
+def _expired() -> dict[UUID, list[UUID]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT task_id, id FROM orchestration_step WHERE status = 'running' AND lease_until < now()"
+            " ORDER BY lease_until LIMIT %s",
+            [settings.SHANNON_RECOVER_BATCH],
+        )
+        found: dict[UUID, list[UUID]] = defaultdict(list)
+        for task_id, step_id in cursor.fetchall():
+            found[task_id].append(step_id)
+    return found
+
+
+def _take_back(task_id: UUID, step_ids: list[UUID]) -> int:
+    """Make a task's expired steps claimable again; one that lost its worker too often fails."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT status FROM orchestration_task WHERE id = %s FOR NO KEY UPDATE", [task_id])
+        is_open = cursor.fetchone()[0] not in TASK_TERMINAL
+        poison = WorkerLost(
+            f"The step lost its worker {settings.SHANNON_STEP_MAX_ATTEMPTS} times.",
+            details={"max_attempts": settings.SHANNON_STEP_MAX_ATTEMPTS},
+        )
+        cursor.execute(
+            """
+            UPDATE orchestration_step
+            SET failures = failures + 1, lease_owner = '', lease_until = NULL,
+                status = CASE WHEN NOT %(open)s THEN 'cancelled' WHEN failures + 1 >= %(max)s THEN 'failed'
+                         ELSE 'ready' END,
+                error = CASE WHEN %(open)s AND failures + 1 >= %(max)s THEN %(error)s::jsonb ELSE error END,
+                completed_at = CASE WHEN NOT %(open)s OR failures + 1 >= %(max)s THEN now() END
+            WHERE id = ANY(%(ids)s) AND status = 'running' AND lease_until < now()
+            RETURNING id, key, status, attempt, title
+            """,
+            {
+                "open": is_open,
+                "max": settings.SHANNON_STEP_MAX_ATTEMPTS,
+                "error": Jsonb(poison.as_json()),
+                "ids": step_ids,
+            },
+        )
+        rows = cursor.fetchall()
+        ended = {row[1]: StepStatus(row[2]) for row in rows if row[2] != StepStatus.READY}
+        for step_id, key, *_ in rows:
+            if key in ended:
+                _close_books(step_id, task_id)
+        dependants_release(task_id, ended)
+        if is_open:
+            events_append(task_id=task_id, drafts=[_event(*row[1:]) for row in rows])
+    for row in rows:
+        STEPS_RECOVERED.labels(outcome=row[2]).inc()
+    if rows and is_open:
+        log.info("steps_recovered", task_id=str(task_id), steps=[row[1] for row in rows])
+        ring_advance(task_id)
+    return len(rows)
+
+
+def _close_books(step_id: UUID, task_id: UUID) -> None:
+    """Count what a step that will not go on has used, and give back what it had set aside."""
+    budget_release(step_id=step_id)
+    usage = usage_from(step_usage(step_id))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orchestration_step SET prompt_tokens = %s, completion_tokens = %s, cost_usd = %s, model_calls = %s,"
+            " tool_calls = %s WHERE id = %s",
+            [
+                usage.prompt_tokens,
+                usage.completion_tokens,
+                usage.cost_usd,
+                usage.model_calls,
+                usage.tool_calls,
+                step_id,
+            ],
+        )
+        cursor.execute(
+            "UPDATE orchestration_task SET prompt_tokens = prompt_tokens + %s, completion_tokens = completion_tokens"
+            " + %s, cost_usd = cost_usd + %s, model_calls = model_calls + %s, tool_calls = tool_calls + %s,"
+            " cost_is_complete = cost_is_complete AND %s WHERE id = %s",
+            [
+                usage.prompt_tokens,
+                usage.completion_tokens,
+                usage.cost_usd or 0,
+                usage.model_calls,
+                usage.tool_calls,
+                usage.cost_usd is not None,
+                task_id,
+            ],
+        )
+
+
+def _event(key: str, status: str, attempt: int, title: str) -> EventDraft:
+    payload = {"step_key": key, "status": status, "attempt": attempt}
+    if status == StepStatus.READY:
+        return EventDraft(EventKind.ERROR_RECOVERY, f"{title}: its worker was lost; it runs again", payload, key)
+    return EventDraft(EventKind.ERROR_OCCURRED, f"{title}: its worker was lost too often", payload, key)
+
+
+def _ring_lost() -> int:
+    """Ring for tasks that have something to do and of which nobody was told lately."""
+    waiting = queued_messages()
+    if waiting is None or waiting > BUSY_QUEUE_MESSAGES:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE orchestration_task SET doorbell_at = now() WHERE id IN (
+                SELECT t.id FROM orchestration_task t
+                WHERE t.status IN ('QUEUED', 'RUNNING') AND t.doorbell_at < now() - make_interval(secs => %s)
+                  AND (t.deadline_at < now()
+                       OR NOT EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id
+                                      AND s.status IN ('ready', 'running', 'blocked'))
+                       OR (EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id AND s.status = 'ready'
+                                   AND (s.not_before IS NULL OR s.not_before <= now()))
+                           AND (SELECT count(DISTINCT r.lease_owner) FROM orchestration_step r WHERE r.task_id = t.id
+                                AND r.status = 'running') < t.concurrency_limit))
+                ORDER BY t.doorbell_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
+            RETURNING id
+            """,
+            [settings.SHANNON_DOORBELL_LOST_SECONDS, settings.SHANNON_RECOVER_BATCH],
+        )
+        task_ids = [row[0] for row in cursor.fetchall()]
+    for task_id in task_ids:
+        DOORBELLS_RUNG_AGAIN.inc()
+        if not ring_advance(task_id):
+            break
+    return len(task_ids)

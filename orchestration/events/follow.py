@@ -1,0 +1,192 @@
+"""Following a task: stored events from Postgres, in order and without gaps, and live deltas from Valkey."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import redis.asyncio
+import structlog
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import connection
+from redis.exceptions import RedisError
+
+from orchestration.events.wake import channel_name
+from orchestration.models import Event
+from orchestration.types import EventKind
+
+log = structlog.get_logger(__name__)
+
+PAGE_EVENTS = 200
+DELTA_QUEUE_ITEMS = 256  # a reader slower than this loses deltas, never events
+POLL_SECONDS = 1.0  # while Valkey does not answer
+SAFETY_POLL_SECONDS = 10.0  # while it does: a lost wake-up costs this much
+RECONNECT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of model text; live only, without a number."""
+
+    text: str
+    step_key: str
+    agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing happened for the heartbeat's time; the connection is still wanted."""
+
+
+class WakeHub:
+    """One Valkey connection per event loop, shared by all readers of the process."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, set[asyncio.Queue[dict[str, Any]]]] = defaultdict(set)
+        self._pubsub: redis.asyncio.client.PubSub | None = None
+        self._listener: asyncio.Task[None] | None = None
+        self.connected = False
+
+    @asynccontextmanager
+    async def listen(self, task_id: UUID) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
+        """Yield a bounded queue of the task's messages; `{}` means that some were missed."""
+        name = channel_name(task_id)
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(DELTA_QUEUE_ITEMS)
+        first = not self._queues[name]
+        self._queues[name].add(queue)
+        if self._listener is None or self._listener.done():
+            self._listener = asyncio.create_task(self._run())
+        elif first and self._pubsub is not None and self.connected:
+            await self._subscribe(name)
+        try:
+            yield queue
+        finally:
+            self._queues[name].discard(queue)
+            if not self._queues[name]:
+                del self._queues[name]
+                if self._pubsub is not None and self.connected:
+                    await self._unsubscribe(name)
+
+    async def _subscribe(self, name: str) -> None:
+        try:
+            if self._pubsub is not None:
+                await self._pubsub.subscribe(name)
+        except RedisError as error:
+            log.warning("wake_subscribe_failed", error=str(error))
+
+    async def _unsubscribe(self, name: str) -> None:
+        try:
+            if self._pubsub is not None:
+                await self._pubsub.unsubscribe(name)
+        except RedisError as error:
+            log.warning("wake_unsubscribe_failed", error=str(error))
+
+    async def _run(self) -> None:
+        """Listen for as long as the event loop lives; reconnect for ever."""
+        while True:
+            client = redis.asyncio.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=1.0)
+            try:
+                async with client.pubsub() as pubsub:
+                    await pubsub.subscribe("shannon:hub", *self._queues)
+                    self._pubsub, self.connected = pubsub, True
+                    self._wake_everyone()
+                    async for message in pubsub.listen():
+                        if message["type"] == "message":
+                            self._hand_out(message["channel"].decode(), json.loads(message["data"]))
+            except (RedisError, OSError) as error:
+                log.warning("wake_connection_lost", error=str(error))
+            finally:
+                self._pubsub, self.connected = None, False
+                await client.aclose()
+            self._wake_everyone()
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    def _hand_out(self, name: str, message: dict[str, Any]) -> None:
+        for queue in self._queues.get(name, ()):
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(message)
+
+    def _wake_everyone(self) -> None:
+        for name in list(self._queues):
+            self._hand_out(name, {})
+
+
+_hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, WakeHub]" = WeakKeyDictionary()
+
+
+def _hub() -> WakeHub:
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = WakeHub()
+    return _hubs[loop]
+
+
+async def follow(
+    task_id: UUID, *, after_seq: int = 0, heartbeat_seconds: float = 10.0
+) -> AsyncIterator[Event | Delta | Idle]:
+    """Yield every stored event after `after_seq` once and in order, deltas as they come, and `Idle` when all is quiet.
+
+    Ends after the terminal event (`STREAM_END`). The caller has checked that the task is the reader's to see.
+
+    Args:
+        task_id: The task.
+        after_seq: Number of the last event that the reader has; 0 for none.
+        heartbeat_seconds: Quiet time after which `Idle` is yielded.
+    """
+    hub = _hub()
+    quiet_seconds = 0.0
+    async with hub.listen(task_id) as queue:
+        while True:
+            page = await _events_page(task_id, after_seq)
+            for event in page:
+                yield event
+                after_seq = event.seq
+                if event.kind == EventKind.STREAM_END:
+                    return
+            if len(page) == PAGE_EVENTS:
+                continue
+            if page:
+                quiet_seconds = 0.0
+            async for item in _live(queue, hub, after_seq, heartbeat_seconds - quiet_seconds):
+                if isinstance(item, float):
+                    quiet_seconds += item
+                else:
+                    quiet_seconds = 0.0
+                    yield item
+            if quiet_seconds >= heartbeat_seconds:
+                quiet_seconds = 0.0
+                yield Idle()
+
+
+async def _live(
+    queue: asyncio.Queue[dict[str, Any]], hub: WakeHub, after_seq: int, patience_seconds: float
+) -> AsyncIterator[Delta | float]:
+    """Yield deltas until there may be stored events to read; at last, the quiet seconds if nothing came at all."""
+    limit = min(SAFETY_POLL_SECONDS if hub.connected else POLL_SECONDS, max(patience_seconds, 0.01))
+    while True:
+        try:
+            async with asyncio.timeout(limit):
+                message = await queue.get()
+        except TimeoutError:
+            yield limit
+            return
+        if "delta" in message:
+            yield Delta(text=message["delta"], step_key=message["step_key"], agent_id=message["agent_id"])
+        elif message.get("seq", after_seq + 1) > after_seq:
+            return
+
+
+@sync_to_async(thread_sensitive=False)
+def _events_page(task_id: UUID, after_seq: int) -> list[Event]:
+    """Read one page in a thread of its own and give the connection back."""
+    try:
+        return list(Event.objects.filter(task_id=task_id, seq__gt=after_seq).order_by("seq")[:PAGE_EVENTS])
+    finally:
+        connection.close()

@@ -1,0 +1,34 @@
+"""Celery task functions. Only ids cross the queue; every job may run twice, late, or not at all."""
+
+from uuid import UUID
+
+import structlog
+from celery import shared_task
+
+from orchestration.engine.advance import task_advance
+from orchestration.engine.recover import recover as recover_pass
+from orchestration.engine.run import drain
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="orchestration.jobs.advance", ignore_result=True)
+def advance(task_id: str) -> None:
+    """Move a task on."""
+    task_advance(UUID(task_id))
+
+
+@shared_task(name="orchestration.jobs.run_steps")
+def run_steps(task_id: str, first: str | None = None) -> int:
+    """Drain a task's ready steps, `first` before the others; returns how many ended here. Never raises for a step."""
+    try:
+        return drain(UUID(task_id), first=UUID(first) if first else None)
+    except Exception:  # the outermost edge of a worker: one raising header job would keep the chord's body from running
+        log.exception("drainer_broke", task_id=task_id)
+        return 0
+
+
+@shared_task(name="orchestration.jobs.recover", ignore_result=True)
+def recover() -> None:
+    """Take back expired leases and ring lost doorbells again."""
+    recover_pass()

@@ -1,0 +1,21 @@
+"""Metrics of tasks and steps. Labels have few values: never an id."""
+
+from prometheus_client import Counter, Histogram
+
+TASKS_SUBMITTED = Counter("shannon_orchestration_tasks_submitted_total", "Tasks accepted.", ["strategy"])
+TASKS_ENDED = Counter("shannon_orchestration_tasks_ended_total", "Tasks that ended, by status.", ["strategy", "status"])
+TASK_SECONDS = Histogram(
+    "shannon_orchestration_task_seconds",
+    "From submit to end.",
+    ["strategy"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+)
+STEPS_ENDED = Counter("shannon_orchestration_steps_ended_total", "Executions of steps, by end.", ["kind", "status"])
+STEP_SECONDS = Histogram(
+    "shannon_orchestration_step_seconds",
+    "One execution of a step.",
+    ["kind"],
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
+STEPS_RECOVERED = Counter("shannon_orchestration_steps_recovered_total", "Expired leases taken back.", ["outcome"])
+DOORBELLS_RUNG_AGAIN = Counter("shannon_orchestration_doorbells_rung_again_total", "Doorbells that had been lost.")

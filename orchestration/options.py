@@ -1,0 +1,87 @@
+"""What a request may ask for: every option works, or is refused by name. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from orchestration.errors import UnsupportedOption
+from orchestration.types import TaskRequest
+from shannon_project.foundation.errors import InvalidInput
+
+STRATEGY_OF_MODE: Final = {"simple": "simple", "standard": "dag", "complex": "dag", "dag": "dag"}
+MODES_NOT_AVAILABLE: Final = frozenset({"supervisor"})
+MODEL_TIERS: Final = ("small", "medium", "large")
+CONTEXT_NOT_AVAILABLE: Final = frozenset(
+    {
+        "agent",
+        "agent_input",
+        "force_p2p",
+        "force_research",
+        "force_swarm",
+        "iterative_research_enabled",
+        "require_review",
+        "review_plan",
+        "skill",
+        "skip_synthesis",
+        "template",
+    }
+)
+"""Context keys that steer the reference system and nothing here; to ignore them would be to lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskBudget:
+    """Limits that the request sets for its task; None: the platform's own."""
+
+    tokens: int | None = None
+
+
+def mode_check(mode: str) -> None:
+    """Refuse a mode that does not exist or is not available.
+
+    Raises:
+        InvalidInput: There is no such mode.
+        UnsupportedOption: The reference system has it; this platform does not, yet.
+    """
+    if mode in MODES_NOT_AVAILABLE:
+        allowed = sorted(STRATEGY_OF_MODE)
+        raise UnsupportedOption(f"mode: '{mode}' is not available; use one of {allowed}.", details={"field": "mode"})
+    if mode and mode not in STRATEGY_OF_MODE:
+        raise InvalidInput(f"mode: '{mode}' is unknown; use one of {sorted(STRATEGY_OF_MODE)}.")
+
+
+def context_check(context: Mapping[str, Any]) -> TaskBudget:
+    """Refuse context keys that would have no effect; return the budget that the context asks for.
+
+    Raises:
+        UnsupportedOption: A key steers something that is not available.
+        InvalidInput: `budget_max` is not a positive whole number of tokens.
+    """
+    refused = sorted(key for key in CONTEXT_NOT_AVAILABLE if context.get(key))
+    if refused:
+        raise UnsupportedOption(
+            f"context: {', '.join(refused)} is not available on this platform; leave it out.",
+            details={"fields": [f"context.{key}" for key in refused]},
+        )
+    tokens = context.get("budget_max")
+    if tokens is None:
+        return TaskBudget()
+    if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens <= 0:
+        raise InvalidInput("context.budget_max: must be a positive whole number of tokens.")
+    return TaskBudget(tokens=tokens)
+
+
+def model_check(request: TaskRequest) -> None:
+    """Refuse a tier that does not exist and a provider that cannot be chosen by itself.
+
+    Raises:
+        InvalidInput: The tier is unknown.
+        UnsupportedOption: `provider_override` is given; a model's name says its provider.
+    """
+    if request.model_tier is not None and request.model_tier not in MODEL_TIERS:
+        raise InvalidInput(f"model_tier: '{request.model_tier}' is unknown; use one of {list(MODEL_TIERS)}.")
+    if request.provider_override:
+        raise UnsupportedOption(
+            "provider_override: is not available; name the provider in model_override, for example openai/gpt-5-mini.",
+            details={"field": "provider_override"},
+        )

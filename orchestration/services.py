@@ -1,0 +1,290 @@
+"""Writes of orchestration: submitting and cancelling tasks. Callers pass a principal; every write is its tenant's."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from agents.errors import TaskCancelled
+from agents.models import Session
+from agents.selectors import tool_infos
+from agents.services import message_append, session_open
+from agents.types import MessageRole
+from orchestration.engine.dispatch import ring_advance
+from orchestration.engine.finish import task_stop
+from orchestration.errors import IdempotencyMismatch, TaskNotFound
+from orchestration.events.write import EventDraft, events_append
+from orchestration.metrics import TASKS_SUBMITTED
+from orchestration.models import IdempotencyRecord, Task
+from orchestration.options import STRATEGY_OF_MODE, TaskBudget, context_check, mode_check, model_check
+from orchestration.strategies import route
+from orchestration.types import TASK_TERMINAL, EventKind, TaskRequest, TaskStatus
+from policy.services import authorize, budget_open
+from policy.types import Action, BudgetScope, Principal
+from shannon_project.foundation.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedTask:
+    """A task and whether this call made it (False: the answer to an earlier call with the same key)."""
+
+    task: Task
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _NewTask:
+    """All that is decided about a task before it is inserted."""
+
+    query: str
+    mode: str
+    strategy: str
+    context: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    concurrency_limit: int
+    budget: TaskBudget
+    route: Mapping[str, Any]
+
+
+def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: str | None = None) -> SubmittedTask:
+    """Accept a task: one transaction makes the row and its first event, then the doorbell is rung.
+
+    The committed row is the outbox: ringing may fail without losing anything.
+
+    Args:
+        principal: Who asks; needs `task.submit` by policy.
+        request: What is asked.
+        idempotency_key: The same key and body give the first answer again.
+
+    Raises:
+        InvalidInput: The request is not valid (the caller's fault).
+        UnsupportedOption: It asks for something that is not available here (the caller's fault).
+        PolicyDenied: The tenant's policy forbids it.
+        SessionNotFound: The session is not the tenant's.
+        IdempotencyMismatch: The key was used with another body.
+    """
+    _query_check(request)
+    mode_check(request.mode)
+    model_check(request)
+    budget = context_check(request.context)
+    routed = route(request.query)
+    strategy = STRATEGY_OF_MODE[request.mode] if request.mode else routed.strategy
+    decision = authorize(
+        principal=principal,
+        action=Action.TASK_SUBMIT,
+        resource={"strategy": strategy, "query_chars": len(request.query), "mode": request.mode},
+    )
+    wanted = request.max_concurrent_agents or settings.SHANNON_TASK_DEFAULT_CONCURRENCY
+    granted = int(decision.obligations.get("max_concurrent_agents", settings.SHANNON_TASK_MAX_CONCURRENCY))
+    new = _NewTask(
+        query=request.query,
+        mode=request.mode,
+        strategy=strategy,
+        context=request.context,
+        parameters={
+            "tools": [info.name for info in tool_infos() if not info.dangerous],
+            "max_subtasks": settings.SHANNON_PLAN_MAX_SUBTASKS,
+            "model_tier": request.model_tier,
+            "model_override": request.model_override,
+        },
+        concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
+        budget=budget,
+        route={"score": routed.score, "reasons": list(routed.reasons), "asked_mode": request.mode},
+    )
+    return _insert_once(
+        principal=principal,
+        session_id=request.session_id,
+        new=new,
+        endpoint="tasks",
+        idempotency_key=idempotency_key,
+        body=asdict(request),
+    )
+
+
+def tool_execute(
+    *,
+    principal: Principal,
+    name: str,
+    arguments: Mapping[str, Any],
+    session_id: str | None,
+    idempotency_key: str | None = None,
+) -> SubmittedTask:
+    """Accept one tool call as a task of one step, so that it is authorised, paid and recorded like any other.
+
+    Raises:
+        InvalidInput: The arguments are not fit to be stored.
+        PolicyDenied: The tenant's policy forbids submitting.
+        SessionNotFound: The session is not the tenant's.
+    """
+    authorize(
+        principal=principal,
+        action=Action.TASK_SUBMIT,
+        resource={"strategy": "tool", "query_chars": 0, "mode": "tool"},
+    )
+    parameters = {"tool": name, "arguments": dict(arguments)}
+    _size_check("arguments", parameters)
+    new = _NewTask(
+        query=f"Call the tool {name}",
+        mode="tool",
+        strategy="tool",
+        context={},
+        parameters=parameters,
+        concurrency_limit=1,
+        budget=TaskBudget(),
+        route={"score": 0.0, "reasons": ["a direct tool call"], "asked_mode": "tool"},
+    )
+    return _insert_once(
+        principal=principal,
+        session_id=session_id,
+        new=new,
+        endpoint="tools",
+        idempotency_key=idempotency_key,
+        body={**parameters, "session_id": session_id},
+    )
+
+
+def fanout_submit(*, principal: Principal, width: int, concurrency_limit: int) -> Task:
+    """Submit `width` no-op steps: what benchmarks and soak runs measure the engine with."""
+    new = _NewTask(
+        query=f"{width} no-op steps",
+        mode="fanout",
+        strategy="fanout",
+        context={},
+        parameters={"width": width},
+        concurrency_limit=concurrency_limit,
+        budget=TaskBudget(),
+        route={},
+    )
+    return _insert_once(
+        principal=principal, session_id=None, new=new, endpoint="fanout", idempotency_key=None, body={}
+    ).task
+
+
+def task_cancel(*, principal: Principal, task_id: UUID, reason: str = "") -> bool:
+    """Cancel a task. Returns False when it had already ended.
+
+    Raises:
+        TaskNotFound: There is no such task in the principal's tenant.
+    """
+    with transaction.atomic():
+        task = Task.objects.select_for_update(no_key=True).filter(id=task_id, tenant_id=principal.tenant_id).first()
+        if task is None:
+            raise TaskNotFound(details={"task_id": str(task_id)})
+        if task.status in TASK_TERMINAL:
+            return False
+        error = TaskCancelled(reason or "Cancelled by request.")
+        task_stop(task, status=TaskStatus.CANCELLED, error=error, by=principal.actor)
+    return True
+
+
+def _query_check(request: TaskRequest) -> None:
+    if not request.query.strip():
+        raise InvalidInput("query: must not be empty.")
+    limit = settings.SHANNON_QUERY_MAX_CHARS
+    if len(request.query) > limit:
+        raise InvalidInput(f"query: has {len(request.query)} characters; at most {limit} are allowed.")
+    if "\x00" in request.query:
+        raise InvalidInput("query: must not contain NUL characters.")
+    _size_check("context", request.context)
+
+
+def _size_check(name: str, value: Mapping[str, Any]) -> None:
+    text = json.dumps(value)
+    if "\\u0000" in text:
+        raise InvalidInput(f"{name}: must not contain NUL characters.")
+    if len(text) > settings.SHANNON_CONTEXT_MAX_BYTES:
+        raise InvalidInput(f"{name}: has {len(text)} bytes; at most {settings.SHANNON_CONTEXT_MAX_BYTES} are allowed.")
+
+
+def _insert_once(
+    *,
+    principal: Principal,
+    session_id: str | None,
+    new: _NewTask,
+    endpoint: str,
+    idempotency_key: str | None,
+    body: Mapping[str, Any],
+) -> SubmittedTask:
+    """Insert the task unless the key has made one already."""
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+    with transaction.atomic():
+        record = None
+        if idempotency_key:
+            record, is_first = _record_claim(principal, endpoint, idempotency_key, digest)
+            if not is_first:
+                return _earlier_answer(record, digest)
+        session = session_open(principal=principal, session_id=session_id)
+        task = _insert(principal, session, new)
+        if record is not None:
+            IdempotencyRecord.objects.filter(id=record.id).update(task=task)
+    TASKS_SUBMITTED.labels(strategy=new.strategy).inc()
+    ring_advance(task.id)
+    return SubmittedTask(task=task, created=True)
+
+
+def _record_claim(principal: Principal, endpoint: str, key: str, digest: str) -> tuple[IdempotencyRecord, bool]:
+    """Insert the key's record; a concurrent request with the same key waits here for the first one's commit."""
+    return IdempotencyRecord.objects.get_or_create(
+        tenant_id=principal.tenant_id, endpoint=endpoint, key=key, defaults={"request_digest": digest}
+    )
+
+
+def _earlier_answer(record: IdempotencyRecord, digest: str) -> SubmittedTask:
+    if record.request_digest != digest or record.task_id is None:
+        raise IdempotencyMismatch(details={"idempotency_key": record.key})
+    return SubmittedTask(task=Task.objects.select_related("session").get(id=record.task_id), created=False)
+
+
+def _insert(principal: Principal, session: Session, new: _NewTask) -> Task:
+    task = Task.objects.create(
+        tenant_id=principal.tenant_id,
+        session=session,
+        principal=principal.as_json(),
+        user_id=principal.user_id,
+        query=new.query,
+        context=dict(new.context),
+        mode=new.mode,
+        strategy=new.strategy,
+        parameters=dict(new.parameters),
+        status=TaskStatus.QUEUED,
+        concurrency_limit=new.concurrency_limit,
+        deadline_at=Now() + timedelta(seconds=settings.SHANNON_TASK_DEADLINE_SECONDS),
+        doorbell_at=Now(),
+    )
+    budget_open(
+        tenant_id=principal.tenant_id,
+        scope=BudgetScope.TASK,
+        scope_id=task.id,
+        limit_tokens=new.budget.tokens or settings.SHANNON_TASK_BUDGET_TOKENS,
+        limit_usd=settings.SHANNON_TASK_BUDGET_USD,
+    )
+    budget_open(
+        tenant_id=principal.tenant_id,
+        scope=BudgetScope.SESSION,
+        scope_id=session.id,
+        limit_tokens=settings.SHANNON_SESSION_BUDGET_TOKENS,
+        limit_usd=settings.SHANNON_SESSION_BUDGET_USD,
+    )
+    if new.mode not in {"tool", "fanout"}:
+        message_append(session_id=session.id, task_id=task.id, role=MessageRole.USER, content=new.query)
+    events_append(
+        task_id=task.id,
+        drafts=[
+            EventDraft(
+                EventKind.WORKFLOW_STARTED,
+                new.query[:500],
+                {"strategy": new.strategy, "session_id": str(session.id), "route": dict(new.route)},
+            )
+        ],
+    )
+    return task
+
+
+__all__ = ["SubmittedTask", "fanout_submit", "task_cancel", "task_submit", "tool_execute"]
