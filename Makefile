@@ -1,0 +1,64 @@
+# What a person types. `make help` lists it.
+.DEFAULT_GOAL := help
+.SILENT:
+.PHONY: help demo up down doctor test lint types imports migrations pytest bench requirements clean runtime dev
+
+PYTHON ?=
+ARGS ?=
+BIN := .venv/bin
+
+help: ## list the targets
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	echo "  ARGS=... is handed to demo, up, doctor, pytest and bench; PYTHON=/path/to/python chooses the interpreter."
+
+runtime:
+	.ci/venv runtime "$(PYTHON)"
+
+dev:
+	.ci/venv dev "$(PYTHON)"
+
+demo: runtime ## start everything, run one request and show it live (ARGS=--once: then stop)
+	exec $(BIN)/python manage.py demo $(ARGS)
+
+up: runtime ## start everything and leave it running; addresses and keys are in .local/stack.json
+	exec $(BIN)/python manage.py up $(ARGS)
+
+down: runtime ## stop what `make up` started
+	exec $(BIN)/python manage.py down
+
+doctor: runtime ## say what is wrong and what to do
+	exec $(BIN)/python manage.py doctor $(ARGS)
+
+lint: dev ## ruff: rules and format
+	echo "== lint"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: dev ## mypy --strict
+	echo "== types"
+	$(BIN)/mypy .
+
+imports: dev ## the contracts of who may import whom
+	echo "== import contracts"
+	$(BIN)/lint-imports --no-cache
+
+migrations: dev ## no model changed without its migration (part of pytest as well)
+	exec $(BIN)/python -m pytest -q tests/integration/platform/test_migrations.py
+
+test: lint types imports pytest ## everything that CI runs
+
+pytest: dev ## the tests alone (ARGS="tests/unit -k name")
+	echo "== tests"
+	exec $(BIN)/python -m pytest $(ARGS)
+
+bench: dev ## measure; prints a table and writes benchmarks/results/latest.json
+	exec $(BIN)/python -m benchmarks $(ARGS)
+
+requirements: dev ## compile requirements*.in into the pinned files, for Python 3.11 to 3.13
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header --upgrade -q requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header --upgrade -q requirements-dev.in -o requirements-dev.txt
+
+clean: ## stop everything; remove the environment, local data and caches
+	if [ -x $(BIN)/python ] && [ -d .local ]; then $(BIN)/python manage.py down || true; fi
+	rm -rf .venv .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
