@@ -8,7 +8,6 @@ handler500 = "shannon_project.foundation.http.server_error"
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("", include("django_prometheus.urls")),
     path("", include("orchestration.api.urls")),
     path("", include("orchestration.console.urls")),
 ]

@@ -1,17 +1,42 @@
-"""DRF and the OpenAPI document."""
+"""DRF, the OpenAPI document, and who may read the metrics."""
+
+from ipaddress import ip_network
+
+from shannon_project.settings.env import ENV
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["policy.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["policy.api.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["orchestration.api.http.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "orchestration.api.http.OneRendererNegotiation",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "shannon_project.foundation.http.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Shannon platform API",
-    "DESCRIPTION": "Submit tasks to AI agents, follow them, and read what they did.",
+    "DESCRIPTION": "Submit tasks to AI agents, follow them, and read what they did. Every error has one shape: "
+    "`{error: {code, message, details, request_id}}`.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_AUTHENTICATION": [],  # the document tells nothing of anyone, and the official client asks without a key
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
+    "SORT_OPERATIONS": False,
+    "ENUM_NAME_OVERRIDES": {"TaskStatusEnum": "orchestration.types.TaskStatus"},
 }
+
+SHANNON_FLOWER_URL = ENV.flower_url
+SHANNON_METRICS_ALLOWED_NETWORKS = tuple(
+    ip_network(network.strip()) for network in ENV.metrics_allowed_networks.split(",") if network.strip()
+)
+SHANNON_EVENTS_PAGE_MAX = 200  # events in one answer of the event lists
+SHANNON_UPLOAD_MAX_BYTES = 16 * 1024 * 1024  # one file put into a session's workspace
+SHANNON_TOOL_WAIT_SECONDS = 120.0  # how long `tools/{name}/execute` waits for the tool's end
+SHANNON_SSE_HEARTBEAT_SECONDS = 10.0
+SHANNON_SSE_RETRY_MILLISECONDS = 1000  # what an EventSource waits before it connects again
+SHANNON_PROBE_TIMEOUT_SECONDS = 2.0  # readiness gives each server this long

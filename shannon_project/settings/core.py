@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "shannon_project",
     "policy",
     "sandbox",

@@ -31,23 +31,23 @@ class SessionAnswer(serializers.Serializer[SessionOverview]):
     created_at = serializers.DateTimeField(source="session.created_at")
     updated_at = serializers.DateTimeField(source="session.updated_at")
     expires_at = serializers.DateTimeField(source="session.expires_at", allow_null=True)
-    last_activity_at = serializers.DateTimeField(allow_null=True)
-    is_active = serializers.BooleanField(help_text="A task of the session is still open.")
-    task_count = serializers.IntegerField()
-    successful_tasks = serializers.IntegerField()
-    failed_tasks = serializers.IntegerField()
-    success_rate = serializers.SerializerMethodField(help_text="Of the tasks that ended; 0 to 1.")
-    tokens_used = serializers.IntegerField()
-    total_cost_usd = serializers.FloatField(source="cost_usd")
-    cost_usd = serializers.FloatField()
+    last_activity_at = serializers.DateTimeField(source="stats.last_activity_at", allow_null=True)
+    is_active = serializers.BooleanField(help_text="The session's latest task is still open.")
+    task_count = serializers.IntegerField(source="stats.task_count")
+    successful_tasks = serializers.IntegerField(source="stats.successful_tasks")
+    failed_tasks = serializers.IntegerField(source="stats.failed_tasks")
+    success_rate = serializers.SerializerMethodField(help_text="Of the tasks that succeeded or failed; 0 to 1.")
+    tokens_used = serializers.IntegerField(source="stats.total_tokens")
+    total_cost_usd = serializers.FloatField(source="stats.total_cost_usd")
+    cost_usd = serializers.FloatField(source="stats.total_cost_usd")
     average_cost_per_task = serializers.SerializerMethodField()
     token_budget = serializers.IntegerField(allow_null=True)
     budget_remaining = serializers.SerializerMethodField()
     budget_utilization = serializers.SerializerMethodField(help_text="0 to 1; 0 without a token budget.")
     is_near_budget_limit = serializers.SerializerMethodField()
-    latest_task_query = serializers.CharField(allow_null=True)
-    latest_task_status = serializers.CharField(allow_null=True)
-    first_task_mode = serializers.CharField(allow_null=True)
+    latest_task_query = serializers.CharField(source="stats.latest_query")
+    latest_task_status = serializers.CharField(source="stats.latest_status")
+    first_task_mode = serializers.CharField(source="stats.first_mode")
     is_research_session = serializers.SerializerMethodField()
 
     def get_context(self, overview: SessionOverview) -> dict[str, Any]:
@@ -58,22 +58,23 @@ class SessionAnswer(serializers.Serializer[SessionOverview]):
 
     def get_success_rate(self, overview: SessionOverview) -> float:
         """Successful tasks in proportion to those that ended."""
-        ended = overview.successful_tasks + overview.failed_tasks
-        return overview.successful_tasks / ended if ended else 0.0
+        ended = overview.stats.successful_tasks + overview.stats.failed_tasks
+        return overview.stats.successful_tasks / ended if ended else 0.0
 
     def get_average_cost_per_task(self, overview: SessionOverview) -> float:
         """US dollars per task."""
-        return float(overview.cost_usd / overview.task_count) if overview.task_count else 0.0
+        stats = overview.stats
+        return float(stats.total_cost_usd / stats.task_count) if stats.task_count else 0.0
 
     def get_budget_remaining(self, overview: SessionOverview) -> int | None:
         """Tokens that the session's budget still allows; None without one."""
         if overview.token_budget is None:
             return None
-        return max(0, overview.token_budget - overview.tokens_used)
+        return max(0, overview.token_budget - overview.stats.total_tokens)
 
     def get_budget_utilization(self, overview: SessionOverview) -> float:
         """The part of the token budget that was used."""
-        return overview.tokens_used / overview.token_budget if overview.token_budget else 0.0
+        return overview.stats.total_tokens / overview.token_budget if overview.token_budget else 0.0
 
     def get_is_near_budget_limit(self, overview: SessionOverview) -> bool:
         """Whether four fifths of the token budget were used."""
@@ -133,7 +134,7 @@ class HistoryAnswer(serializers.Serializer[Any]):
 
 
 class HistoryQuery(PageQuery):
-    """Which turns are listed; without a limit, the newest hundred."""
+    """Which turns are listed; without a limit, the first hundred."""
 
     limit = serializers.IntegerField(default=100, min_value=1, max_value=100)
 

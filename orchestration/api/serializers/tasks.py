@@ -15,7 +15,7 @@ from orchestration.api.serializers.base import (
     WholeNumberField,
 )
 from orchestration.models import Task
-from orchestration.types import TaskRequest, TaskStatus
+from orchestration.types import STEP_TERMINAL, TaskRequest, TaskStatus
 
 MODES: Final = ("simple", "standard", "complex", "supervisor")
 MODEL_TIERS: Final = ("small", "medium", "large")
@@ -215,7 +215,8 @@ class TaskAnswer(TaskSummaryAnswer):
         if task.status == TaskStatus.COMPLETED:
             return 1.0
         counts = self.context["steps"]
-        return round(counts.ended / counts.total, 3) if counts.total else 0.0
+        ended = sum(count for status, count in counts.items() if status in STEP_TERMINAL)
+        return round(ended / sum(counts.values()), 3) if counts else 0.0
 
     def get_error(self, task: Task) -> str:
         """What went wrong, in words."""
@@ -226,7 +227,7 @@ class TaskAnswer(TaskSummaryAnswer):
         return {
             **task.result_metadata,
             "strategy": task.strategy,
-            "steps": {"total": self.context["steps"].total, **self.context["steps"].by_status},
+            "steps": {"total": sum(self.context["steps"].values()), **self.context["steps"]},
             "status_reason": task.status_reason,
             "status_changed_by": task.status_changed_by,
         }

@@ -1,5 +1,8 @@
 """Sessions: list, get, rename, delete, their turns and events."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +21,22 @@ from orchestration.api.serializers.sessions import (
     TurnPageAnswer,
 )
 from orchestration.api.sse import event_body
-from orchestration.overviews import session_history, session_overview, session_overviews, session_turns
+from orchestration.models import Event, Task
+from orchestration.overviews import session_overview, session_overviews
+from orchestration.selectors import events_of_tasks, session_tasks
+
+
+def turn_body(task: Task, events: Sequence[Event], number: int) -> dict[str, Any]:
+    """Return a task as one turn of its session."""
+    return {
+        "turn": number,
+        "task_id": str(task.id),
+        "user_query": task.query,
+        "final_output": task.result,
+        "timestamp": task.created_at,
+        "events": [event_body(event) for event in events],
+        "metadata": {"status": task.status, "mode": task.mode or task.strategy, "event_count": task.event_seq},
+    }
 
 
 class SessionListView(Endpoint):
@@ -74,7 +92,7 @@ class SessionHistoryView(Endpoint):
     def get(self, _request: Request, session_id: str) -> Response:
         """List a session's tasks, oldest first."""
         session = session_for(principal=self.principal, session_id=session_id)
-        tasks, total = session_history(session_id=session.id, **self.query)
+        tasks, total = session_tasks(session_id=session.id, **self.query)
         return Response(HistoryAnswer({"session_id": session.id, "tasks": tasks, "total": total}).data)
 
 
@@ -86,19 +104,11 @@ class SessionEventsView(Endpoint):
 
     @extend_schema(operation_id="sessions_events", tags=["sessions"], parameters=[PageQuery], responses=TurnPageAnswer)
     def get(self, _request: Request, session_id: str) -> Response:
-        """List a session's tasks, oldest first, each with its first events."""
+        """List a session's tasks, oldest first, each with its events."""
         session = session_for(principal=self.principal, session_id=session_id)
-        turns, total = session_turns(session_id=session.id, **self.query)
-        answers = [
-            {
-                "turn": turn.number,
-                "task_id": str(turn.task.id),
-                "user_query": turn.task.query,
-                "final_output": turn.task.result,
-                "timestamp": turn.task.created_at,
-                "events": [event_body(event) for event in turn.events],
-                "metadata": {"status": turn.task.status, "event_count": turn.task.event_seq},
-            }
-            for turn in turns
+        tasks, total = session_tasks(session_id=session.id, **self.query)
+        events = events_of_tasks(task_ids=[task.id for task in tasks])
+        turns = [
+            turn_body(task, events[task.id], number) for number, task in enumerate(tasks, start=self.query["offset"] + 1)
         ]
-        return Response({"session_id": str(session.id), "turns": answers, "count": total})
+        return Response({"session_id": str(session.id), "turns": turns, "count": total})

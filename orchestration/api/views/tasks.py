@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agents.selectors import session_for
 from orchestration.api.endpoint import Endpoint
 from orchestration.api.http import idempotency_key_of, uuid_of
 from orchestration.api.schema import IDEMPOTENCY_KEY
@@ -27,8 +28,7 @@ from orchestration.api.serializers.tasks import (
 )
 from orchestration.api.sse import event_body
 from orchestration.errors import TaskNotFound
-from orchestration.overviews import step_counts
-from orchestration.selectors import events_after, task_for, tasks_page
+from orchestration.selectors import events_after, step_counts, task_for, tasks_page
 from orchestration.services import SubmittedTask, task_cancel, task_submit
 
 
@@ -62,7 +62,9 @@ class TaskListView(Endpoint):
     @extend_schema(operation_id="tasks_list", tags=["tasks"], parameters=[TaskListQuery], responses=TaskPageAnswer)
     def get(self, _request: Request) -> Response:
         """List the tenant's tasks, newest first."""
-        tasks, total = tasks_page(principal=self.principal, **self.query)
+        name = self.query.pop("session_id")
+        session = session_for(principal=self.principal, session_id=name) if name else None
+        tasks, total = tasks_page(principal=self.principal, session_id=session and session.id, **self.query)
         return Response(TaskPageAnswer({"tasks": tasks, "total_count": total}).data)
 
     @extend_schema(

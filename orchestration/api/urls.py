@@ -1,0 +1,44 @@
+"""Routes of the API. Session ids are names: the pattern is what the official client allows."""
+
+from django.urls import path, re_path
+
+from orchestration.api.views.files import FileListView, FileView
+from orchestration.api.views.sessions import SessionEventsView, SessionHistoryView, SessionListView, SessionView
+from orchestration.api.views.stream import StreamView
+from orchestration.api.views.system import DocsView, HealthView, MetricsView, OpenApiView, ReadinessView, WhoAmIView
+from orchestration.api.views.tasks import (
+    TaskCancelView,
+    TaskEventsView,
+    TaskListView,
+    TaskStreamView,
+    TaskSubmitStreamView,
+    TaskView,
+)
+from orchestration.api.views.tools import ToolExecuteView, ToolListView, ToolView
+
+_SESSION = r"^api/v1/sessions/(?P<session_id>[A-Za-z0-9:_.\-]{1,128})"
+
+urlpatterns = [
+    path("health", HealthView.as_view(), name="health"),
+    path("readiness", ReadinessView.as_view(), name="readiness"),
+    path("metrics", MetricsView.as_view(), name="prometheus-django-metrics"),
+    path("openapi.json", OpenApiView.as_view(), name="openapi"),
+    path("docs", DocsView.as_view(url_name="openapi"), name="docs"),
+    path("api/v1/auth/me", WhoAmIView.as_view(), name="auth-me"),
+    path("api/v1/tasks", TaskListView.as_view(), name="tasks"),
+    path("api/v1/tasks/stream", TaskSubmitStreamView.as_view(), name="tasks-submit-stream"),
+    path("api/v1/tasks/<str:task_id>", TaskView.as_view(), name="task"),
+    path("api/v1/tasks/<str:task_id>/events", TaskEventsView.as_view(), name="task-events"),
+    path("api/v1/tasks/<str:task_id>/stream", TaskStreamView.as_view(), name="task-stream"),
+    path("api/v1/tasks/<str:task_id>/cancel", TaskCancelView.as_view(), name="task-cancel"),
+    path("api/v1/stream/sse", StreamView.as_view(), name="stream-sse"),
+    path("api/v1/sessions", SessionListView.as_view(), name="sessions"),
+    re_path(rf"{_SESSION}$", SessionView.as_view(), name="session"),
+    re_path(rf"{_SESSION}/history$", SessionHistoryView.as_view(), name="session-history"),
+    re_path(rf"{_SESSION}/events$", SessionEventsView.as_view(), name="session-events"),
+    re_path(rf"{_SESSION}/files$", FileListView.as_view(), name="session-files"),
+    re_path(rf"{_SESSION}/files/(?P<path>.+)$", FileView.as_view(), name="session-file"),
+    path("api/v1/tools", ToolListView.as_view(), name="tools"),
+    path("api/v1/tools/<str:name>", ToolView.as_view(), name="tool"),
+    path("api/v1/tools/<str:name>/execute", ToolExecuteView.as_view(), name="tool-execute"),
+]

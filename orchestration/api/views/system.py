@@ -1,0 +1,114 @@
+"""Health, readiness, metrics, the OpenAPI document, and who the caller is."""
+
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_page
+from django_prometheus.exports import ExportToDjangoView
+from drf_spectacular.renderers import OpenApiJsonRenderer2
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.permissions import AllowAny, BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from orchestration.api.endpoint import Endpoint
+from orchestration.api.readiness import readiness
+from policy.api.permissions import HasScope
+
+RETRY_AFTER_SECONDS = "2"
+DOCS_CACHE_SECONDS = 3600
+DOCS_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+class HealthView(APIView):
+    """Is this process alive?"""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(operation_id="health", tags=["system"], responses=OpenApiTypes.OBJECT, auth=[])
+    def get(self, _request: Request) -> Response:
+        """Answer, and ask nobody else."""
+        return Response({"status": "healthy", "version": settings.SPECTACULAR_SETTINGS["VERSION"]})
+
+
+class ReadinessView(APIView):
+    """Can this process serve?"""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(
+        operation_id="readiness",
+        tags=["system"],
+        responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT},
+        auth=[],
+    )
+    def get(self, _request: Request) -> Response:
+        """Answer 200 when the database, its migrations and the broker are there, else 503 with what is missing."""
+        state = readiness()
+        if state.is_ready:
+            return Response({"status": "ready", "checks": state.checks})
+        answer = {"status": "not ready", "checks": state.checks}
+        return Response(answer, status=503, headers={"Retry-After": RETRY_AFTER_SECONDS})
+
+
+class FromAllowedNetwork(BasePermission):
+    """The peer is in `SHANNON_METRICS_ALLOWED_NETWORKS` and speaks for itself, not for others as a proxy does."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Tell whether the peer's own address is allowed."""
+        if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+            return False
+        try:
+            peer = ip_address(request.META.get("REMOTE_ADDR", ""))
+        except ValueError:
+            return False
+        return any(peer in network for network in settings.SHANNON_METRICS_ALLOWED_NETWORKS)
+
+
+class MetricsView(APIView):
+    """Metrics of this process for Prometheus."""
+
+    required_scopes = "admin"
+    permission_classes = (FromAllowedNetwork | HasScope,)  # type: ignore[operator]
+
+    @extend_schema(operation_id="metrics", tags=["system"], responses={(200, "text/plain"): OpenApiTypes.STR})
+    def get(self, request: Request) -> HttpResponse:
+        """Export the metrics, to an allowed network or to a key with the scope admin."""
+        response: HttpResponse = ExportToDjangoView(request)
+        return response
+
+
+class WhoAmIView(Endpoint):
+    """Who the key belongs to."""
+
+    required_scopes = {"GET": ""}
+
+    @extend_schema(operation_id="auth_me", tags=["auth"], responses=OpenApiTypes.OBJECT)
+    def get(self, _request: Request) -> Response:
+        """Tell the caller who it is and what it may do."""
+        return Response(self.principal.as_json())
+
+
+@method_decorator(cache_page(DOCS_CACHE_SECONDS), name="dispatch")
+class OpenApiView(SpectacularAPIView):  # type: ignore[misc]
+    """The OpenAPI document, as JSON."""
+
+    renderer_classes = [OpenApiJsonRenderer2]
+
+
+class DocsView(SpectacularSwaggerSplitView):  # type: ignore[misc]
+    """The documentation as a page; everything it loads comes from this server."""
+
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        """Add a policy that lets nothing in from elsewhere."""
+        response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        response["Content-Security-Policy"] = DOCS_POLICY
+        return response

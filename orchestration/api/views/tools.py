@@ -1,0 +1,101 @@
+"""Tools: list, get, and call one directly."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from agents.selectors import tool_info_for, tool_infos
+from orchestration.api.endpoint import AsyncEndpoint, Endpoint
+from orchestration.api.http import idempotency_key_of
+from orchestration.api.schema import IDEMPOTENCY_KEY
+from orchestration.api.serializers.tasks import session_name
+from orchestration.api.serializers.tools import (
+    ToolAnswer,
+    ToolExecuteAnswer,
+    ToolExecuteBody,
+    ToolListAnswer,
+    ToolListQuery,
+)
+from orchestration.api.waiting import task_end_wait
+from orchestration.models import Task
+from orchestration.selectors import task_for
+from orchestration.services import tool_execute
+from policy.errors import PolicyDenied
+
+DENIED = frozenset({"POLICY_DENIED", "APPROVAL_REQUIRED", "SCOPE_MISSING"})
+
+
+def execution_answer(task: Task) -> dict[str, Any]:
+    """Return how a direct call ended, in the official client's shape.
+
+    Raises:
+        PolicyDenied: The call was not allowed.
+    """
+    result: Mapping[str, Any] = json.loads(task.result) if task.result else {"ok": False, "error": task.error}
+    error: Mapping[str, Any] = result.get("error") or {}
+    if error.get("code") in DENIED:
+        raise PolicyDenied(error["message"], details={**error.get("details", {}), "task_id": str(task.id)})
+    output = result.get("output")
+    metadata = {"task_id": str(task.id), "session_id": session_name(task), "error": error or None}
+    ended_at = task.completed_at or task.updated_at
+    return {
+        "success": bool(result["ok"]),
+        "output": output,
+        "text": None if output is None else output if isinstance(output, str) else json.dumps(output),
+        "error": error.get("message"),
+        "metadata": metadata,
+        "execution_time_ms": round((ended_at - task.created_at).total_seconds() * 1000),
+        "usage": {"tokens": task.prompt_tokens + task.completion_tokens, "cost_usd": float(task.cost_usd)},
+    }
+
+
+class ToolListView(Endpoint):
+    """The tools that there are."""
+
+    required_scopes = {"GET": "tools:read"}
+    queries = {"GET": ToolListQuery}
+
+    @extend_schema(operation_id="tools_list", tags=["tools"], parameters=[ToolListQuery], responses=ToolListAnswer)
+    def get(self, _request: Request) -> Response:
+        """List the tools, all or of one category."""
+        category = self.query["category"]
+        tools = [tool for tool in tool_infos() if category in (None, tool.category)]
+        return Response({"tools": ToolAnswer(tools, many=True).data})
+
+
+class ToolView(Endpoint):
+    """One tool."""
+
+    required_scopes = {"GET": "tools:read"}
+
+    @extend_schema(operation_id="tools_get", tags=["tools"], responses=ToolAnswer)
+    def get(self, _request: Request, name: str) -> Response:
+        """Get a tool's schema and limits."""
+        return Response(ToolAnswer(tool_info_for(name)).data)
+
+
+class ToolExecuteView(AsyncEndpoint):
+    """Call a tool directly."""
+
+    required_scopes = {"POST": "tools:execute"}
+
+    @extend_schema(
+        operation_id="tools_execute",
+        tags=["tools"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=ToolExecuteBody,
+        responses=ToolExecuteAnswer,
+    )
+    async def post(self, request: Request, name: str) -> Response:
+        """Call a tool and wait for its end. The call is a task: recorded, paid and authorised like any other."""
+        body = ToolExecuteBody.of_body(request)
+        submitted = await sync_to_async(tool_execute)(principal=self.principal, name=name, **body.validated_data)
+        await task_end_wait(submitted.task.id, timeout_seconds=settings.SHANNON_TOOL_WAIT_SECONDS)
+        task = await sync_to_async(task_for)(principal=self.principal, task_id=submitted.task.id)
+        return Response(execution_answer(task))
