@@ -9,3 +9,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shannon_project.settings")
 celery_app = Celery("shannon")
 celery_app.config_from_object("django.conf:settings", namespace="CELERY")
 celery_app.autodiscover_tasks(related_name="jobs")
+celery_app.autodiscover_tasks(related_name="worker")  # life-cycle hooks; loaded in workers only

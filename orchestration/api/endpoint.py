@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -35,6 +34,8 @@ class Endpoint(APIView):
 class AsyncEndpoint(Endpoint):
     """An endpoint whose handlers are coroutines: it waits for a task without holding a thread."""
 
+    http_method_names = ["get", "post"]  # DRF's own handler of OPTIONS is no coroutine
+
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         """Check the request in a thread (it asks the database), then await the handler."""
         self.args, self.kwargs = args, kwargs
@@ -42,9 +43,9 @@ class AsyncEndpoint(Endpoint):
         self.headers = self.default_response_headers
         try:
             await sync_to_async(self.initial)(drf_request, *args, **kwargs)
-            if drf_request.method not in self.allowed_methods:
-                raise MethodNotAllowed(str(drf_request.method))
-            handler = getattr(self, str(drf_request.method).lower())
+            name = str(drf_request.method).lower()
+            known = name in self.http_method_names
+            handler = getattr(self, name, self.http_method_not_allowed) if known else self.http_method_not_allowed
             response = await handler(drf_request, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - DRF's own edge: what its handler does not know is raised again
             response = self.handle_exception(error)

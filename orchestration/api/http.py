@@ -47,7 +47,10 @@ class OneRendererNegotiation(DefaultContentNegotiation):
     """Every endpoint answers in one format, whatever `Accept` says, so an error is never a bare 406."""
 
     def select_renderer(
-        self, request: Request | HttpRequest, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self,
+        request: Request | HttpRequest,  # noqa: ARG002 - what it accepts does not matter
+        renderers: Sequence[BaseRenderer],
+        format_suffix: str | None = None,  # noqa: ARG002 - nor do suffixes
     ) -> tuple[BaseRenderer, str]:
         """Return the endpoint's first renderer and its media type."""
         return renderers[0], renderers[0].media_type

@@ -1,4 +1,4 @@
-"""Is everything there that this server needs? Asked without the pool, so that a full pool does not look like a fault."""
+"""Is everything there that this server needs? The pool is left out: a full pool is not a missing database."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
     target_class = "policy.api.authentication.ApiKeyAuthentication"
     name = ["apiKey", "bearer"]
 
-    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:  # noqa: ARG002
         """Describe the two headers."""
         return [
             {"type": "apiKey", "in": "header", "name": "X-API-Key"},

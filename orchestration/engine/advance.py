@@ -1,7 +1,7 @@
 """Advancing a task: ask its strategy, make the steps, find the ready ones, commit, then ring."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -115,13 +115,8 @@ def _step_view(row: Sequence[Any]) -> StepView:
 
 def _spawn(task: Task, view: TaskView, move: Spawn) -> None:
     """Insert the steps; one that depends on an ended step starts with that counted."""
-    statuses = {key: step.status for key, step in view.steps.items()}
-    specs = {spec.key: spec for spec in move.steps}
-    resolved: dict[str, StepStatus] = {}
-    rows = [
-        _step_row(task, spec, position, statuses, specs, resolved)
-        for position, spec in enumerate(move.steps, start=len(view.steps))
-    ]
+    rows_of = _StepRows(task, view, move)
+    rows = [rows_of.row(spec, position) for position, spec in enumerate(move.steps, start=len(view.steps))]
     Step.objects.bulk_create(rows, batch_size=INSERT_BATCH_ROWS)
     payload = {"steps": [_spawned(spec) for spec in move.steps[:50]], "count": len(move.steps)}
     drafts = [EventDraft(EventKind.DELEGATION, move.message or _spawn_message(move.steps), payload)]
@@ -131,38 +126,39 @@ def _spawn(task: Task, view: TaskView, move: Spawn) -> None:
     events_append(task_id=task.id, drafts=drafts)
 
 
-def _step_row(
-    task: Task,
-    spec: StepSpec,
-    position: int,
-    statuses: Mapping[str, StepStatus],
-    specs: Mapping[str, StepSpec],
-    resolved: dict[str, StepStatus],
-) -> Step:
-    known = {key: resolved.get(key, statuses.get(key)) for key in spec.depends_on}
-    missing = [key for key in spec.depends_on if key not in statuses and key not in specs]
-    if missing:
-        raise StrategyStuck(f"The strategy made {spec.key} depend on unknown steps: {', '.join(missing)}")
-    failed = [key for key, status in known.items() if status in STEP_TERMINAL and status is not StepStatus.SUCCEEDED]
-    open_count = sum(status not in STEP_TERMINAL for status in known.values())
-    if failed and spec.on_dependency_failure is OnDependencyFailure.SKIP:
-        status = StepStatus.SKIPPED
-    else:
-        status = StepStatus.BLOCKED if open_count else StepStatus.READY
-    resolved[spec.key] = status
-    return Step(
-        id=uuid7(),
-        task_id=task.id,
-        key=spec.key,
-        position=position,
-        kind=spec.kind,
-        title=spec.title[:300],
-        input=dict(spec.input),
-        depends_on=list(spec.depends_on),
-        open_dependencies=open_count,
-        on_dependency_failure=spec.on_dependency_failure,
-        status=status,
-    )
+class _StepRows:
+    """Makes the rows of one spawn; remembers what it made, since later steps may depend on earlier ones."""
+
+    def __init__(self, task: Task, view: TaskView, move: Spawn) -> None:
+        self._task = task
+        self._statuses: dict[str, StepStatus] = {key: step.status for key, step in view.steps.items()}
+        self._keys = {spec.key for spec in move.steps} | set(self._statuses)
+
+    def row(self, spec: StepSpec, position: int) -> Step:
+        """Return the row of one step, its state following from the steps that it depends on."""
+        unknown = [key for key in spec.depends_on if key not in self._keys]
+        if unknown:
+            raise StrategyStuck(f"The strategy made {spec.key} depend on unknown steps: {', '.join(unknown)}")
+        ended = [self._statuses[key] for key in spec.depends_on if self._statuses.get(key) in STEP_TERMINAL]
+        open_count = len(spec.depends_on) - len(ended)
+        if spec.on_dependency_failure is OnDependencyFailure.SKIP and set(ended) - {StepStatus.SUCCEEDED}:
+            status = StepStatus.SKIPPED
+        else:
+            status = StepStatus.BLOCKED if open_count else StepStatus.READY
+        self._statuses[spec.key] = status
+        return Step(
+            id=uuid7(),
+            task_id=self._task.id,
+            key=spec.key,
+            position=position,
+            kind=spec.kind,
+            title=spec.title[:300],
+            input=dict(spec.input),
+            depends_on=list(spec.depends_on),
+            open_dependencies=open_count,
+            on_dependency_failure=spec.on_dependency_failure,
+            status=status,
+        )
 
 
 def _spawned(spec: StepSpec) -> dict[str, Any]:

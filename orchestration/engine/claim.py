@@ -34,14 +34,14 @@ def steps_claim(*, task_id: UUID, first: UUID | None, owner: str, limit: int) ->
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
+            """
             WITH picked AS (
                 SELECT s.id FROM orchestration_step s JOIN orchestration_task t ON t.id = s.task_id
                 WHERE s.task_id = %(task)s AND s.status = 'ready' AND t.status = 'RUNNING'
                   AND (s.not_before IS NULL OR s.not_before <= now())
                   AND (SELECT count(DISTINCT r.lease_owner) FROM orchestration_step r
                        WHERE r.task_id = %(task)s AND r.status = 'running') < t.concurrency_limit
-                ORDER BY {"(s.id = %(first)s) DESC, " if first else ""}s.position
+                ORDER BY (s.id = %(first)s) IS TRUE DESC, s.position
                 LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
             )
             UPDATE orchestration_step s

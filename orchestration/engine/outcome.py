@@ -131,7 +131,8 @@ def _usage_add(task_id: UUID, recorded: Sequence[StepEnd]) -> None:
     named = next((end.outcome for end in reversed(ended) if end.outcome.model_used), None)
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE orchestration_task SET prompt_tokens = prompt_tokens + %s, completion_tokens = completion_tokens + %s,"
+            "UPDATE orchestration_task SET prompt_tokens = prompt_tokens + %s,"
+            " completion_tokens = completion_tokens + %s,"
             " model_calls = model_calls + %s, tool_calls = tool_calls + %s, cost_usd = cost_usd + %s,"
             " cost_is_complete = cost_is_complete AND %s,"
             " model_used = COALESCE(NULLIF(%s, ''), model_used), provider = COALESCE(NULLIF(%s, ''), provider)"
@@ -157,7 +158,8 @@ def dependants_release(task_id: UUID, ended: Mapping[str, StepStatus]) -> list[R
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, key, ARRAY(SELECT jsonb_array_elements_text(depends_on)), open_dependencies,"
-            " on_dependency_failure FROM orchestration_step WHERE task_id = %s AND status = 'blocked' ORDER BY position",
+            " on_dependency_failure FROM orchestration_step WHERE task_id = %s AND status = 'blocked'"
+            " ORDER BY position",
             [task_id],
         )
         blocked = [

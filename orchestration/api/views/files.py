@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from agents.selectors import session_for
 from agents.services import session_open
 from orchestration.api.endpoint import Endpoint
+from orchestration.api.http import BodyTooLarge
 from orchestration.api.serializers.sessions import (
     FileAnswer,
     FileContentAnswer,
@@ -21,7 +22,6 @@ from orchestration.api.serializers.sessions import (
     FileListQuery,
     FileWrittenAnswer,
 )
-from orchestration.api.http import BodyTooLarge
 from sandbox.services import Workspace, workspace_open
 
 
@@ -32,7 +32,7 @@ def _upload_of(request: Request) -> bytes:
         BodyTooLarge: It is larger than one file may be (the caller's fault).
     """
     limit = settings.SHANNON_UPLOAD_MAX_BYTES
-    data: bytes = request._request.read(limit + 1)  # noqa: SLF001 - DRF's own way to the raw stream reads it whole
+    data: bytes = request._request.read(limit + 1)
     if len(data) > limit:
         raise BodyTooLarge(details={"max_bytes": limit})
     return data

@@ -109,6 +109,7 @@ class SessionEventsView(Endpoint):
         tasks, total = session_tasks(session_id=session.id, **self.query)
         events = events_of_tasks(task_ids=[task.id for task in tasks])
         turns = [
-            turn_body(task, events[task.id], number) for number, task in enumerate(tasks, start=self.query["offset"] + 1)
+            turn_body(task, events[task.id], number)
+            for number, task in enumerate(tasks, start=self.query["offset"] + 1)
         ]
         return Response({"session_id": str(session.id), "turns": turns, "count": total})

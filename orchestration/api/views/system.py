@@ -62,7 +62,7 @@ class ReadinessView(APIView):
 class FromAllowedNetwork(BasePermission):
     """The peer is in `SHANNON_METRICS_ALLOWED_NETWORKS` and speaks for itself, not for others as a proxy does."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: APIView) -> bool:  # noqa: ARG002 - any view
         """Tell whether the peer's own address is allowed."""
         if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
             return False

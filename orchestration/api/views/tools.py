@@ -12,7 +12,6 @@ from rest_framework.response import Response
 
 from agents.selectors import tool_info_for, tool_infos
 from orchestration.api.endpoint import AsyncEndpoint, Endpoint
-from orchestration.api.http import idempotency_key_of
 from orchestration.api.schema import IDEMPOTENCY_KEY
 from orchestration.api.serializers.tasks import session_name
 from orchestration.api.serializers.tools import (
