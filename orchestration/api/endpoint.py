@@ -1,7 +1,7 @@
 """The base of every endpoint: a principal, a strict query string, and (for answers that wait) an async variant."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
@@ -11,6 +11,25 @@ from rest_framework.views import APIView
 
 from orchestration.api.serializers.base import NoQuery, StrictSerializer
 from policy.types import Principal
+from shannon_project.foundation.database import connection_release
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function that asks the database, and give its connection back at once.
+
+    Django would keep it until the answer is sent, which for a stream is as long as somebody watches.
+    """
+
+    def call() -> T:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            connection_release()
+
+    return await sync_to_async(call)()
 
 
 class Endpoint(APIView):
@@ -42,7 +61,7 @@ class AsyncEndpoint(Endpoint):
         self.request = drf_request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers
         try:
-            await sync_to_async(self.initial)(drf_request, *args, **kwargs)
+            await in_thread(self.initial, drf_request, *args, **kwargs)
             name = str(drf_request.method).lower()
             known = name in self.http_method_names
             handler = getattr(self, name, self.http_method_not_allowed) if known else self.http_method_not_allowed

@@ -27,7 +27,7 @@ STREAM_NAMES: Final[Mapping[str, str]] = {
 """Kinds that have another name on the stream; the others keep theirs."""
 
 NOT_MADE_HERE: Final = frozenset(
-    [
+    {
         "APPROVAL_DECISION",
         "APPROVAL_REQUESTED",
         "HITL_RESPONSE",
@@ -50,7 +50,7 @@ NOT_MADE_HERE: Final = frozenset(
         "workflow.paused",
         "workflow.pausing",
         "workflow.resumed",
-    ]
+    }
 )
 """Names of the reference system that a client may ask for and that never come."""
 

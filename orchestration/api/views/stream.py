@@ -1,12 +1,11 @@
 """The event stream of a task."""
 
-from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from orchestration.api.endpoint import AsyncEndpoint
+from orchestration.api.endpoint import AsyncEndpoint, in_thread
 from orchestration.api.schema import LAST_EVENT_ID
 from orchestration.api.serializers.stream import WorkflowStreamQuery, last_seq_of
 from orchestration.api.sse import kinds_wanted, task_frames
@@ -41,6 +40,6 @@ class StreamView(AsyncEndpoint):
     async def get(self, request: Request) -> StreamingHttpResponse:
         """Follow a task: what is stored, then what happens, then `event: done`. Nothing is missed or repeated."""
         task_id = task_id_of(self.query["workflow_id"])
-        task = await sync_to_async(task_for)(principal=self.principal, task_id=task_id)
+        task = await in_thread(task_for, principal=self.principal, task_id=task_id)
         last_event_id = request.headers.get("Last-Event-ID") or self.query["last_event_id"]
         return event_stream(task, types=self.query["types"], last_event_id=last_event_id)

@@ -18,8 +18,11 @@ from rest_framework.views import APIView
 
 from orchestration.api.endpoint import Endpoint
 from orchestration.api.readiness import readiness
-from policy.api.permissions import HasScope
+from policy.api.authentication import principal_from_request
+from policy.api.permissions import PUBLIC
+from policy.errors import ScopeMissing
 
+ADMIN = "admin"
 RETRY_AFTER_SECONDS = "2"
 DOCS_CACHE_SECONDS = 3600
 DOCS_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
@@ -59,25 +62,39 @@ class ReadinessView(APIView):
         return Response(answer, status=503, headers={"Retry-After": RETRY_AFTER_SECONDS})
 
 
-class FromAllowedNetwork(BasePermission):
-    """The peer is in `SHANNON_METRICS_ALLOWED_NETWORKS` and speaks for itself, not for others as a proxy does."""
+class MayReadMetrics(BasePermission):
+    """Those who may: peers in `SHANNON_METRICS_ALLOWED_NETWORKS`, and keys with the scope admin."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:  # noqa: ARG002 - any view
-        """Tell whether the peer's own address is allowed."""
-        if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
-            return False
-        try:
-            peer = ip_address(request.META.get("REMOTE_ADDR", ""))
-        except ValueError:
-            return False
-        return any(peer in network for network in settings.SHANNON_METRICS_ALLOWED_NETWORKS)
+        """Return True, or refuse.
+
+        Raises:
+            ApiKeyMissing, ApiKeyInvalid, ApiKeyExpired: The peer's address is not enough, and no valid key was sent.
+            ScopeMissing: The key lacks the scope admin.
+        """
+        if is_allowed_peer(request):
+            return True
+        if not principal_from_request(request._request).has_scope(ADMIN):
+            raise ScopeMissing(f"This needs the scope {ADMIN}.", details={"required": ADMIN})
+        return True
+
+
+def is_allowed_peer(request: Request) -> bool:
+    """Tell whether the peer's own address is allowed; one that forwards for others, as a proxy does, is not."""
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False
+    try:
+        peer = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return False
+    return any(peer in network for network in settings.SHANNON_METRICS_ALLOWED_NETWORKS)
 
 
 class MetricsView(APIView):
     """Metrics of this process for Prometheus."""
 
-    required_scopes = "admin"
-    permission_classes = (FromAllowedNetwork | HasScope,)  # type: ignore[operator]
+    authentication_classes = ()
+    permission_classes = (MayReadMetrics,)
 
     @extend_schema(operation_id="metrics", tags=["system"], responses={(200, "text/plain"): OpenApiTypes.STR})
     def get(self, request: Request) -> HttpResponse:
@@ -87,9 +104,9 @@ class MetricsView(APIView):
 
 
 class WhoAmIView(Endpoint):
-    """Who the key belongs to."""
+    """Who the key belongs to; any valid key may ask."""
 
-    required_scopes = {"GET": ""}
+    required_scopes = {"GET": PUBLIC}
 
     @extend_schema(operation_id="auth_me", tags=["auth"], responses=OpenApiTypes.OBJECT)
     def get(self, _request: Request) -> Response:

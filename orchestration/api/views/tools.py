@@ -4,14 +4,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.selectors import tool_info_for, tool_infos
-from orchestration.api.endpoint import AsyncEndpoint, Endpoint
+from agents.selectors import tool_for, tool_infos
+from agents.types import ToolInfo
+from orchestration.api.endpoint import AsyncEndpoint, Endpoint, in_thread
+from orchestration.api.http import idempotency_key_of
 from orchestration.api.schema import IDEMPOTENCY_KEY
 from orchestration.api.serializers.tasks import session_name
 from orchestration.api.serializers.tools import (
@@ -25,8 +26,10 @@ from orchestration.api.waiting import task_end_wait
 from orchestration.models import Task
 from orchestration.selectors import task_for
 from orchestration.services import tool_execute
-from policy.errors import PolicyDenied
+from policy.errors import PolicyDenied, ScopeMissing
+from policy.types import Principal
 
+DANGEROUS = "tools:dangerous"
 DENIED = frozenset({"POLICY_DENIED", "APPROVAL_REQUIRED", "SCOPE_MISSING"})
 
 
@@ -54,6 +57,16 @@ def execution_answer(task: Task) -> dict[str, Any]:
     }
 
 
+def danger_check(tool: ToolInfo, principal: Principal) -> None:
+    """Refuse a dangerous tool to a key that may not call such.
+
+    Raises:
+        ScopeMissing: The key lacks `tools:dangerous`.
+    """
+    if tool.dangerous and not principal.has_scope(DANGEROUS):
+        raise ScopeMissing(f"The tool {tool.name} needs the scope {DANGEROUS}.", details={"required": DANGEROUS})
+
+
 class ToolListView(Endpoint):
     """The tools that there are."""
 
@@ -76,7 +89,7 @@ class ToolView(Endpoint):
     @extend_schema(operation_id="tools_get", tags=["tools"], responses=ToolAnswer)
     def get(self, _request: Request, name: str) -> Response:
         """Get a tool's schema and limits."""
-        return Response(ToolAnswer(tool_info_for(name)).data)
+        return Response(ToolAnswer(tool_for(name).info()).data)
 
 
 class ToolExecuteView(AsyncEndpoint):
@@ -93,8 +106,10 @@ class ToolExecuteView(AsyncEndpoint):
     )
     async def post(self, request: Request, name: str) -> Response:
         """Call a tool and wait for its end. The call is a task: recorded, paid and authorised like any other."""
-        body = ToolExecuteBody.of_body(request)
-        submitted = await sync_to_async(tool_execute)(principal=self.principal, name=name, **body.validated_data)
+        call = ToolExecuteBody.of_body(request).validated_data
+        danger_check(tool_for(name).info(), self.principal)
+        key = idempotency_key_of(request)
+        submitted = await in_thread(tool_execute, principal=self.principal, name=name, idempotency_key=key, **call)
         await task_end_wait(submitted.task.id, timeout_seconds=settings.SHANNON_TOOL_WAIT_SECONDS)
-        task = await sync_to_async(task_for)(principal=self.principal, task_id=submitted.task.id)
+        task = await in_thread(task_for, principal=self.principal, task_id=submitted.task.id)
         return Response(execution_answer(task))
