@@ -57,7 +57,7 @@ class Policy(models.Model):
     tenant = models.ForeignKey(
         Tenant, on_delete=models.CASCADE, null=True, blank=True, related_name="policies", help_text="Empty: everyone."
     )
-    name = models.SlugField(help_text="The source's package must be `shannon.<name>`.")
+    name = models.SlugField(help_text="The package is `shannon.<name>`; of a tenant's own policy, `tenant.<name>`.")
     version = models.PositiveIntegerField(editable=False)
     rego = models.TextField(verbose_name="Rego source")
     is_active = models.BooleanField(default=True)
@@ -84,10 +84,13 @@ class Policy(models.Model):
 
 
 class PolicyGeneration(models.Model):
-    """One row that counts changes of policies: one cheap query tells a process whether to load them again."""
+    """One row with a new value after each change: one cheap query tells a process whether to load policies again.
+
+    A random value, not a counter: a change that is rolled back can then never look like the next one.
+    """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
-    generation = models.BigIntegerField(default=0)
+    generation = models.UUIDField(default=uuid7)
 
     class Meta:
         constraints: ClassVar = [

@@ -140,6 +140,17 @@ class BudgetRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Charge:
+    """An effect that is paid when it has happened: what, for whom, from which budgets."""
+
+    tenant_id: UUID
+    step_id: UUID
+    position: int
+    budgets: tuple[BudgetRef, ...]
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
 class BudgetState:
     """A budget at one moment. A limit of None means unlimited."""
 

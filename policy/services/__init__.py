@@ -1,1 +1,34 @@
-"""What others may ask of the policy app to do. Everything is synchronous and takes keywords only."""
+"""What others may ask the policy app to do. Everything is synchronous and takes keywords only."""
+
+from policy.services.audit import audit_record, refusal_record
+from policy.services.budget_accounts import budget_limit, budget_open
+from policy.services.budgets import budget_charge, budget_release, budget_reserve, budget_settle, budgets_charge
+from policy.services.decisions import authorize, decide, policies_forget
+from policy.services.keys import IssuedKey, api_key_issue, api_key_revoke, principal_authenticate
+from policy.services.policies import policies_seed, policy_activate, policy_deactivate, policy_save
+from policy.services.tenants import tenant_seed, tenant_switch
+
+__all__ = [
+    "IssuedKey",
+    "api_key_issue",
+    "api_key_revoke",
+    "audit_record",
+    "authorize",
+    "budget_charge",
+    "budget_limit",
+    "budget_open",
+    "budget_release",
+    "budget_reserve",
+    "budget_settle",
+    "budgets_charge",
+    "decide",
+    "policies_forget",
+    "policies_seed",
+    "policy_activate",
+    "policy_deactivate",
+    "policy_save",
+    "principal_authenticate",
+    "refusal_record",
+    "tenant_seed",
+    "tenant_switch",
+]

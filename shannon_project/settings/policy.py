@@ -1,1 +1,7 @@
 """Settings of the policy app; units are in the names."""
+
+SHANNON_POLICY_RECHECK_SECONDS = 0.8  # how long a process may decide by policies that were changed meanwhile
+SHANNON_POLICY_CACHED_TENANTS = 256  # compiled policy sets per process, about 6 MB each at most
+SHANNON_POLICY_CACHED_DECISIONS = 4096  # per process; they live no longer than the recheck interval
+SHANNON_API_KEY_LAST_USED_SECONDS = 60.0  # how exact `last_used_at` is: one write per key in this time
+SHANNON_AUDIT_TEXT_MAX_CHARS = 500  # longer texts of a refused request are cut in the audit log

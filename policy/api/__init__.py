@@ -1,0 +1,1 @@
+"""What the HTTP edge needs of the policy app: authentication and permissions."""

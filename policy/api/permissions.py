@@ -1,0 +1,46 @@
+"""Scopes of DRF views."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from policy.errors import ScopeMissing
+from policy.services import refusal_record
+from policy.types import Principal
+
+PUBLIC: Final = "public"
+"""What a view with `authentication_classes = []` states as its scope to be open to everyone."""
+
+
+class HasScope(BasePermission):
+    """Asks for the scope that the view states in `required_scopes`: one for all methods, or one per method.
+
+    A view or method that states none is denied: forgetting is safe.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Return True, or refuse.
+
+        Raises:
+            ScopeMissing: The key lacks the scope, or the view states none. The refusal is in the audit log.
+        """
+        stated: Mapping[str, str] | str = getattr(view, "required_scopes", {})
+        required = stated if isinstance(stated, str) else stated.get(str(request.method), "")
+        if required == PUBLIC:
+            return True
+        principal = request.auth
+        if not isinstance(principal, Principal):
+            raise ScopeMissing("This needs an API key.", details={"required": required})
+        if required and principal.has_scope(required):
+            return True
+        raise self._refused(principal, request, required)
+
+    def _refused(self, principal: Principal, request: Request, required: str) -> ScopeMissing:
+        message = (
+            f"This needs the scope {required}." if required else "No scope is stated for this, so nobody may do it."
+        )
+        error = ScopeMissing(message, details={"required": required, "held": sorted(principal.scopes)})
+        refusal_record(principal=principal, error=error, resource={"method": request.method, "path": request.path})
+        return error

@@ -1,0 +1,7 @@
+"""How Rego policies become one decision. Nothing here knows Django or the database."""
+
+from policy.evaluation.backend import CompiledPolicies
+from policy.evaluation.combine import Contribution, combine
+from policy.evaluation.source import PolicySource
+
+__all__ = ["CompiledPolicies", "Contribution", "PolicySource", "combine"]

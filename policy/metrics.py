@@ -1,0 +1,14 @@
+"""Metrics of the policy app."""
+
+from prometheus_client import Counter, Histogram
+
+DECISIONS = Counter("shannon_policy_decisions", "Decisions by action and verdict.", ["action", "verdict"])
+DECISION_SECONDS = Histogram(
+    "shannon_policy_decision_seconds",
+    "Time of a decision that was evaluated (answers from the cache are not counted).",
+    buckets=(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.25),
+)
+BUDGET_REFUSALS = Counter(
+    "shannon_budget_refusals", "Reservations and charges refused, by the budget's scope.", ["scope"]
+)
+KEYS_REFUSED = Counter("shannon_policy_keys_refused", "API keys that were refused, by the error's code.", ["code"])

@@ -1,0 +1,44 @@
+"""Reading of budgets."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.db.models import Q
+
+from policy.models import Budget, Tenant
+from policy.types import BudgetRef, BudgetScope, BudgetState
+
+
+def budget_states(*, tenant_id: UUID, refs: Sequence[BudgetRef]) -> list[BudgetState]:
+    """Return the named budgets of the tenant, in the order of `refs`, without those that are not open. One query."""
+    wanted = Q()
+    for ref in refs:
+        wanted |= Q(scope=ref.scope, scope_id=ref.scope_id)
+    if not refs:
+        return []
+    rows = {(row.scope, row.scope_id): row for row in Budget.objects.filter(wanted, tenant_id=tenant_id)}
+    found = (rows.get((ref.scope.value, ref.scope_id)) for ref in refs)
+    return [_state(row) for row in found if row is not None]
+
+
+def budget_state_for(*, tenant_id: UUID, ref: BudgetRef) -> BudgetState | None:
+    """Return one budget of the tenant; None when it is not open."""
+    return next(iter(budget_states(tenant_id=tenant_id, refs=[ref])), None)
+
+
+def tenant_for(*, slug: str) -> Tenant | None:
+    """Return the tenant of this slug."""
+    return Tenant.objects.filter(slug=slug).first()
+
+
+def _state(row: Budget) -> BudgetState:
+    return BudgetState(
+        scope=BudgetScope(row.scope),
+        scope_id=row.scope_id,
+        limit_tokens=row.limit_tokens,
+        spent_tokens=row.spent_tokens,
+        reserved_tokens=row.reserved_tokens,
+        limit_usd=row.limit_usd,
+        spent_usd=row.spent_usd,
+        reserved_usd=row.reserved_usd,
+    )

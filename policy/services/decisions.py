@@ -1,0 +1,141 @@
+"""Decisions: may this principal do this? Every failure on the way is a denial."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from policy.errors import ApprovalRequired, PolicyDenied, PolicyFailed
+from policy.evaluation import combine
+from policy.evaluation.document import document
+from policy.metrics import DECISION_SECONDS, DECISIONS
+from policy.services.audit import audit_record
+from policy.services.policy_cache import POLICY_CACHE
+from policy.types import Action, AuditOutcome, Decision, Principal, Verdict
+
+log = structlog.get_logger(__name__)
+_CACHED_QUESTION_MAX_CHARS = 2_000
+
+
+def decide(*, principal: Principal, action: str, resource: Mapping[str, Any]) -> Decision:
+    """Decide by the active policies. Thread-safe.
+
+    Call it outside of transactions: a denial is written to the audit log in a transaction of its own, which must not be
+    rolled back with the caller's. Inside a transaction, a denial raises RuntimeError instead (nothing is allowed then
+    either).
+
+    A question asked before in the last second is answered from memory; a denial is recorded each time.
+
+    Args:
+        principal: Who asks.
+        action: One of `Action`.
+        resource: What is to be done, as JSON; what the default policies read stands at the top of `policy/rego/*.rego`.
+
+    Returns:
+        The decision. Never an exception for a policy that is missing, broken or failing: that is a denial with the rule
+        `default.no_policy`, `default.invalid` or `default.failed`.
+    """
+    decision = _answer(principal, action, resource)
+    DECISIONS.labels(action=decision_action(action), verdict=decision.verdict.value).inc()
+    if not decision.is_allowed:
+        _record(principal, action, resource, decision)
+    return decision
+
+
+def authorize(*, principal: Principal, action: str, resource: Mapping[str, Any]) -> Decision:
+    """Decide, and raise unless it is allowed. Call it outside of transactions, like `decide`.
+
+    Raises:
+        ApprovalRequired: A policy wants a person to agree first (a kind of `PolicyDenied`).
+        PolicyDenied: With `details` rule, reason and policy versions. The refusal is in the audit log already.
+    """
+    decision = decide(principal=principal, action=action, resource=resource)
+    if decision.is_allowed:
+        return decision
+    error = ApprovalRequired if decision.verdict is Verdict.REQUIRE_APPROVAL else PolicyDenied
+    details = {
+        "action": str(action),
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "policy_versions": dict(decision.policy_versions),
+    }
+    raise error(decision.reason, details=details, decision=decision)
+
+
+def policies_forget() -> None:
+    """Drop this process's compiled policies and cached decisions; the next decision loads them again."""
+    POLICY_CACHE.forget()
+
+
+def decision_action(action: str) -> str:
+    """Return the action if it is one we know, else `unknown`: labels of metrics must be few."""
+    return str(action) if action in set(Action) else "unknown"
+
+
+def _answer(principal: Principal, action: str, resource: Mapping[str, Any]) -> Decision:
+    recent = POLICY_CACHE.decisions()
+    key = _cache_key(principal, action, resource)
+    if key is not None and (cached := recent.get(key)) is not None:
+        return cached
+    started = time.perf_counter()
+    decision = _evaluate(principal, action, resource)
+    DECISION_SECONDS.observe(time.perf_counter() - started)
+    if key is not None and len(recent) < settings.SHANNON_POLICY_CACHED_DECISIONS:
+        recent[key] = decision
+    return decision
+
+
+def _evaluate(principal: Principal, action: str, resource: Mapping[str, Any]) -> Decision:
+    if action not in set(Action):
+        return Decision(Verdict.DENY, f"There is no action {str(action)[:64]!r}.", "default.unknown_action")
+    policies = POLICY_CACHE.policies_for(principal.tenant_id)
+    if policies.compiled is None:
+        return Decision(Verdict.DENY, policies.problem, policies.problem_rule)
+    versions: Mapping[str, int] = {}
+    try:
+        versions = policies.compiled.versions_for(Action(action))
+        question = document({"action": str(action), "principal": _as_input(principal), "resource": resource})
+        return combine(policies.compiled.contributions(Action(action), question), versions)
+    except PolicyFailed as error:
+        log.error("policy_failed", action=str(action), reason=error.message, **error.details)  # noqa: TRY400
+        denied = Decision(Verdict.DENY, error.message, "default.failed")
+        return replace(denied, policy_versions=versions)
+
+
+def _as_input(principal: Principal) -> dict[str, Any]:
+    """What policies see of a principal: who and what it may, no ids of keys."""
+    return {
+        "tenant_id": str(principal.tenant_id),
+        "actor": principal.actor,
+        "user_id": principal.user_id,
+        "scopes": sorted(principal.scopes),
+        "roles": sorted(principal.roles),
+    }
+
+
+def _cache_key(principal: Principal, action: str, resource: Mapping[str, Any]) -> object | None:
+    """Return what makes two questions the same, or None for one that is long or is not plain JSON."""
+    try:
+        question = json.dumps(resource, sort_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return (principal, str(action), question) if len(question) <= _CACHED_QUESTION_MAX_CHARS else None
+
+
+def _record(principal: Principal, action: str, resource: Mapping[str, Any], decision: Decision) -> None:
+    needs_approval = decision.verdict is Verdict.REQUIRE_APPROVAL
+    with transaction.atomic(durable=True):  # refuses to be nested: see decide()
+        audit_record(
+            tenant_id=principal.tenant_id,
+            actor=principal.actor,
+            action=str(action),
+            outcome=AuditOutcome.APPROVAL_REQUIRED if needs_approval else AuditOutcome.DENIED,
+            rule=decision.rule,
+            reason=decision.reason,
+            resource={**resource, "policy_versions": dict(decision.policy_versions)},
+        )

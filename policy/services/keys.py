@@ -1,0 +1,156 @@
+"""API keys: issue, revoke, authenticate.
+
+A key is `sk_` and 43 url-safe characters: 256 random bits. That cannot be guessed, so a plain SHA-256 is enough (slow
+hashes are for words that people choose), and the lookup by hash in a unique index takes the place of a constant-time
+comparison: whoever measures times learns about hashes that they cannot choose.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Q
+
+from policy.errors import ApiKeyExpired, ApiKeyInvalid, ScopeUnknown, TenantInactive
+from policy.metrics import KEYS_REFUSED
+from policy.models import ApiKey, Tenant
+from policy.services.audit import audit_record
+from policy.types import SCOPES, AuditOutcome, Principal
+from shannon_project.foundation.errors import ShannonError
+
+KEY_PREFIX = "sk_"
+_RANDOM_BYTES = 32
+_SHOWN_CHARS = 10
+_KEY_MAX_CHARS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedKey:
+    """A new key. The plaintext exists only here: it is not stored and cannot be shown again."""
+
+    plaintext: str
+    row: ApiKey
+
+
+def api_key_issue(
+    *,
+    tenant: Tenant,
+    name: str,
+    user_id: str,
+    scopes: Sequence[str],
+    roles: Sequence[str] = (),
+    expires_at: datetime | None = None,
+    issued_by: str = "system",
+) -> IssuedKey:
+    """Issue a key and record that in the audit log.
+
+    Args:
+        tenant: Whose key it is.
+        name: What it is for.
+        user_id: The tenant's own name for who uses it.
+        scopes: Keys of `SCOPES`.
+        roles: The tenant's own words, for policies.
+        expires_at: Aware time after which it is refused; None for never.
+        issued_by: `user:<name>` of who issued it.
+
+    Raises:
+        ScopeUnknown: The caller's fault.
+    """
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown:
+        message = f"There is no scope {', '.join(unknown)}."
+        raise ScopeUnknown(message, details={"unknown": unknown, "known": sorted(SCOPES)})
+    plaintext = KEY_PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+    row = ApiKey.objects.create(
+        tenant=tenant,
+        name=name,
+        user_id=user_id,
+        prefix=plaintext[:_SHOWN_CHARS],
+        key_hash=_hash(plaintext),
+        scopes=sorted(set(scopes)),
+        roles=sorted(set(roles)),
+        expires_at=expires_at,
+    )
+    _record_change(row, "key.issue", issued_by)
+    return IssuedKey(plaintext, row)
+
+
+def api_key_revoke(*, api_key: ApiKey, revoked_by: str = "system") -> bool:
+    """Refuse the key from now on. Returns False when it was already revoked."""
+    changed = ApiKey.objects.filter(pk=api_key.pk, revoked_at=None).update(revoked_at=datetime.now(UTC))
+    if changed:
+        _record_change(api_key, "key.revoke", revoked_by)
+    return bool(changed)
+
+
+def principal_authenticate(*, api_key: str) -> Principal:
+    """Return who a key stands for. One query; a second one at most once a minute per key, for `last_used_at`.
+
+    Raises:
+        ApiKeyInvalid: Unknown, malformed or revoked.
+        ApiKeyExpired: It was valid once.
+        TenantInactive: Its tenant is switched off.
+    """
+    if not api_key.startswith(KEY_PREFIX) or len(api_key) > _KEY_MAX_CHARS:
+        raise _refused(ApiKeyInvalid(), None)
+    row = ApiKey.objects.select_related("tenant").filter(key_hash=_hash(api_key)).first()
+    now = datetime.now(UTC)
+    if row is None:
+        raise _refused(ApiKeyInvalid(), None)
+    if row.revoked_at is not None:
+        raise _refused(ApiKeyInvalid(), row)
+    if row.expires_at is not None and row.expires_at <= now:
+        raise _refused(ApiKeyExpired(details={"expired_at": row.expires_at.isoformat()}), row)
+    if not row.tenant.is_active:
+        raise _refused(TenantInactive(), row)
+    _touch(row, now)
+    return Principal(
+        tenant_id=row.tenant_id,
+        actor=f"key:{row.name}",
+        user_id=row.user_id,
+        scopes=frozenset(row.scopes),
+        roles=frozenset(row.roles),
+        api_key_id=row.id,
+    )
+
+
+def _touch(row: ApiKey, now: datetime) -> None:
+    """Note the use, by compare-and-set: of many requests in the same minute, one writes."""
+    stale = now - timedelta(seconds=settings.SHANNON_API_KEY_LAST_USED_SECONDS)
+    if row.last_used_at is None or row.last_used_at < stale:
+        unused_since = Q(last_used_at=None) | Q(last_used_at__lt=stale)
+        ApiKey.objects.filter(unused_since, pk=row.pk).update(last_used_at=now)
+
+
+def _refused(error: ShannonError, row: ApiKey | None) -> ShannonError:
+    """Count the refusal, and record it where the tenant is known."""
+    KEYS_REFUSED.labels(code=error.code).inc()
+    if row is not None:
+        audit_record(
+            tenant_id=row.tenant_id,
+            actor=f"key:{row.name}",
+            action="key.authenticate",
+            outcome=AuditOutcome.DENIED,
+            rule=error.code,
+            reason="The key was revoked." if row.revoked_at is not None else error.message,
+            resource={"api_key_id": str(row.id), "prefix": row.prefix},
+        )
+    return error
+
+
+def _record_change(row: ApiKey, action: str, actor: str) -> None:
+    audit_record(
+        tenant_id=row.tenant_id,
+        actor=actor,
+        action=action,
+        outcome=AuditOutcome.CHANGED,
+        reason=row.name,
+        resource={"api_key_id": str(row.id), "prefix": row.prefix, "scopes": row.scopes, "roles": row.roles},
+    )
+
+
+def _hash(plaintext: str) -> str:
+    return hashlib.sha256(plaintext.encode("utf-8", "replace")).hexdigest()

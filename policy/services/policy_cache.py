@@ -1,0 +1,112 @@
+"""The compiled policies and recent decisions of this process, and when to drop them."""
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from policy.errors import PolicyInvalid
+from policy.evaluation import CompiledPolicies
+from policy.models import PolicyGeneration, Tenant
+from policy.services.policies import sources_for
+from policy.types import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class TenantPolicies:
+    """What is asked for one tenant. `compiled` is None when there is nothing to ask; `problem` says why."""
+
+    compiled: CompiledPolicies | None
+    problem: str = ""
+    problem_rule: str = ""
+
+
+@dataclass(slots=True)
+class _Snapshot:
+    """All that was derived from one generation of policies. Dropped as a whole, never repaired."""
+
+    generation: UUID | None
+    tenants: OrderedDict[UUID, TenantPolicies] = field(default_factory=OrderedDict)
+    decisions: dict[object, Decision] = field(default_factory=dict)
+
+
+class PolicyCache:
+    """Thread-safe. Asks for the generation at most once in `SHANNON_POLICY_RECHECK_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._snapshot: _Snapshot | None = None
+        self._checked_at = float("-inf")  # time.monotonic() of the last check
+
+    def forget(self) -> None:
+        """Load everything again at the next decision."""
+        with self._lock:
+            self._snapshot = None
+
+    def decisions(self) -> dict[object, Decision]:
+        """Return what was decided since the last check of the generation.
+
+        Take it before evaluating and add to the one that was taken: then a decision by older policies never
+        gets among those by newer ones.
+        """
+        return self._current().decisions
+
+    def policies_for(self, tenant_id: UUID) -> TenantPolicies:
+        """Return the tenant's compiled policies; the least recently used ones are dropped first."""
+        snapshot = self._current()
+        with self._lock:
+            known = snapshot.tenants.get(tenant_id)
+            if known is not None:
+                snapshot.tenants.move_to_end(tenant_id)
+                return known
+        loaded = _load(tenant_id)  # outside the lock: one tenant's first decision must not hold up the others
+        with self._lock:
+            snapshot.tenants[tenant_id] = loaded
+            while len(snapshot.tenants) > settings.SHANNON_POLICY_CACHED_TENANTS:
+                snapshot.tenants.popitem(last=False)
+        return loaded
+
+    def _current(self) -> _Snapshot:
+        """Return the snapshot, after a check of the generation when one is due.
+
+        The lock is never held during a query: threads that wait for it may hold the connections that the query needs.
+        """
+        now = time.monotonic()
+        with self._lock:
+            snapshot = self._snapshot
+            if snapshot is not None and now - self._checked_at < settings.SHANNON_POLICY_RECHECK_SECONDS:
+                return snapshot
+            self._checked_at = now  # this thread checks; the others go on with what there is
+        try:
+            generation = PolicyGeneration.objects.values_list("generation", flat=True).first()
+        except DatabaseError:
+            self._checked_at = float("-inf")
+            raise
+        with self._lock:
+            if self._snapshot is None or self._snapshot.generation != generation:
+                self._snapshot = _Snapshot(generation)
+            else:
+                self._snapshot.decisions = {}  # a policy may look at the clock
+            return self._snapshot
+
+
+def _load(tenant_id: UUID) -> TenantPolicies:
+    """Compile what holds for a tenant. Whatever goes wrong becomes a reason to deny."""
+    if not Tenant.objects.filter(pk=tenant_id, is_active=True).exists():
+        return TenantPolicies(None, "The tenant is switched off.", "tenant.inactive")
+    sources = sources_for(tenant_id)
+    if not sources:
+        return TenantPolicies(None, "No policy is active, so nothing is allowed.", "default.no_policy")
+    try:
+        return TenantPolicies(CompiledPolicies(sources))
+    except PolicyInvalid as error:
+        return TenantPolicies(
+            None, f"The policies do not compile, so nothing is allowed: {error.message}", "default.invalid"
+        )
+
+
+POLICY_CACHE = PolicyCache()

@@ -1,0 +1,39 @@
+"""Tenants: make one with all that it needs, switch one on and off."""
+
+from django.db import transaction
+
+from policy.models import Tenant
+from policy.services.audit import audit_record
+from policy.services.budget_accounts import budget_open
+from policy.services.policies import generation_advance, policies_seed
+from policy.types import AuditOutcome, BudgetScope
+
+
+def tenant_seed(*, slug: str, name: str) -> Tenant:
+    """Return the tenant of this slug, made if it is missing, with its (unlimited) budget and the default policies.
+
+    Safe to call again: what exists is left as it is.
+    """
+    policies_seed()
+    with transaction.atomic():
+        tenant, _ = Tenant.objects.get_or_create(slug=slug, defaults={"name": name})
+        budget_open(
+            tenant_id=tenant.id, scope=BudgetScope.TENANT, scope_id=tenant.id, limit_tokens=None, limit_usd=None
+        )
+    return tenant
+
+
+def tenant_switch(*, tenant: Tenant, is_active: bool, switched_by: str = "system") -> bool:
+    """Switch a tenant on or off: keys are refused at once, running work within a second. False: it was so already."""
+    with transaction.atomic():
+        if not Tenant.objects.filter(pk=tenant.pk, is_active=not is_active).update(is_active=is_active):
+            return False
+        generation_advance()  # decisions of running work depend on it
+        audit_record(
+            tenant_id=tenant.pk,
+            actor=switched_by,
+            action="tenant.switch",
+            outcome=AuditOutcome.CHANGED,
+            resource={"is_active": is_active},
+        )
+    return True
