@@ -64,7 +64,12 @@ def _from_draft(view: TaskView, drafted: StepView, output: Any) -> Move:
     if plan is not None:
         return Spawn(steps=_plan_steps(plan), message=f"Planned {len(plan.subtasks)} subtasks")
     if drafted.key == PLAN_KEY:
-        repair = _plan_step(REPAIR_KEY, {"previous_plan": output.get("plan"), "problems": problems})
+        asked_again = {
+            "previous_plan": output.get("plan"),
+            "previous_text": output.get("text", ""),
+            "problems": problems,
+        }
+        repair = _plan_step(REPAIR_KEY, asked_again)
         return Spawn(steps=(repair,), message="The plan is not valid; asking once more")
     error = PlanInvalid(f"The plan is not valid: {' '.join(problems)}", details={"problems": problems})
     return Fail(error=error.as_json())

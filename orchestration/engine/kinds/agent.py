@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from agents.services import agent_run, answer_remember, messages_before, workspace_overview
+from agents.selectors import messages_before
+from agents.services import agent_run, answer_remember, workspace_overview
 from agents.types import AgentSpec
 from orchestration.engine.kinds.base import KindExecutor, Work, tenant_of, text_output, usage_from
 from orchestration.engine.results import results_of
@@ -25,8 +26,8 @@ class AgentKind(KindExecutor):
             AgentSpec(
                 instruction=asked["instruction"],
                 tools=tuple(asked.get("tools") or parameters["tools"]),
-                tier=parameters.get("model_tier"),
-                model_override=parameters.get("model_override"),
+                tier=parameters["model_tier"],
+                model_override=parameters["model_override"],
                 history=messages_before(session_id=work.ctx.session_id, task_id=work.ctx.task_id),
                 dependencies=tuple(results_of(work.ctx.task_id, work.step.depends_on)),
                 workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),

@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from agents.services import PlanRequest, plan_draft, tool_infos, workspace_overview
+from agents.selectors import messages_before, tool_infos
+from agents.services import ModelTier, PlanRequest, plan_draft, workspace_overview
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds.base import KindExecutor, Work, tenant_of, usage_from
 from orchestration.types import StepKind, StepOutcome
@@ -29,12 +30,17 @@ class PlanKind(KindExecutor):
                 tools=[(info.name, info.description) for info in tool_infos() if info.name in allowed],
                 workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),
                 max_subtasks=parameters["max_subtasks"],
-                tier=parameters.get("model_tier"),
-                model_override=parameters.get("model_override"),
+                tier=parameters["model_tier"] or ModelTier.LARGE,
+                model_override=parameters["model_override"],
                 previous_plan=work.step.input.get("previous_plan"),
-                problems=list(work.step.input.get("problems", [])),
+                previous_text=work.step.input.get("previous_text", ""),
+                problems=work.step.input.get("problems", []),
+                history=messages_before(session_id=work.ctx.session_id, task_id=work.ctx.task_id),
             ),
         )
         return StepOutcome(
-            output={"plan": draft.plan}, usage=usage_from(draft.usage), model_used=draft.model, provider=draft.provider
+            output={"plan": draft.plan, "text": "" if draft.plan else draft.text[:4000]},
+            usage=usage_from(draft.usage),
+            model_used=draft.model,
+            provider=draft.provider,
         )

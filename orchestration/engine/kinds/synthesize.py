@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from agents.services import SynthesisRequest, answer_remember, answer_synthesize
+from agents.selectors import messages_before
+from agents.services import ModelTier, SynthesisRequest, answer_remember, answer_synthesize
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds.base import KindExecutor, Work, text_output, usage_from
 from orchestration.engine.results import results_of
@@ -38,8 +39,9 @@ class SynthesizeKind(KindExecutor):
                 query=work.facts.query,
                 instruction=work.step.input.get("instruction", ""),
                 results=results,
-                tier=work.facts.parameters.get("model_tier"),
-                model_override=work.facts.parameters.get("model_override"),
+                tier=work.facts.parameters["model_tier"] or ModelTier.MEDIUM,
+                model_override=work.facts.parameters["model_override"],
+                history=messages_before(session_id=work.ctx.session_id, task_id=work.ctx.task_id),
             ),
         )
         answer_remember(work.ctx, work.journal, query=work.facts.query, answer=answer.text)
