@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 SHOWN_MAX_BYTES: Final = 64 * 1024
@@ -23,13 +24,13 @@ def canonical_digest(value: Any) -> str:
 def storable_json(value: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     """Return a JSON object as Postgres can keep it, and its size in bytes.
 
-    A NUL character and a lone surrogate have no place in `jsonb`; each becomes U+FFFD. The result is what a later
-    reading of the stored value gives, so a first run and a resumed one see the same.
+    A NUL character and a lone surrogate have no place in `jsonb`; each becomes U+FFFD. Numbers become what `jsonb`
+    gives back (1e16 a whole number), and keys are sorted. So a first run and a resumed one see the same.
     """
     text = _dumps(value)
     if "\\u0000" in text or "\\ud" in text:
         text = _dumps(_clean(value))
-    stored: dict[str, Any] = json.loads(text)
+    stored: dict[str, Any] = json.loads(text, parse_float=_as_postgres_reads)
     return stored, len(text)
 
 
@@ -63,6 +64,12 @@ def bounded_json(value: Mapping[str, Any], max_bytes: int = SHOWN_MAX_BYTES) -> 
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _as_postgres_reads(number: str) -> int | float:
+    """Return a JSON number with a fraction or exponent as it comes back from `jsonb`, which keeps plain decimals."""
+    plain = f"{Decimal(number):f}"
+    return (float(plain) or 0.0) if "." in plain else int(plain)  # there is no negative zero
 
 
 def _clean(value: Any) -> Any:

@@ -189,8 +189,7 @@ class Journal:
         JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="replayed").inc()
         if entry.status == JournalStatus.FAILED:
             raise RecordedFailure(entry.error or {})
-        response: dict[str, Any] = entry.response or {}
-        return response
+        return storable_json(entry.response or {})[0]
 
     def _new_entry(self, *, position: int, kind: str, key: str, digest: str) -> JournalEntry:
         return JournalEntry(

@@ -56,37 +56,23 @@ def sessions_page(*, principal: Principal, limit: int, offset: int = 0) -> tuple
     return list(sessions.order_by("-created_at", "-id")[offset : offset + limit]), sessions.count()
 
 
-def messages_recent(
-    *, principal: Principal, session_id: UUID, limit: int, before_task_id: UUID | None = None
-) -> list[Message]:
-    """Return the session's last messages, oldest first.
-
-    Args:
-        principal: Who asks; another tenant's session has no messages.
-        session_id: The session.
-        limit: At most so many.
-        before_task_id: Only messages from before this task's own question.
-    """
+def messages_recent(*, principal: Principal, session_id: UUID, limit: int) -> list[Message]:
+    """Return the session's last messages, at most `limit`, oldest first; none of another tenant's session."""
     messages = Message.objects.filter(session_id=session_id, session__tenant_id=principal.tenant_id)
-    if before_task_id is not None:
-        question = Message.objects.filter(task_id=before_task_id, role=MessageRole.USER).values("id")
-        messages = messages.filter(id__lt=question)
     return list(reversed(messages.order_by("-id")[:limit]))
 
 
-def history_before(*, principal: Principal, session_id: UUID, task_id: UUID) -> tuple[tuple[str, str], ...]:
-    """Return `(role, content)` of what was said before the task, oldest first, each bounded.
+def messages_before(*, session_id: UUID, task_id: UUID) -> tuple[tuple[str, str], ...]:
+    """Return `(role, content)` of what was said in the session before the task's own question, oldest first.
 
-    It is the same in every attempt of a step, whatever is said in the session meanwhile.
+    At most `SHANNON_HISTORY_MAX_MESSAGES`, each bounded. It is the same in every attempt of a step, whatever is said
+    in the session meanwhile. A task without a question in this session has no history.
     """
-    messages = messages_recent(
-        principal=principal,
-        session_id=session_id,
-        limit=settings.SHANNON_HISTORY_MAX_MESSAGES,
-        before_task_id=task_id,
-    )
+    question = Message.objects.filter(session_id=session_id, task_id=task_id, role=MessageRole.USER).values("id")
+    earlier = Message.objects.filter(session_id=session_id, id__lt=question).order_by("-id")
+    newest = list(earlier.values_list("role", "content")[: settings.SHANNON_HISTORY_MAX_MESSAGES])
     longest = settings.SHANNON_HISTORY_MESSAGE_MAX_CHARACTERS
-    return tuple((message.role, bounded_text(message.content, longest)) for message in messages)
+    return tuple((role, bounded_text(content, longest)) for role, content in reversed(newest))
 
 
 def _sessions_of(principal: Principal) -> QuerySet[Session]:

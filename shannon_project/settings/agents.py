@@ -21,3 +21,12 @@ SHANNON_DEPENDENCIES_MAX_CHARACTERS = 40_000  # of all of them together
 SHANNON_HISTORY_MAX_MESSAGES = 20
 SHANNON_HISTORY_MESSAGE_MAX_CHARACTERS = 4_000
 SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS = 6_000
+SHANNON_TOOLS = [  # dotted paths of `Tool` classes
+    "agents.tools.builtin.calculator.CalculatorTool",
+    "agents.tools.builtin.file_list.FileListTool",
+    "agents.tools.builtin.file_read.FileReadTool",
+    "agents.tools.builtin.file_write.FileWriteTool",
+    "agents.tools.builtin.memory_search.MemorySearchTool",
+    "agents.tools.builtin.python.PythonTool",
+]
+SHANNON_PYTHON_TOOL_TIMEOUT_SECONDS = 30.0

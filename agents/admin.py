@@ -1,0 +1,153 @@
+"""A window on sessions, memory and the journal. Run data is read-only."""
+
+import json
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from agents.journal.bounds import bounded_text
+from agents.models import JournalEntry, Memory, Message, Session
+
+_JSON_SHOWN_CHARACTERS = 4_000
+
+
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+    """Shows rows; run data is changed by runs only."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Nobody adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
+        """Nobody changes."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
+        """Nobody deletes."""
+        return False
+
+
+@admin.register(Session)
+class SessionAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+    """Sessions: titles and expiry may be changed; sessions are made and deleted over the API."""
+
+    list_display: ClassVar = ["id", "title", "tenant", "external_id", "user_id", "created_at", "deleted_at"]
+    list_filter: ClassVar = ["tenant", "created_at"]
+    search_fields: ClassVar = ["id", "external_id", "title", "user_id"]
+    fields: ClassVar = [
+        "id",
+        "tenant",
+        "external_id",
+        "user_id",
+        "title",
+        "expires_at",
+        "context",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+    ]
+    readonly_fields: ClassVar = [name for name in fields if name not in {"title", "expires_at"}]
+    list_select_related: ClassVar = ["tenant"]
+    ordering: ClassVar = ["-created_at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """Sessions are opened by tasks."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
+        """Tasks point at their session."""
+        return False
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnlyAdmin):
+    """Turns of sessions, newest first."""
+
+    list_display: ClassVar = ["created_at", "role", "beginning", "session", "task_id"]
+    list_filter: ClassVar = ["role", "created_at"]
+    search_fields: ClassVar = ["task_id", "session__id"]
+    list_select_related: ClassVar = ["session"]
+    ordering: ClassVar = ["-id"]
+
+    @admin.display(description="content")
+    def beginning(self, message: Message) -> str:
+        """Return the first words."""
+        return bounded_text(message.content, 100)
+
+
+@admin.register(Memory)
+class MemoryAdmin(ReadOnlyAdmin):
+    """What is remembered; embeddings mean nothing to a person."""
+
+    list_display: ClassVar = ["created_at", "tenant", "beginning", "task_id"]
+    list_filter: ClassVar = ["tenant", "created_at"]
+    search_fields: ClassVar = ["content", "task_id"]
+    fields: ClassVar = ["id", "tenant", "session", "task_id", "content", "created_at"]
+    list_select_related: ClassVar = ["tenant"]
+    ordering: ClassVar = ["-created_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Memory]:
+        """Leave the embeddings in the database."""
+        memories: QuerySet[Memory] = super().get_queryset(request)
+        return memories.defer("embedding")
+
+    @admin.display(description="content")
+    def beginning(self, memory: Memory) -> str:
+        """Return the first words."""
+        return bounded_text(memory.content, 100)
+
+
+@admin.register(JournalEntry)
+class JournalEntryAdmin(ReadOnlyAdmin):
+    """What steps did outside themselves, newest first; JSON is cut short."""
+
+    list_display: ClassVar = [
+        "started_at",
+        "kind",
+        "key",
+        "status",
+        "position",
+        "attempt",
+        "prompt_tokens",
+        "completion_tokens",
+        "cost_usd",
+        "step_id",
+        "task_id",
+    ]
+    list_filter: ClassVar = ["kind", "status", "started_at"]
+    search_fields: ClassVar = ["step_id", "task_id", "key"]
+    fields: ClassVar = [
+        *list_display,
+        "finished_at",
+        "request_digest",
+        "request_shown",
+        "response_shown",
+        "error_shown",
+    ]
+    readonly_fields: ClassVar = fields
+    ordering: ClassVar = ["-id"]
+    show_full_result_count = False  # counting a large journal takes longer than showing a page of it
+
+    @admin.display(description="request")
+    def request_shown(self, entry: JournalEntry) -> str:
+        """Return the beginning of what was asked."""
+        return _json_shown(entry.request)
+
+    @admin.display(description="response")
+    def response_shown(self, entry: JournalEntry) -> str:
+        """Return the beginning of what came back."""
+        return _json_shown(entry.response)
+
+    @admin.display(description="error")
+    def error_shown(self, entry: JournalEntry) -> str:
+        """Return the beginning of what went wrong."""
+        return _json_shown(entry.error)
+
+
+def _json_shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    return bounded_text(json.dumps(value, indent=2, ensure_ascii=False), _JSON_SHOWN_CHARACTERS)

@@ -1,0 +1,1 @@
+"""The agent loop: model, tool calls, model, until there is an answer."""

@@ -1,0 +1,54 @@
+"""What an agent is told, in the OpenAI chat format."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.conf import settings
+
+from agents.journal.bounds import bounded_text
+from agents.llm.prompts import prompt_render
+from agents.types import AgentSpec, SubtaskResult, ToolResult
+
+DEPENDENCIES_HEADING: Final = "## Results you depend on"
+FILES_HEADING: Final = "## Files in the workspace"
+_SUCCEEDED: Final = "succeeded"
+
+
+def opening_messages(spec: AgentSpec, *, prompt: str, workspace_overview: str) -> list[dict[str, Any]]:
+    """Return the conversation's beginning: the role's prompt, the history, and the instruction with what it needs."""
+    parts = [spec.instruction.strip()]
+    if spec.dependencies:
+        parts.append(f"{DEPENDENCIES_HEADING}\n\n{_dependencies_text(spec.dependencies)}")
+    if workspace_overview:
+        parts.append(f"{FILES_HEADING}\n\n{workspace_overview}")
+    messages: list[dict[str, Any]] = [{"role": "system", "content": prompt_render(prompt)}]
+    messages += [{"role": role, "content": content} for role, content in spec.history]
+    messages.append({"role": "user", "content": "\n\n".join(parts)})
+    return messages
+
+
+def tool_message(call_id: str, name: str, result: ToolResult) -> dict[str, Any]:
+    """Return a tool's result as the model reads it; keys are sorted, so that a resumed step says the same."""
+    content = json.dumps(result.as_json(), sort_keys=True, ensure_ascii=False)
+    return {"role": "tool", "tool_call_id": call_id, "name": name, "content": content}
+
+
+def _dependencies_text(results: Sequence[SubtaskResult]) -> str:
+    """Return the results under headings.
+
+    Each is cut to `SHANNON_DEPENDENCY_MAX_CHARACTERS`, or to an even share of `SHANNON_DEPENDENCIES_MAX_CHARACTERS`
+    where that is less, and says so: the beginning of every result is worth more than the whole of the first ones.
+    """
+    share = min(
+        settings.SHANNON_DEPENDENCY_MAX_CHARACTERS, settings.SHANNON_DEPENDENCIES_MAX_CHARACTERS // len(results)
+    )
+    return "\n\n".join(_dependency_text(result, share) for result in results)
+
+
+def _dependency_text(result: SubtaskResult, max_characters: int) -> str:
+    title = " ".join(result.title.split())
+    if result.status == _SUCCEEDED:
+        return f"### {result.id}: {title}\n\n{bounded_text(result.text, max_characters)}"
+    reason = bounded_text(result.error or "no reason was recorded", max_characters)
+    return f"### {result.id}: {title} ({result.status})\n\nThere is no result: {reason}"

@@ -1,0 +1,54 @@
+"""Running an agent in a step."""
+
+from django.conf import settings
+
+from agents.context import StepContext
+from agents.journal import Journal, bounded_text
+from agents.llm.calls import model_call
+from agents.llm.types import ToolCall
+from agents.loop.messages import opening_messages
+from agents.loop.turns import TurnLimits, Turns
+from agents.roles.catalogue import role_for
+from agents.tools.calling import tool_call
+from agents.tools.registry import tool_definitions
+from agents.types import AgentResult, AgentSpec, ToolResult
+
+
+def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResult:
+    """Let an agent work until it answers or a limit stops it.
+
+    It is bounded by turns (in the last one it must answer without tools), by the budgets that pay each model call,
+    and by the step's deadline. Whatever it does outside is journaled: run again, it comes to the same place without
+    doing it twice. Refused and failed tool calls are told to the model.
+
+    Raises:
+        RoleNotFound, ToolNotFound: The spec names what there is not (the caller's fault).
+        BudgetExceeded, PolicyDenied: A model call is not paid for or not allowed.
+        TaskCancelled, StepSuperseded, StepDeadlineExceeded: The step must not go on.
+        ShannonError: What the model's gateway or the journal raised.
+    """
+    role = role_for(spec.role)
+    offered = spec.tools
+    # Files change while steps run: an agent that is run again must be told what it was told before.
+    seen = journal.observe("workspace", "overview", lambda: {"text": _overview(spec)})
+
+    def call_tool(call: ToolCall, thought: str) -> ToolResult:
+        return tool_call(ctx, journal, call.name, call.arguments_json, offered=offered, thought=thought)
+
+    turns = Turns(
+        ask=lambda request: model_call(ctx, journal, request),
+        call_tool=call_tool,
+        messages=opening_messages(spec, prompt=role.prompt, workspace_overview=seen["text"]),
+        tools=tool_definitions(offered),
+        tier=spec.tier or role.tier,
+        model_override=spec.model_override,
+        limits=TurnLimits(
+            max_turns=spec.max_turns or role.max_turns,
+            max_output_tokens=spec.max_output_tokens or role.max_output_tokens,
+        ),
+    )
+    return turns.run()
+
+
+def _overview(spec: AgentSpec) -> str:
+    return bounded_text(spec.workspace_overview, settings.SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS)

@@ -1,0 +1,104 @@
+"""Turns of one agent: it asks the model, makes the calls that the model wants, and stops at an answer or a limit."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agents.llm.types import ModelReply, ModelRequest, ToolCall
+from agents.loop.messages import tool_message
+from agents.types import AgentResult, AgentUsage, ToolError, ToolResult
+
+MAX_CALLS_PER_TURN: Final = 16
+_ANSWER_NOW: Final = "There are no turns left for tools. Answer now, with what you have; say what is missing."
+_SAY_SOMETHING: Final = "Your message was empty. Call a tool or write the answer."
+
+Ask = Callable[[ModelRequest], ModelReply]
+CallTool = Callable[[ToolCall, str], ToolResult]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLimits:
+    """How far an agent may go: model calls (≥ 1), and tokens of output per call."""
+
+    max_turns: int
+    max_output_tokens: int
+
+
+@dataclass(slots=True)
+class Turns:
+    """One agent's conversation. `ask` and `call_tool` are its only ways to the world outside.
+
+    Attributes:
+        messages: The conversation so far; it grows.
+        tools: What the model is offered, in the OpenAI format.
+        call_tool: Given a call and what the model said with it.
+    """
+
+    ask: Ask
+    call_tool: CallTool
+    messages: list[dict[str, Any]]
+    tools: Sequence[dict[str, Any]]
+    tier: str
+    model_override: str | None
+    limits: TurnLimits
+    usage: AgentUsage = field(default_factory=AgentUsage)
+
+    def run(self) -> AgentResult:
+        """Return the answer. The last turn is without tools, so that there always is one."""
+        for turn in range(1, self.limits.max_turns):
+            reply = self._ask(tools=self.tools)
+            if reply.tool_calls:
+                self.messages.append(reply.as_assistant_message())
+                self._make_calls(reply)
+            elif reply.text.strip():
+                return self._result(reply, turn, "answered")
+            else:
+                self.messages.append({"role": "user", "content": _SAY_SOMETHING})
+        if self.limits.max_turns > 1:
+            self.messages.append({"role": "user", "content": _ANSWER_NOW})
+        reply = self._ask(tools=())
+        return self._result(
+            reply, self.limits.max_turns, "turns_exhausted" if self.limits.max_turns > 1 else "answered"
+        )
+
+    def _ask(self, tools: Sequence[dict[str, Any]]) -> ModelReply:
+        reply = self.ask(
+            ModelRequest(
+                messages=tuple(self.messages),
+                tools=tools or None,
+                tier=self.tier,
+                model_override=self.model_override,
+                max_output_tokens=self.limits.max_output_tokens,
+            )
+        )
+        self.usage = self.usage.with_model_call(
+            prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, cost_usd=reply.cost_usd
+        )
+        return reply
+
+    def _make_calls(self, reply: ModelReply) -> None:
+        """Make the calls one after another, so that their places in the journal are the same in every attempt."""
+        thought = reply.text.strip()
+        for number, call in enumerate(reply.tool_calls):
+            if number < MAX_CALLS_PER_TURN:
+                result = self.call_tool(call, thought)
+                self.usage = self.usage.with_tool_call()
+            else:
+                result = _one_too_many()
+            thought = ""
+            self.messages.append(tool_message(call.id, call.name, result))
+
+    def _result(self, reply: ModelReply, turns: int, stop_reason: str) -> AgentResult:
+        return AgentResult(
+            text=reply.text.strip(),
+            usage=self.usage,
+            turns=turns,
+            model=reply.model,
+            provider=reply.provider,
+            stop_reason="length" if reply.finish_reason == "length" else stop_reason,
+        )
+
+
+def _one_too_many() -> ToolResult:
+    message = f"At most {MAX_CALLS_PER_TURN} tools are called in one turn; this one was not. Call it in the next."
+    return ToolResult(ok=False, error=ToolError("TOO_MANY_TOOL_CALLS", message, final=False))

@@ -1,0 +1,1 @@
+"""Roles: named agent profiles. They are data, in `roles.yaml`."""

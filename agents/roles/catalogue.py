@@ -1,0 +1,44 @@
+"""The roles that there are."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from agents.errors import RoleNotFound
+
+
+class Role(BaseModel):
+    """A named agent profile.
+
+    `prompt` names a file in `templates/prompts/`; `max_turns` counts model calls; `max_output_tokens` is per call.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    description: str
+    prompt: str
+    tools: tuple[str, ...]
+    tier: str
+    max_turns: int = Field(ge=1, le=100)
+    max_output_tokens: int = Field(ge=1)
+
+
+def role_for(name: str) -> Role:
+    """Return the role of this name.
+
+    Raises:
+        RoleNotFound: There is none (the caller's fault).
+    """
+    roles = _roles()
+    if name not in roles:
+        raise RoleNotFound(f"There is no role {name[:100]!r}; there are {', '.join(sorted(roles))}.")
+    return roles[name]
+
+
+@cache
+def _roles() -> Mapping[str, Role]:
+    text = Path(__file__).with_name("roles.yaml").read_text(encoding="utf-8")
+    return TypeAdapter(dict[str, Role]).validate_python(yaml.safe_load(text))

@@ -1,0 +1,58 @@
+"""Changes of the agents app, and agents at work."""
+
+from agents.journal import Journal
+from agents.journal.reading import notes_write, step_usage
+from agents.llm.base import gateway_in_use
+from agents.llm.calls import model_call
+from agents.llm.types import ModelTier
+from agents.loop.running import agent_run
+from agents.memory.remembering import answer_remember, memory_remember, memory_search
+from agents.memory.selection import embedder
+from agents.planning.drafts import PlanDraft, PlanRequest, plan_draft
+from agents.sessions.workspace_overview import workspace_overview
+from agents.sessions.writing import message_append, session_delete, session_open, session_rename
+from agents.synthesis.answers import SynthesisRequest, answer_synthesize
+from agents.tools.calling import tool_call
+from sandbox.services import shutdown as sandbox_shutdown
+from sandbox.services import warm as sandbox_warm
+
+__all__ = [
+    "Journal",
+    "ModelTier",
+    "PlanDraft",
+    "PlanRequest",
+    "SynthesisRequest",
+    "agent_run",
+    "answer_remember",
+    "answer_synthesize",
+    "memory_remember",
+    "memory_search",
+    "message_append",
+    "model_call",
+    "notes_write",
+    "plan_draft",
+    "session_delete",
+    "session_open",
+    "session_rename",
+    "step_usage",
+    "tool_call",
+    "worker_shutdown",
+    "worker_warm",
+    "workspace_overview",
+]
+
+
+def worker_warm() -> None:
+    """Load what a worker needs before its first step: the model gateway, the embedder, the sandbox.
+
+    Raises:
+        SandboxUnavailable: No sandbox host can be started; the worker must not take steps.
+    """
+    gateway_in_use().warm()
+    embedder().embed(["warm"])
+    sandbox_warm()
+
+
+def worker_shutdown() -> None:
+    """Stop what a worker started: the sandbox hosts."""
+    sandbox_shutdown()

@@ -1,0 +1,103 @@
+"""What a model is told of the files in a session's workspace."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+
+from agents.journal.bounds import bounded_text
+from sandbox.services import workspace_open
+from sandbox.types import FileEntry
+from sandbox.workspace import Workspace
+
+_MAX_FILES: Final = 40
+_MAX_TABLE_BYTES: Final = 4 * 1024 * 1024  # a larger table is only named: reading it would cost too much
+_MAX_COLUMNS: Final = 40
+_MAX_DISTINCT: Final = 20
+_MAX_VALUE_CHARACTERS: Final = 60
+
+
+def workspace_overview(*, tenant_id: UUID, session_id: UUID) -> str:
+    """Return a few lines about each file; empty when there is none.
+
+    A file's line holds its path and size. Lines below a CSV file's give its number of rows, its columns, and the
+    values of each text column that has at most 20 different ones. Bounded to
+    `SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS`.
+    """
+    workspace = workspace_open(tenant_id=tenant_id, session_id=session_id)
+    entries = list(_files_of(workspace))
+    lines: list[str] = []
+    for entry in entries[:_MAX_FILES]:
+        lines.append(f"- {entry.path} ({entry.size_bytes:,} bytes)")
+        if entry.name.lower().endswith(".csv") and 0 < entry.size_bytes <= _MAX_TABLE_BYTES:
+            lines += _table_lines(workspace.read(entry.path))
+    if len(entries) > _MAX_FILES:
+        lines.append(f"- and {len(entries) - _MAX_FILES} more files")
+    return bounded_text("\n".join(lines), settings.SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS)
+
+
+def _files_of(workspace: Workspace, folder: str = "") -> Iterator[FileEntry]:
+    for entry in workspace.list(folder):
+        if entry.is_dir:
+            yield from _files_of(workspace, entry.path)
+        else:
+            yield entry
+
+
+@dataclass(slots=True)
+class _Column:
+    """A column while it is read. `values` None: too many different ones, or too long, to be listed."""
+
+    name: str
+    is_text: bool = False
+    values: set[str] | None = field(default_factory=set)
+
+    def add(self, value: str) -> None:
+        """Take note of one cell."""
+        if not value:
+            return
+        self.is_text = self.is_text or not _is_number(value)
+        if self.values is None or value in self.values:
+            return
+        self.values.add(value)
+        if len(self.values) > _MAX_DISTINCT or len(value) > _MAX_VALUE_CHARACTERS:
+            self.values = None
+
+
+def _table_lines(data: bytes) -> list[str]:
+    """Return the lines about a CSV file; none when it cannot be read as one."""
+    try:
+        rows = csv.reader(io.StringIO(data.decode("utf-8-sig", "replace"), newline=""))
+        columns = [_Column(_one_line(name)) for name in next(rows, [])]
+        count = 0
+        for row in rows:
+            count += bool(row)
+            for column, value in zip(columns, row, strict=False):
+                column.add(value.strip())
+    except csv.Error:
+        return []
+    names = ", ".join(column.name for column in columns[:_MAX_COLUMNS])
+    more = f", and {len(columns) - _MAX_COLUMNS} more" if len(columns) > _MAX_COLUMNS else ""
+    lines = [f"  {count} rows; columns: {names}{more}"]
+    lines += [
+        f"  values of {column.name}: {', '.join(map(_one_line, sorted(column.values)))}"
+        for column in columns[:_MAX_COLUMNS]
+        if column.is_text and column.values
+    ]
+    return lines
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value.replace(",", ""))
+    except ValueError:
+        return False
+    return True
+
+
+def _one_line(text: str) -> str:
+    return bounded_text(" ".join(text.split()), _MAX_VALUE_CHARACTERS)

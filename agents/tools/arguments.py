@@ -1,0 +1,57 @@
+"""Arguments of a tool call, as a model wrote them, made fit for the tool."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NoReturn
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+from agents.errors import ToolInputInvalid
+from agents.journal.bounds import bounded_text
+from agents.tools.base import Tool
+
+_SHOWN_CHARACTERS = 300
+
+
+def arguments_from(text: str) -> dict[str, Any]:
+    """Return the JSON object that a model wrote as arguments; nothing at all counts as `{}`.
+
+    Raises:
+        ToolInputInvalid: It is no JSON object (the model's fault).
+    """
+    try:
+        arguments = json.loads(text or "{}", parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        shown = bounded_text(text, _SHOWN_CHARACTERS)
+        raise ToolInputInvalid(f"The arguments are not valid JSON: {error}. They were: {shown}") from error
+    if not isinstance(arguments, dict):
+        raise ToolInputInvalid(f"The arguments must be one JSON object, not {type(arguments).__name__}.")
+    return arguments
+
+
+def arguments_check(tool: Tool, arguments: Mapping[str, Any]) -> None:
+    """Compare arguments with the tool's schema.
+
+    Raises:
+        ToolInputInvalid: They do not fit; the message says where and why (the caller's fault).
+    """
+    error = best_match(_validator(type(tool)).iter_errors(dict(arguments)))
+    if error is None:
+        return
+    path = ".".join(str(part) for part in error.absolute_path) or "arguments"
+    raise ToolInputInvalid(
+        f"{path}: {bounded_text(error.message, _SHOWN_CHARACTERS)}",
+        details={"path": path, "schema": dict(tool.parameters)},
+    )
+
+
+@cache
+def _validator(tool: type[Tool]) -> Draft202012Validator:
+    return Draft202012Validator(dict(tool.parameters))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    message = f"{name} is not JSON"
+    raise ValueError(message)

@@ -1,0 +1,79 @@
+"""What every tool is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID
+
+from agents.types import Json, ToolError, ToolInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """For whom a tool works, and how long it may take (`timeout_seconds` > 0)."""
+
+    tenant_id: UUID
+    session_id: UUID
+    task_id: UUID
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """What a tool gives back.
+
+    Attributes:
+        output: A JSON value for the model.
+        files_changed: Paths in the session's workspace that were made, changed or deleted.
+        error: Set when the tool did its part but what it was asked for did not succeed.
+    """
+
+    output: Json = None
+    files_changed: tuple[str, ...] = ()
+    error: ToolError | None = None
+
+
+class Tool(ABC):
+    """Something an agent may call. Implementations keep no state between calls and are used from many threads.
+
+    Attributes:
+        name: How models call it: letters, digits and `_`.
+        description: For models: what it does, and when to use it.
+        category: For people: `compute`, `files` or `memory`.
+        parameters: JSON schema of the arguments; arguments that do not fit never reach `execute`.
+        dangerous: Whether it changes the world outside the platform.
+        idempotent: Whether it may run again when a crash left open if it ran.
+        timeout_seconds: The most that one call may take; `ToolContext` says what is left of it.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    category: ClassVar[str]
+    parameters: ClassVar[Mapping[str, Any]]
+    dangerous: ClassVar[bool] = False
+    idempotent: ClassVar[bool] = True
+    timeout_seconds: ClassVar[float] = 10.0
+
+    @abstractmethod
+    def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
+        """Do it.
+
+        Raises:
+            ToolInputInvalid: The arguments fit the schema but make no sense; the model can mend them.
+            ToolFailed: It cannot be done.
+            ShannonError: A retryable one stops the step, which is tried again; any other is told to the model.
+        """
+
+    @classmethod
+    def info(cls) -> ToolInfo:
+        """Return what others may know of this tool."""
+        return ToolInfo(
+            name=cls.name,
+            description=cls.description,
+            category=cls.category,
+            parameters=cls.parameters,
+            dangerous=cls.dangerous,
+            idempotent=cls.idempotent,
+            timeout_seconds=cls.timeout_seconds,
+        )

@@ -1,0 +1,38 @@
+"""Finding what earlier tasks found out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agents.memory.remembering import memory_search
+from agents.tools.base import Tool, ToolContext, ToolOutput
+
+
+class MemorySearchTool(Tool):
+    """Searches the tenant's memory by meaning."""
+
+    name = "memory_search"
+    description = "Search the answers of earlier tasks by meaning. Use it when the request refers to earlier work."
+    category = "memory"
+    parameters = {
+        "type": "object",
+        "properties": {
+            "query": {"type": "string", "minLength": 1, "maxLength": 2000},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 20, "description": "Default 5."},
+        },
+        "required": ["query"],
+        "additionalProperties": False,
+    }
+
+    def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
+        """Return `{"memories": [{"content", "score", "task_id", "created_at"}]}`, the nearest first."""
+        hits = memory_search(tenant_id=ctx.tenant_id, query=arguments["query"], limit=arguments.get("limit", 5))
+        memories = [
+            {
+                "content": hit.content,
+                "score": round(hit.score, 4),
+                "task_id": str(hit.task_id),
+                "created_at": hit.created_at.isoformat(),
+            }
+            for hit in hits
+        ]
+        return ToolOutput({"memories": memories})

@@ -1,0 +1,89 @@
+"""Running Python in the sandbox, on the session's files."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+
+from agents.journal.bounds import bounded_text
+from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.types import ToolError
+from sandbox.services import execute, limits_default, workspace_open
+from sandbox.types import ExecutionRequest, ExecutionResult
+from sandbox.workspace import Workspace
+
+_SHOWN_CHARACTERS = 16_000  # of stdout and of stderr
+
+
+class PythonTool(Tool):
+    """Runs a program. It is idempotent because a guest reaches nothing outside: its files come back at its end.
+
+    A program that came to its own end is a success of the tool, whatever its exit code: the model reads stderr. One
+    that the sandbox stopped is an error named for the limit (`SANDBOX_TIMEOUT`, `SANDBOX_MEMORY_EXCEEDED`,
+    `SANDBOX_OUTPUT_EXCEEDED`, `SANDBOX_QUOTA_EXCEEDED`, `SANDBOX_CRASHED`), and its files are not kept.
+    """
+
+    name = "python"
+    description = (
+        "Run a Python 3 program (standard library only, no network) in a sandbox. The current folder holds the "
+        "files of the session's workspace; files that the program writes there are kept. Print what you want to see."
+    )
+    category = "compute"
+    parameters = {
+        "type": "object",
+        "properties": {"code": {"type": "string", "minLength": 1, "maxLength": 100_000}},
+        "required": ["code"],
+        "additionalProperties": False,
+    }
+    timeout_seconds = settings.SHANNON_PYTHON_TOOL_TIMEOUT_SECONDS
+
+    def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
+        """Return `{"stdout", "stderr", "exit_code", "outcome", "files_changed"}`."""
+        workspace = workspace_open(tenant_id=ctx.tenant_id, session_id=ctx.session_id)
+        limits = limits_default()
+        request = ExecutionRequest(
+            guest="python",
+            code=arguments["code"],
+            files={path: workspace.read(path) for path in _files_of(workspace)},
+            limits=replace(limits, wall_seconds=min(limits.wall_seconds, ctx.timeout_seconds)),
+        )
+        result = execute(request)
+        changed = _kept(workspace, result)
+        output = {
+            "stdout": _shown(result.stdout, result.stdout_truncated),
+            "stderr": _shown(result.stderr, result.stderr_truncated),
+            "exit_code": result.exit_code,
+            "outcome": str(result.outcome),
+            "files_changed": list(changed),
+        }
+        if result.outcome.ended_by_itself:
+            return ToolOutput(output, files_changed=changed)
+        code = f"SANDBOX_{result.outcome.name.removeprefix('SANDBOX_')}"
+        return ToolOutput(error=ToolError(code, result.message, final=False, details=output))
+
+
+def _files_of(workspace: Workspace, folder: str = "") -> Iterator[str]:
+    for entry in workspace.list(folder):
+        if entry.is_dir:
+            yield from _files_of(workspace, entry.path)
+        else:
+            yield entry.path
+
+
+def _kept(workspace: Workspace, result: ExecutionResult) -> tuple[str, ...]:
+    """Copy what the program left back into the workspace; return the paths that differ.
+
+    Raises:
+        WorkspaceQuotaExceeded: It left more than the workspace may hold.
+    """
+    for path in result.files_deleted:
+        workspace.delete(path)
+    for path, data in result.files_changed.items():
+        workspace.write(path, data)
+    return (*sorted(result.files_changed), *sorted(result.files_deleted))
+
+
+def _shown(text: str, was_truncated: bool) -> str:
+    shown = bounded_text(text, _SHOWN_CHARACTERS)
+    return f"{shown}\n[the sandbox kept only the beginning]" if was_truncated else shown

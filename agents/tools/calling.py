@@ -1,0 +1,160 @@
+"""A tool call as the platform makes it: checked, authorised, recorded, and made once."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+
+from agents.context import Emit, StepContext
+from agents.errors import ToolInputInvalid
+from agents.journal import Effect, Journal, bounded_json, bounded_text
+from agents.metrics import TOOL_CALLS
+from agents.tools.arguments import arguments_check, arguments_from
+from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.registry import tool_for
+from agents.types import ToolError, ToolResult
+from policy.errors import PolicyDenied
+from policy.services import authorize
+from policy.types import Action
+from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError
+
+_EVENT_MAX_BYTES = 16 * 1024
+_THOUGHT_MAX_CHARACTERS = 2_000
+_MIN_TIMEOUT_SECONDS = 0.1
+
+
+def tool_call(
+    ctx: StepContext,
+    journal: Journal,
+    name: str,
+    arguments: str,
+    *,
+    offered: tuple[str, ...] | None = None,
+    thought: str = "",
+) -> ToolResult:
+    """Call a tool for a step, or return what it gave in an earlier attempt of the step.
+
+    Arguments that do not fit, a denial by a policy and a tool's own failure are results, for the model to see, and
+    recorded like any other; only what stops the step is raised.
+
+    Args:
+        ctx: The step.
+        journal: The step's journal.
+        name: The tool.
+        arguments: A JSON object as text, as models write it.
+        offered: The only tools that may be called; None: all that there are.
+        thought: What the model said about it, shown as AGENT_THINKING.
+
+    Raises:
+        TaskCancelled, StepSuperseded, StepDeadlineExceeded: The step must not go on.
+        OutcomeUnknown: An earlier attempt started the call, and the tool may not be run twice.
+        ShannonError: A retryable failure of something that the tool needs; the step may be tried again.
+    """
+    try:
+        parsed, refusal = arguments_from(arguments), None
+    except ToolInputInvalid as error:
+        parsed, refusal = {"text": arguments}, _refused(error)
+    if offered is not None and name not in offered:
+        message = f"There is no tool {name[:100]!r} here; there are: {', '.join(offered) or 'none'}."
+        refusal = ToolResult(ok=False, error=ToolError("TOOL_NOT_FOUND", message, final=True))
+    return _Call(ctx, journal, name, parsed, thought=thought, refusal=refusal).run()
+
+
+@dataclass(slots=True)
+class _Call:
+    ctx: StepContext
+    journal: Journal
+    name: str
+    arguments: dict[str, Any]
+    thought: str = ""
+    refusal: ToolResult | None = None
+    tool: Tool | None = None
+    files_changed: tuple[str, ...] = field(default=())
+
+    def run(self) -> ToolResult:
+        if self.journal.will_perform():
+            self.ctx.engine.checkpoint()
+            self.refusal = self.refusal or self._refusal()
+        response = self.journal.effect(
+            kind="tool",
+            key=self.name[:128],
+            request={"tool": self.name, "arguments": self.arguments},
+            perform=self._perform,
+            idempotent=self.refusal is not None or self._tool_is_idempotent(),
+            before=self._invoked,
+            after=self._observed,
+            on_failure=self._failed,
+        )
+        return ToolResult.from_json(response)
+
+    def _tool_is_idempotent(self) -> bool:
+        return self.tool is None or self.tool.idempotent
+
+    def _refusal(self) -> ToolResult | None:
+        """Find the tool, check the arguments, ask the policy; return why not, or None."""
+        try:
+            self.tool = tool_for(self.name)
+            arguments_check(self.tool, self.arguments)
+            resource = {
+                "tool": self.name,
+                "arguments": self.arguments,
+                "dangerous": self.tool.dangerous,
+                "task_id": str(self.ctx.task_id),
+                "step_key": self.ctx.step_key,
+            }
+            authorize(principal=self.ctx.principal, action=Action.TOOL_CALL, resource=resource)
+        except (NotFound, ToolInputInvalid, PolicyDenied) as error:
+            return _refused(error)
+        return None
+
+    def _perform(self, _: Effect) -> dict[str, Any]:
+        if self.refusal is not None or self.tool is None:
+            return (self.refusal or ToolResult(ok=True)).as_json()
+        left_seconds = self.ctx.deadline_monotonic_seconds - time.monotonic()
+        tool_ctx = ToolContext(
+            tenant_id=self.ctx.principal.tenant_id,
+            session_id=self.ctx.session_id,
+            task_id=self.ctx.task_id,
+            timeout_seconds=max(_MIN_TIMEOUT_SECONDS, min(self.tool.timeout_seconds, left_seconds)),
+        )
+        try:
+            done = self.tool.execute(tool_ctx, self.arguments)
+        except ShannonError as error:
+            if error.retryable:
+                raise
+            done = ToolOutput(error=_refused(error).error)
+        self.files_changed = done.files_changed
+        bounded = bounded_json({"output": done.output}, settings.SHANNON_TOOL_OUTPUT_MAX_BYTES)
+        return ToolResult(ok=done.error is None, output=bounded.get("output", bounded), error=done.error).as_json()
+
+    def _invoked(self, emit: Emit, position: int) -> None:
+        if self.thought:
+            emit("AGENT_THINKING", bounded_text(self.thought, _THOUGHT_MAX_CHARACTERS))
+        payload = {"tool": self.name, "arguments": self.arguments, "position": position}
+        emit("TOOL_INVOKED", f"Calling {self.name[:100]}", bounded_json(payload, _EVENT_MAX_BYTES))
+
+    def _observed(self, emit: Emit, position: int, response: dict[str, Any]) -> None:
+        result = ToolResult.from_json(response)
+        outcome = result.error.code if result.error else "ok"
+        # An unknown name is the model's text: as a label it would grow without bound.
+        TOOL_CALLS.labels(tool=self.tool.name if self.tool else "unknown", outcome=outcome).inc()
+        message = f"{self.name[:100]}: {result.error.message[:200]}" if result.error else f"{self.name} answered"
+        payload = {"tool": self.name, "position": position, **response}
+        emit("TOOL_OBSERVATION", message, bounded_json(payload, _EVENT_MAX_BYTES))
+        if self.files_changed:
+            files = list(self.files_changed)
+            emit("WORKSPACE_UPDATED", f"{len(files)} files changed", bounded_json({"files": files}, _EVENT_MAX_BYTES))
+
+    def _failed(self, emit: Emit, position: int, error: ShannonError) -> None:
+        TOOL_CALLS.labels(tool=self.tool.name if self.tool else "unknown", outcome=error.code).inc()
+        payload = {"tool": self.name, "position": position, "ok": False, "error": error.as_json()}
+        emit("TOOL_OBSERVATION", f"{self.name[:100]}: {error.message[:200]}", bounded_json(payload, _EVENT_MAX_BYTES))
+
+
+def _refused(error: ShannonError) -> ToolResult:
+    """Return the error as the model sees it; what is wrong with the input it can mend, the rest is final."""
+    final = not isinstance(error, InvalidInput | NotFound) or error.code == "TOOL_NOT_FOUND"
+    return ToolResult(
+        ok=False, error=ToolError(error.code, error.message, final=final, details=bounded_json(error.details, 4096))
+    )
