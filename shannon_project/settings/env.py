@@ -1,5 +1,6 @@
 """The only file that reads the environment. Units are in the names; `docs/configuration.md` lists every variable."""
 
+import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr
@@ -9,7 +10,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 
 class Environment(BaseSettings):
-    """What may be set from outside. A running local stack leaves its own values in `.local/env`; `.env` overrides it."""
+    """What may be set from outside. A running stack leaves its own values in `.local/env`; `.env` overrides them."""
 
     model_config = SettingsConfigDict(
         env_prefix="SHANNON_", env_file=(BASE_DIR / ".local" / "env", BASE_DIR / ".env"), extra="ignore"
@@ -43,6 +44,20 @@ class Environment(BaseSettings):
     metrics_allowed_networks: str = Field(
         "127.0.0.0/8,::1/128", description="Who may read /metrics without a key of scope admin; comma-separated."
     )
+
+
+class GivenServers(BaseSettings):
+    """Servers that a person names, in the environment or in `.env`; unlike `Environment`, not those of `.local/env`."""
+
+    model_config = SettingsConfigDict(env_file=BASE_DIR / ".env", extra="ignore")
+
+    database_url: str = Field("", validation_alias="DATABASE_URL")
+    redis_url: str = Field("", validation_alias="REDIS_URL")
+
+
+def child_environment(**values: str) -> dict[str, str]:
+    """Return a copy of this process's environment with `values` on top, for a child process of the local stack."""
+    return {**os.environ, **values}
 
 
 ENV = Environment()

@@ -1,0 +1,33 @@
+"""`manage.py up`: start the stack and leave it running."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from shannon_project.foundation.errors import ShannonError
+from shannon_project.settings.env import ENV
+from shannon_project.stack.paths import StackPaths
+from shannon_project.stack.progress import Progress
+from shannon_project.stack.services import stack_up
+
+
+class Command(BaseCommand):
+    """Starts everything, waits until it is healthy, and returns."""
+
+    help = "Start Postgres, Valkey, web, worker, beat and Flower, and leave them running; `down` stops them."
+    requires_system_checks = ()
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Start, and say where everything is."""
+        paths = StackPaths(ENV.local_dir.resolve())
+        try:
+            state, started = stack_up(paths=paths, report=Progress())
+        except ShannonError as exc:
+            raise CommandError(exc.message) from exc
+        self.stdout.write("The stack is up." if started else "The stack was up already.")
+        self.stdout.write(f"  home     {state.base_url}/")
+        self.stdout.write(f"  API      {state.docs_url}   key {state.api_key}")
+        self.stdout.write(f"  admin    {state.admin_url}   {state.admin_user} / {state.admin_password}")
+        self.stdout.write(f"  Flower   {state.flower_url}")
+        self.stdout.write(f"  metrics  {state.metrics_url}")
+        self.stdout.write(f"All of this is in {paths.state}; logs are in {paths.log_dir}; `make down` stops it.")

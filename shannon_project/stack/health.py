@@ -1,0 +1,102 @@
+"""Whether each part of the stack does its work."""
+
+from collections.abc import Callable
+from threading import Event
+from time import monotonic
+
+import httpx
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from shannon_project.stack.errors import StackNotHealthy
+from shannon_project.stack.paths import StackPaths
+from shannon_project.stack.state import StackState
+from shannon_project.stack.supervisor import SupervisorClient
+
+START_TIMEOUT_SECONDS = 90.0
+
+_POLL_SECONDS = 0.1
+_ANSWER_TIMEOUT_SECONDS = 2.0
+_LOG_TAIL_LINES = 15
+
+
+def web_is_healthy(base_url: str) -> bool:
+    """Return whether the web server is up and reaches its servers."""
+    return _answers(f"{base_url}/readiness")
+
+
+def flower_is_healthy(flower_url: str) -> bool:
+    """Return whether Flower answers."""
+    return _answers(f"{flower_url.rstrip('/')}/healthcheck")
+
+
+def workers_alive(broker_url: str, *, timeout_seconds: float = 0.5) -> list[str]:
+    """Return the names of the workers that answer a ping over the broker."""
+    with Celery("probe", broker=broker_url) as probe:
+        probe.conf.broker_connection_retry = False
+        try:
+            replies = probe.control.ping(timeout=timeout_seconds)
+        except (OperationalError, OSError):
+            return []
+    return [name for reply in replies or [] for name in reply]
+
+
+def key_is_accepted(base_url: str, api_key: str) -> bool:
+    """Return whether the API takes a key: a database may be younger than the key that is kept beside it.
+
+    Raises:
+        StackNotHealthy: The API answers neither yes nor no.
+    """
+    response = httpx.get(f"{base_url}/api/v1/sessions", params={"limit": 1}, headers={"X-API-Key": api_key})
+    if response.status_code not in (200, 401):
+        raise StackNotHealthy(f"The API answers {response.status_code} to a listing of sessions: {response.text[:300]}")
+    return response.status_code == 200
+
+
+def wait_healthy(paths: StackPaths, state: StackState, client: SupervisorClient, report: Callable[[str], None]) -> None:
+    """Wait until web, worker, beat and Flower do their work; tell of each as it comes.
+
+    Raises:
+        StackNotHealthy: One keeps crashing, or is not there in 90 s; the message ends with the last lines of its log.
+    """
+    checks: dict[str, Callable[[], bool]] = {
+        "web": lambda: web_is_healthy(state.base_url),
+        "worker": lambda: bool(workers_alive(state.broker_url)),
+        "flower": lambda: flower_is_healthy(state.flower_url),
+        "beat": lambda: beat_has_begun(paths, client),
+    }
+    deadline = monotonic() + START_TIMEOUT_SECONDS
+    while checks:
+        reports = client.reports()
+        for role in list(checks):
+            if reports[role].state == "FATAL":
+                raise StackNotHealthy(f"{role} keeps crashing. {log_tail(paths, role)}")
+            if reports[role].is_up and checks[role]():
+                del checks[role]
+                report(f"{role} is healthy")
+        if checks and monotonic() > deadline:
+            role = next(iter(checks))
+            raise StackNotHealthy(f"{role} is not healthy after {START_TIMEOUT_SECONDS:g} s. {log_tail(paths, role)}")
+        Event().wait(_POLL_SECONDS if checks else 0)
+
+
+def beat_has_begun(paths: StackPaths, client: SupervisorClient) -> bool:
+    """Return whether beat schedules: it says so in its log, or has run for 10 s without ending."""
+    if client.reports()["beat"].state == "RUNNING":
+        return True
+    log = paths.log("beat")
+    return log.exists() and "beat: Starting" in log.read_text(errors="replace")
+
+
+def log_tail(paths: StackPaths, role: str) -> str:
+    """Return a sentence with a log's name, and its last lines."""
+    path = paths.log(role)
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    return f"The end of {path}:\n" + "\n".join(lines[-_LOG_TAIL_LINES:])
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=_ANSWER_TIMEOUT_SECONDS).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,194 @@
+"""Starts and stops the whole stack."""
+
+import json
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from shutil import rmtree
+
+from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey
+from shannon_project.settings.env import ENV
+from shannon_project.stack.database import database_prepare, migrations_pending
+from shannon_project.stack.errors import StackNotHealthy
+from shannon_project.stack.health import key_is_accepted, wait_healthy
+from shannon_project.stack.paths import StackPaths, json_read, private_write
+from shannon_project.stack.roles import APP_GROUP, app_roles, supervisor_config
+from shannon_project.stack.servers import StackServers, servers_choose
+from shannon_project.stack.state import StackState, state_of
+from shannon_project.stack.supervisor import (
+    SupervisorClient,
+    leftovers_stop,
+    supervisor_process,
+    supervisor_spawn,
+    supervisor_stop,
+)
+
+Report = Callable[[str], None]
+
+_WEB_PORT = 8000
+_FLOWER_PORT = 5555
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """TCP ports on 127.0.0.1 that the stack takes."""
+
+    web: int
+    flower: int
+    supervisor: int
+
+
+def stack_up(*, paths: StackPaths, report: Report, owner_pid: int | None = None) -> tuple[StackState, bool]:
+    """Start the stack and wait until all of it is healthy; a running one is only waited for.
+
+    Args:
+        paths: The stack's folder.
+        report: Told one line for each thing that is done.
+        owner_pid: The stack stops when this process ends, however it ends; None for a stack that stays.
+
+    Returns:
+        The stack's state, and whether it was this call that started it.
+
+    Raises:
+        StackError: It did not come up; what was started is stopped again.
+        EmbeddedServerError: A server did not come up.
+    """
+    with paths.lock():
+        state = state_of(paths)
+        if state is not None and supervisor_process(paths) is not None:
+            wait_healthy(paths, state, SupervisorClient(state.supervisor_url), report)
+            return state, False
+        _clear(paths, report)
+        try:
+            return _start(paths, report, owner_pid), True
+        except BaseException:
+            _clear(paths, report)
+            raise
+
+
+def stack_down(*, paths: StackPaths, report: Report) -> bool:
+    """Stop the stack, and whatever a killed one left behind.
+
+    Returns:
+        Whether there was anything to stop.
+    """
+    with paths.lock():
+        return _clear(paths, report)
+
+
+def _clear(paths: StackPaths, report: Report) -> bool:
+    supervisor = supervisor_process(paths)
+    if supervisor is not None:
+        report("stopping")
+        supervisor_stop(supervisor)
+    left = leftovers_stop(paths)
+    if left:
+        report(f"stopped {len(left)} processes that an earlier stack left behind")
+    EmbeddedPostgres(paths.postgres_dir).stop()
+    EmbeddedValkey(paths.valkey_dir).stop()
+    paths.state.unlink(missing_ok=True)
+    return supervisor is not None or bool(left)
+
+
+def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackState:
+    fresh = not paths.postgres_dir.exists()
+    servers = servers_choose(paths)
+    if servers.embedded and fresh:
+        report("made a Postgres database folder")
+    ports = Ports(web=_free_port(_WEB_PORT), flower=_free_port(_FLOWER_PORT), supervisor=_free_port(0))
+    password = secrets.token_urlsafe(24)
+    environment = _environment(paths, servers, ports)
+    _write_files(paths, environment)
+    config = supervisor_config(
+        paths,
+        servers=servers.roles(),
+        apps=app_roles(paths, web_port=ports.web, flower_port=ports.flower, worker_threads=ENV.worker_threads),
+        rpc_port=ports.supervisor,
+        rpc_password=password,
+        owner_pid=owner_pid,
+    )
+    private_write(paths.supervisor_config, config)
+    client = SupervisorClient(f"http://stack:{password}@127.0.0.1:{ports.supervisor}")
+    client.wait(supervisor_spawn(paths, environment), paths.log("supervisor"))
+    servers.wait_ready()
+    report("Postgres and Valkey are ready" if servers.embedded else "the given Postgres and Redis are ready")
+    if migrations_pending(servers.database_url) or json_read(paths.credentials) is None:
+        database_prepare(paths, environment)
+        report("the database is migrated and seeded")
+    client.group_start(APP_GROUP)
+    state = _state(paths, servers, ports, client, environment)
+    client.publish(state)
+    report("started worker, web, beat and flower")
+    wait_healthy(paths, state, client, report)
+    if not key_is_accepted(state.base_url, state.api_key):
+        database_prepare(paths, environment)
+        report("the database is another one than last time: seeded it")
+        state = _state(paths, servers, ports, client, environment)
+        client.publish(state)
+    return state_of(paths) or state
+
+
+def _environment(paths: StackPaths, servers: StackServers, ports: Ports) -> dict[str, str]:
+    """Return the variables that every process of the stack is given."""
+    return {
+        "DATABASE_URL": servers.database_url,
+        "REDIS_URL": servers.broker_url,
+        "SHANNON_SECRET_KEY": _secret_key(paths),
+        "SHANNON_LOCAL_DIR": str(paths.local_dir),
+        "SHANNON_FLOWER_URL": f"http://127.0.0.1:{ports.flower}/",
+        "DJANGO_SETTINGS_MODULE": "shannon_project.settings",
+    }
+
+
+def _secret_key(paths: StackPaths) -> str:
+    given = ENV.secret_key.get_secret_value()
+    if given:
+        return given
+    if not paths.secret_key.exists():
+        private_write(paths.secret_key, secrets.token_urlsafe(48))
+    return paths.secret_key.read_text().strip()
+
+
+def _write_files(paths: StackPaths, environment: dict[str, str]) -> None:
+    rmtree(paths.prometheus_dir, ignore_errors=True)
+    paths.prometheus_dir.mkdir(parents=True)
+    paths.log_dir.mkdir(exist_ok=True)
+    for role in ("worker", "web", "beat", "flower"):
+        paths.log(role).unlink(missing_ok=True)
+    kept = ("DATABASE_URL", "REDIS_URL", "SHANNON_SECRET_KEY", "SHANNON_FLOWER_URL")
+    private_write(paths.env, "".join(f"{name}={json.dumps(environment[name])}\n" for name in kept))
+
+
+def _state(
+    paths: StackPaths, servers: StackServers, ports: Ports, client: SupervisorClient, environment: dict[str, str]
+) -> StackState:
+    credentials = json_read(paths.credentials)
+    if credentials is None:
+        raise StackNotHealthy(f"{paths.credentials} is missing after seeding.")
+    base_url = f"http://127.0.0.1:{ports.web}"
+    return StackState(
+        base_url=base_url,
+        api_key=credentials["api_key"],
+        admin_url=f"{base_url}/admin/",
+        admin_user=credentials["admin_user"],
+        admin_password=credentials["admin_password"],
+        flower_url=environment["SHANNON_FLOWER_URL"],
+        docs_url=f"{base_url}/docs",
+        metrics_url=f"{base_url}/metrics",
+        database_url=servers.database_url,
+        broker_url=servers.broker_url,
+        supervisor_url=client.url,
+        embedded_servers=servers.embedded,
+        pids={},
+    )
+
+
+def _free_port(wanted: int) -> int:
+    """Return a TCP port of 127.0.0.1 that is free now: the wanted one if it is, otherwise any."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,47 @@
+"""What a running stack says of itself in `stack.json`."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from shannon_project.stack.paths import StackPaths, json_read
+
+
+@dataclass(frozen=True, slots=True)
+class StackState:
+    """Addresses, keys and pids of a running stack."""
+
+    base_url: str
+    api_key: str
+    admin_url: str
+    admin_user: str
+    admin_password: str
+    flower_url: str
+    docs_url: str
+    metrics_url: str
+    database_url: str
+    broker_url: str
+    supervisor_url: str
+    embedded_servers: bool
+    pids: dict[str, int]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON object of `stack.json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Make a state from the JSON object of `stack.json`; unknown keys are left out.
+
+        Raises:
+            KeyError: A key is missing.
+        """
+        return cls(**{item.name: values[item.name] for item in fields(cls)})
+
+
+def state_of(paths: StackPaths) -> StackState | None:
+    """Return what `stack.json` says, or None when there is none; the processes may be gone all the same."""
+    values = json_read(paths.state)
+    try:
+        return StackState.from_json(values) if values is not None else None
+    except KeyError:
+        return None
