@@ -1,5 +1,7 @@
 """The event stream of a task."""
 
+from collections.abc import AsyncIterator
+
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -10,17 +12,11 @@ from orchestration.api.schema import LAST_EVENT_ID
 from orchestration.api.serializers.stream import WorkflowStreamQuery, last_seq_of
 from orchestration.api.sse import kinds_wanted, task_frames
 from orchestration.api.views.tasks import task_id_of
-from orchestration.models import Task
 from orchestration.selectors import task_for
 
 
-def event_stream(task: Task, *, types: str, last_event_id: str) -> StreamingHttpResponse:
-    """Return the stream of a task that the reader may see.
-
-    Raises:
-        InvalidInput: A type or the last event's id is not valid (the caller's fault).
-    """
-    frames = task_frames(task, after_seq=last_seq_of(last_event_id), kinds=kinds_wanted(types))
+def stream_response(frames: AsyncIterator[bytes]) -> StreamingHttpResponse:
+    """Return an event stream that no proxy keeps or delays."""
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
     return StreamingHttpResponse(frames, content_type="text/event-stream", headers=headers)
 
@@ -42,4 +38,5 @@ class StreamView(AsyncEndpoint):
         task_id = task_id_of(self.query["workflow_id"])
         task = await in_thread(task_for, principal=self.principal, task_id=task_id)
         last_event_id = request.headers.get("Last-Event-ID") or self.query["last_event_id"]
-        return event_stream(task, types=self.query["types"], last_event_id=last_event_id)
+        kinds = kinds_wanted(self.query["types"])
+        return stream_response(task_frames(task, after_seq=last_seq_of(last_event_id), kinds=kinds))

@@ -1,0 +1,258 @@
+"""The admin is a window: run data is read-only, newest first, JSON cut short; what it changes goes through services."""
+
+import json
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action, display
+
+from orchestration.models import Event, IdempotencyRecord, Step, Task
+from orchestration.services import task_cancel
+from orchestration.types import StepStatus, TaskStatus
+from policy.types import Principal
+
+JSON_SHOWN_CHARS = 4_000
+STATUS_COLOURS = {
+    TaskStatus.COMPLETED: "success",
+    TaskStatus.RUNNING: "info",
+    TaskStatus.FAILED: "danger",
+    TaskStatus.TIMEOUT: "danger",
+    TaskStatus.CANCELLED: "warning",
+    StepStatus.SUCCEEDED: "success",
+    StepStatus.RUNNING: "info",
+    StepStatus.FAILED: "danger",
+    StepStatus.SKIPPED: "warning",
+    StepStatus.CANCELLED: "warning",
+}
+
+
+def json_shown(value: Any) -> SafeString:
+    """Return a JSON value as indented text, cut short, and escaped: it may hold what a model wrote."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    left = len(text) - JSON_SHOWN_CHARS
+    cut = f"{text[:JSON_SHOWN_CHARS]}\n… and {left} characters more" if left > 0 else text
+    return format_html('<pre style="white-space:pre-wrap;max-width:60rem">{}</pre>', cut)
+
+
+def cut_short(text: str, limit_chars: int = 80) -> str:
+    """Return the first characters of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit_chars else f"{line[: limit_chars - 1]}…"
+
+
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
+    """Rows that the engine alone writes."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """Nobody adds run data by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Nor changes it."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Nor deletes it."""
+        return False
+
+
+class StepInline(TabularInline):  # type: ignore[misc]
+    """The steps of a task, in the order in which they were made."""
+
+    model = Step
+    fields = ("position", "key", "kind", "title", "status", "attempt", "model_calls", "tool_calls", "cost_usd")
+    readonly_fields = fields
+    ordering = ("position",)
+    extra = 0
+    can_delete = False
+    show_change_link = True
+    tab = True
+    max_num = 0
+    per_page = 50
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Steps are the engine's."""
+        return False
+
+
+@admin.register(Task)
+class TaskAdmin(ReadOnlyAdmin):
+    """Tasks: what was asked, how it went, what it cost."""
+
+    list_display = ("short_query", "shown_status", "strategy", "tenant", "tokens", "cost_usd", "created_at", "live")
+    list_filter = ("status", "strategy", "tenant", "created_at")
+    list_select_related = ("tenant",)
+    list_filter_submit = False
+    search_fields = ("id", "query")
+    ordering = ("-created_at",)
+    date_hierarchy = "created_at"
+    actions = ("cancel",)
+    actions_detail: ClassVar[list[str]] = ["cancel_one"]
+    inlines = (StepInline,)
+    readonly_fields = ("events_link", "live", "shown_result", "shown_error", "shown_context", "shown_parameters")
+    fieldsets = (
+        ("Request", {"fields": ("query", "tenant", "session", "user_id", "mode", "strategy", "shown_context")}),
+        ("How it went", {"fields": ("status", "status_reason", "status_changed_by", "shown_result", "shown_error")}),
+        ("Watch", {"fields": ("live", "events_link")}),
+        (
+            "Used",
+            {"fields": ("prompt_tokens", "completion_tokens", "cost_usd", "cost_is_complete", "model_calls")},
+        ),
+        ("Model", {"fields": ("tool_calls", "model_used", "provider", "concurrency_limit", "shown_parameters")}),
+        ("Times", {"fields": ("created_at", "started_at", "completed_at", "deadline_at", "doorbell_at")}),
+    )
+
+    @display(description="Request", ordering="query")
+    def short_query(self, task: Task) -> str:
+        """The beginning of the request."""
+        return cut_short(task.query)
+
+    @display(description="Status", ordering="status", label=STATUS_COLOURS)
+    def shown_status(self, task: Task) -> str:
+        """The status, coloured."""
+        return task.status
+
+    @display(description="Tokens")
+    def tokens(self, task: Task) -> int:
+        """Prompt and completion tokens together."""
+        return task.prompt_tokens + task.completion_tokens
+
+    @display(description="Live view")
+    def live(self, task: Task) -> SafeString:
+        """Link to the page that follows the run."""
+        return format_html('<a class="text-primary-600" href="{}">watch</a>', reverse("console-run", args=[task.id]))
+
+    @display(description="Events")
+    def events_link(self, task: Task) -> SafeString:
+        """Link to the task's events."""
+        address = f"{reverse('admin:orchestration_event_changelist')}?task__id__exact={task.id}"
+        return format_html('<a class="text-primary-600" href="{}">{} events</a>', address, task.event_seq)
+
+    @display(description="Result")
+    def shown_result(self, task: Task) -> str:
+        """The answer, cut short."""
+        return "" if task.result is None else task.result[:JSON_SHOWN_CHARS]
+
+    @display(description="Error")
+    def shown_error(self, task: Task) -> SafeString:
+        """What went wrong."""
+        return json_shown(task.error)
+
+    @display(description="Context")
+    def shown_context(self, task: Task) -> SafeString:
+        """What came with the request."""
+        return json_shown(task.context)
+
+    @display(description="Parameters")
+    def shown_parameters(self, task: Task) -> SafeString:
+        """What the strategy was given."""
+        return json_shown(task.parameters)
+
+    def has_cancel_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:  # noqa: ARG002
+        """Whoever may change tasks may cancel them."""
+        return request.user.has_perm("orchestration.change_task")
+
+    @admin.action(description="Cancel the selected tasks", permissions=["cancel"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        """Cancel the selected tasks through the service."""
+        stopped = sum(_cancel(request, task) for task in queryset)
+        messages.info(request, f"{stopped} tasks were cancelled; the others had ended.")
+
+    @action(description="Cancel this task", permissions=["cancel"])
+    def cancel_one(self, request: HttpRequest, object_id: str) -> Any:
+        """Cancel one task and come back to it."""
+        task = Task.objects.get(pk=object_id)
+        told = "The task is being cancelled." if _cancel(request, task) else "The task had already ended."
+        messages.info(request, told)
+        return self.response_post_save_change(request, task)
+
+
+def _cancel(request: HttpRequest, task: Task) -> bool:
+    """Cancel a task in the name of the signed-in person."""
+    name = request.user.get_username()
+    principal = Principal(tenant_id=task.tenant_id, actor=f"user:{name}", user_id=name)
+    return task_cancel(principal=principal, task_id=task.id, reason=f"Cancelled in the admin by {name}.")
+
+
+@admin.register(Step)
+class StepAdmin(ReadOnlyAdmin):
+    """Steps: the durable units of tasks."""
+
+    list_display = ("key", "kind", "shown_title", "shown_status", "attempt", "task", "created_at", "completed_at")
+    list_filter = ("status", "kind")
+    list_select_related = ("task",)
+    search_fields = ("key", "task__id")
+    ordering = ("-id",)
+    exclude = ("input", "output", "error")
+    readonly_fields = ("shown_input", "shown_output", "shown_error")
+
+    @display(description="Title")
+    def shown_title(self, step: Step) -> str:
+        """The beginning of the title."""
+        return cut_short(step.title, 60)
+
+    @display(description="Status", ordering="status", label=STATUS_COLOURS)
+    def shown_status(self, step: Step) -> str:
+        """The status, coloured."""
+        return step.status
+
+    @display(description="Input")
+    def shown_input(self, step: Step) -> SafeString:
+        """What the step was given."""
+        return json_shown(step.input)
+
+    @display(description="Output")
+    def shown_output(self, step: Step) -> SafeString:
+        """What the step gave."""
+        return json_shown(step.output)
+
+    @display(description="Error")
+    def shown_error(self, step: Step) -> SafeString:
+        """What went wrong."""
+        return json_shown(step.error)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    """Events: what happened, in order."""
+
+    list_display = ("seq", "kind", "step_key", "shown_message", "task_id", "created_at")
+    list_filter = ("kind",)
+    search_fields = ("task__id", "step_key")
+    ordering = ("-id",)
+    exclude = ("payload",)
+    readonly_fields = ("shown_payload",)
+
+    @display(description="Message")
+    def shown_message(self, event: Event) -> str:
+        """The beginning of the message."""
+        return cut_short(event.message, 120)
+
+    @display(description="Payload")
+    def shown_payload(self, event: Event) -> SafeString:
+        """Everything that came with the event."""
+        return json_shown(event.payload)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Allow the link from a task to its events."""
+        return lookup == "task__id__exact" or super().lookup_allowed(lookup, value, request)
+
+
+@admin.register(IdempotencyRecord)
+class IdempotencyRecordAdmin(ReadOnlyAdmin):
+    """Keys of requests that were answered."""
+
+    list_display = ("key", "endpoint", "tenant", "task_id", "created_at")
+    list_filter = ("endpoint", "tenant")
+    list_select_related = ("tenant",)
+    search_fields = ("key",)
+    ordering = ("-created_at",)

@@ -1,0 +1,45 @@
+"""What the admin's first page says about the platform: three queries, however much there is."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, F, Q, Sum
+from django.http import HttpRequest
+from django.utils import timezone
+
+from orchestration.models import Task
+from orchestration.types import TASK_TERMINAL, TaskStatus
+
+WINDOW_HOURS = 24
+LATEST_TASKS = 12
+
+
+def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the numbers of the last day and the latest tasks to the page's context."""
+    since = timezone.now() - timedelta(hours=WINDOW_HOURS)
+    day = Task.objects.filter(created_at__gte=since).aggregate(
+        tasks=Count("id"),
+        completed=Count("id", filter=Q(status=TaskStatus.COMPLETED)),
+        failed=Count("id", filter=Q(status__in=[TaskStatus.FAILED, TaskStatus.TIMEOUT])),
+        tokens=Sum(F("prompt_tokens") + F("completion_tokens")),
+        cost_usd=Sum("cost_usd"),
+    )
+    open_tasks = Task.objects.exclude(status__in=TASK_TERMINAL).count()
+    ended = day["completed"] + day["failed"]
+    context["cards"] = [
+        {"title": "Open now", "value": f"{open_tasks:,}", "icon": "pending"},
+        {"title": "Tasks", "value": f"{day['tasks']:,}", "icon": "task_alt"},
+        {
+            "title": "Succeeded",
+            "value": f"{day['completed'] / ended:.0%}" if ended else "none ended",
+            "icon": "verified",
+        },
+        {"title": "Tokens", "value": f"{day['tokens'] or 0:,}", "icon": "token"},
+        {"title": "Cost", "value": f"${day['cost_usd'] or Decimal(0):,.4f}", "icon": "payments"},
+    ]
+    context["window_hours"] = WINDOW_HOURS
+    context["latest_tasks"] = Task.objects.only(
+        "id", "query", "status", "strategy", "prompt_tokens", "completion_tokens", "cost_usd", "created_at"
+    ).order_by("-created_at")[:LATEST_TASKS]
+    return context

@@ -1,0 +1,13 @@
+"""Routes of the pages."""
+
+from django.urls import path
+
+from orchestration.console import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("console/status", views.status, name="console-status"),
+    path("console/tasks/<uuid:task_id>", views.run, name="console-run"),
+    path("console/tasks/<uuid:task_id>/state", views.run_state, name="console-run-state"),
+    path("console/tasks/<uuid:task_id>/stream", views.run_stream, name="console-run-stream"),
+]

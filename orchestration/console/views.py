@@ -1,0 +1,119 @@
+"""Pages for people. Model text reaches the browser as JSON and is shown as text, never as HTML."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.contrib.admin.views.decorators import staff_member_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from orchestration.api.serializers.stream import last_seq_of
+from orchestration.api.sse import task_frames
+from orchestration.api.views.stream import stream_response
+from orchestration.console.status import links, parts_status
+from orchestration.models import Task
+from orchestration.selectors import steps_of
+from shannon_project.foundation.database import connection_release
+from shannon_project.foundation.errors import ShannonError
+from shannon_project.foundation.http import error_response
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def guarded(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Send a page with a content policy under which only this server's own files are run or loaded."""
+
+    @wraps(view)
+    def guarded_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response["Content-Security-Policy"] = POLICY
+        return response
+
+    return guarded_view
+
+
+@require_safe
+@guarded
+def home(request: HttpRequest) -> HttpResponse:
+    """Say what this is and where everything is."""
+    return render(request, "console/home.html", {"links": links()})
+
+
+@require_safe
+def status(_request: HttpRequest) -> JsonResponse:
+    """Tell how the parts are."""
+    return JsonResponse(parts_status(), headers={"Cache-Control": "no-store"})
+
+
+@require_safe
+@staff_member_required
+@guarded
+def run(request: HttpRequest, task_id: UUID) -> HttpResponse:
+    """Show the page that follows a run."""
+    return render(request, "console/run.html", {"task": get_object_or_404(Task, id=task_id)})
+
+
+@require_safe
+@staff_member_required
+def run_state(_request: HttpRequest, task_id: UUID) -> JsonResponse:
+    """Tell where a run is: its numbers and its steps."""
+    task = get_object_or_404(Task, id=task_id)
+    return JsonResponse(
+        {
+            "status": task.status,
+            "result": task.result,
+            "error": task.error["message"] if task.error else "",
+            "tokens": task.prompt_tokens + task.completion_tokens,
+            "cost_usd": str(task.cost_usd),
+            "model_calls": task.model_calls,
+            "tool_calls": task.tool_calls,
+            "model_used": task.model_used,
+            "started_at": task.created_at,
+            "completed_at": task.completed_at,
+            "steps": [
+                {
+                    "key": step.key,
+                    "kind": step.kind,
+                    "title": step.title,
+                    "status": step.status,
+                    "attempt": step.attempt,
+                    "depends_on": step.depends_on,
+                    "tokens": step.prompt_tokens + step.completion_tokens,
+                    "cost_usd": None if step.cost_usd is None else str(step.cost_usd),
+                    "error": step.error["message"] if step.error else "",
+                    "started_at": step.started_at,
+                    "completed_at": step.completed_at,
+                }
+                for step in steps_of(task_id=task.id)
+            ],
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+async def run_stream(request: HttpRequest, task_id: UUID) -> HttpResponseBase:
+    """Stream a run's events to a member of staff, whose session stands for a key."""
+    try:
+        after_seq = last_seq_of(request.headers.get("Last-Event-ID", ""))
+        task = await sync_to_async(_task_for_staff)(request, task_id)
+    except ShannonError as error:
+        return error_response(request, error)
+    return stream_response(task_frames(task, after_seq=after_seq, kinds=None))
+
+
+def _task_for_staff(request: HttpRequest, task_id: UUID) -> Task:
+    """Return the task if the session is one of staff; else there is no such page."""
+    try:
+        if not (request.user.is_active and request.user.is_staff):
+            raise Http404
+        return get_object_or_404(Task, id=task_id)
+    finally:
+        connection_release()

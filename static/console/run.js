@@ -1,0 +1,114 @@
+"use strict";
+// Follows one run. Everything that a model or tool wrote is set as text, never as HTML.
+(() => {
+  const run = document.getElementById("run");
+  const by = (id) => document.getElementById(id);
+  const ENDED = new Set(["COMPLETED", "FAILED", "CANCELLED", "TIMEOUT"]);
+  const STEP_ENDED = new Set(["succeeded", "failed", "skipped", "cancelled"]);
+  const EVENTS_SHOWN = 500;
+  const REFRESH_MS = 250;
+  const NAMES = [
+    "WORKFLOW_STARTED", "WORKFLOW_COMPLETED", "WORKFLOW_FAILED", "workflow.cancelling", "workflow.cancelled",
+    "STATUS_UPDATE", "PROGRESS", "DELEGATION", "AGENT_STARTED", "AGENT_COMPLETED", "AGENT_THINKING", "LLM_PROMPT",
+    "thread.message.completed", "TOOL_INVOKED", "TOOL_OBSERVATION", "DATA_PROCESSING", "DEPENDENCY_SATISFIED",
+    "WORKSPACE_UPDATED", "BUDGET_THRESHOLD", "ERROR_RECOVERY",
+  ];
+  let startedAt = null;
+  let completedAt = null;
+  let refreshing = null;
+
+  function element(tag, text, className) {
+    const made = document.createElement(tag);
+    if (text !== undefined) made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  }
+
+  function seconds(from, to) {
+    if (!from) return "";
+    return `${Math.max(0, ((to ? new Date(to) : new Date()) - new Date(from)) / 1000).toFixed(1)} s`;
+  }
+
+  function stepRow(step) {
+    const row = element("tr");
+    row.append(
+      element("td", step.key, "mono"), element("td", step.title), element("td"), element("td", step.depends_on.join(", "), "mono quiet"),
+      element("td", step.tokens || "", "number"), element("td", step.cost_usd === null ? "?" : Number(step.cost_usd).toFixed(5), "number"),
+      element("td", seconds(step.started_at, step.completed_at), "number"),
+    );
+    const status = element("span", step.status, `badge ${step.status}`);
+    if (step.error) status.title = step.error;
+    row.children[2].append(status);
+    if (step.attempt > 1) row.children[2].append(element("span", ` attempt ${step.attempt}`, "quiet"));
+    return row;
+  }
+
+  function show(state) {
+    startedAt = state.started_at;
+    completedAt = state.completed_at;
+    by("status").textContent = state.status;
+    by("status").className = `badge ${state.status.toLowerCase()}`;
+    by("tokens").textContent = state.tokens.toLocaleString();
+    by("cost").textContent = `$${Number(state.cost_usd).toFixed(5)}`;
+    by("model-calls").textContent = state.model_calls;
+    by("tool-calls").textContent = state.tool_calls;
+    by("steps-done").textContent = `${state.steps.filter((step) => STEP_ENDED.has(step.status)).length} / ${state.steps.length}`;
+    by("steps").replaceChildren(...state.steps.map(stepRow));
+    const text = state.error || state.result;
+    if (ENDED.has(state.status) && text !== null) {
+      by("answer-section").hidden = false;
+      by("answer-title").textContent = state.error ? "What went wrong" : "Answer";
+      by("answer").textContent = text;
+      by("writing-section").hidden = true;
+    }
+  }
+
+  async function refresh() {
+    refreshing = null;
+    const response = await fetch(run.dataset.state, { cache: "no-store" });
+    if (response.ok) show(await response.json());
+  }
+
+  function refreshSoon() {
+    if (refreshing === null) refreshing = setTimeout(refresh, REFRESH_MS);
+  }
+
+  function addEvent(message) {
+    const event = JSON.parse(message.data);
+    const line = element("li");
+    line.append(
+      element("time", event.timestamp.slice(11, 19)), element("b", event.type), element("span", event.step_key || "", "mono quiet"),
+      element("span", event.response || event.message),
+    );
+    const list = by("events");
+    list.prepend(line);
+    while (list.children.length > EVENTS_SHOWN) list.lastChild.remove();
+    refreshSoon();
+  }
+
+  function addDelta(message) {
+    const delta = JSON.parse(message.data);
+    if (by("writing-who").textContent !== delta.step_key) {
+      by("writing-who").textContent = delta.step_key;
+      by("writing").textContent = "";
+    }
+    by("writing-section").hidden = false;
+    by("writing").textContent += delta.delta;
+  }
+
+  const source = new EventSource(run.dataset.stream);
+  source.onopen = () => { by("connection").textContent = "live"; };
+  source.addEventListener("error", (message) => {
+    if (message.data) { addEvent(message); return; } // the platform's own error event; without data, the connection's
+    by("connection").textContent = source.readyState === EventSource.CLOSED ? "disconnected" : "connecting again…";
+  });
+  source.addEventListener("done", () => {
+    source.close();
+    by("connection").textContent = "complete";
+    refresh();
+  });
+  source.addEventListener("thread.message.delta", addDelta);
+  for (const name of NAMES) source.addEventListener(name, addEvent);
+  setInterval(() => { if (startedAt) by("time").textContent = seconds(startedAt, completedAt); }, 200);
+  refresh();
+})();
