@@ -143,7 +143,7 @@ def _exceeded(budget: dict[str, Any], asked: Amount, charge: Charge) -> BudgetEx
     BUDGET_REFUSALS.labels(scope=budget["scope"]).inc()
     return BudgetExceeded(
         f"The budget of the {budget['scope']} does not cover this: of {_shown(limit)} {unit}, {_shown(spent)} are "
-        f"spent and {_shown(reserved)} reserved; {_shown(asked_value)} were asked for. Raise the limit or ask for less.",
+        f"spent and {_shown(reserved)} reserved; {_shown(asked_value)} were asked for. Raise it or ask for less.",
         details={
             "scope": budget["scope"],
             "scope_id": str(budget["scope_id"]),
