@@ -1,0 +1,93 @@
+"""`manage.py demo`: start the stack, run one request as a client would, and show it."""
+
+import os
+import signal
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+
+from shannon_project.demo.client import ApiClient
+from shannon_project.demo.follow import task_follow
+from shannon_project.foundation.errors import ShannonError
+from shannon_project.settings.env import BASE_DIR, ENV
+from shannon_project.stack.paths import StackPaths
+from shannon_project.stack.progress import Progress
+from shannon_project.stack.services import stack_down, stack_up
+from shannon_project.stack.state import StackState
+
+_EXAMPLES = BASE_DIR / "examples"
+_TIMEOUT_SECONDS = 300.0
+_INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
+
+
+class Command(BaseCommand):
+    """Shows the main job from the command line to the answer."""
+
+    help = "Start everything, run one request on real data and show it as it happens."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("query", nargs="?", help="another request than examples/stocks.txt")
+        parser.add_argument("--file", type=Path, default=_EXAMPLES / "stocks.csv", help="the file that it is about")
+        parser.add_argument("--once", action="store_true", help="stop everything after the answer")
+        parser.add_argument("--timeout-seconds", type=float, default=_TIMEOUT_SECONDS, help="for the task")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Start, run, and on a terminal keep serving until Ctrl-C."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that both leave nothing behind
+        paths, report, console = StackPaths(ENV.local_dir.resolve()), Progress(), Console()
+        started = answered = False
+        try:
+            # The stack ends with this process, however it ends; one that `make up` started stays.
+            state, started = stack_up(paths=paths, report=report, owner_pid=os.getpid())
+            self._run(state, options, console, report)
+            answered = True
+            _addresses_show(state, paths, console)
+            if started and console.is_terminal and not options["once"]:
+                console.print("Serving; Ctrl-C stops everything.", style="bold")
+                signal.pause()
+        except ShannonError as exc:
+            raise CommandError(exc.message) from exc
+        except KeyboardInterrupt:
+            console.print()
+            if not answered:
+                raise SystemExit(_INTERRUPTED) from None
+        finally:
+            if started:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
+                stack_down(paths=paths, report=report)
+                report("everything is stopped")
+
+    def _run(self, state: StackState, options: dict[str, Any], console: Console, report: Progress) -> None:
+        file: Path = options["file"]
+        query = options["query"] or (_EXAMPLES / "stocks.txt").read_text().strip()
+        try:
+            content = file.read_bytes()
+        except OSError as exc:
+            raise CommandError(f"{file} cannot be read: {exc.strerror}") from exc
+        session_id = f"demo-{uuid4().hex[:8]}"
+        with ApiClient(state.base_url, state.api_key) as client:
+            client.file_write(session_id=session_id, path=file.name, content=content)
+            task_id = client.task_submit(query=query, session_id=session_id)
+            report(f"submitted over HTTP: {query}")
+            task_follow(client, task_id, console=console, timeout_seconds=options["timeout_seconds"])
+        report("answered")
+
+
+def _addresses_show(state: StackState, paths: StackPaths, console: Console) -> None:
+    rows = {
+        "home": f"{state.base_url}/",
+        "admin": f"{state.admin_url}   {state.admin_user} / {state.admin_password}",
+        "Flower": state.flower_url,
+        "API docs": state.docs_url,
+        "metrics": state.metrics_url,
+        "API key": state.api_key,
+        "logs": str(paths.log_dir),
+    }
+    for name, value in rows.items():
+        console.print(f"  {name:<9} {value}", soft_wrap=True, highlight=False, markup=False)
