@@ -5,7 +5,7 @@ from policy.services.budget_accounts import budget_limit, budget_open
 from policy.services.budgets import budget_charge, budget_release, budget_reserve, budget_settle, budgets_charge
 from policy.services.decisions import authorize, decide, policies_forget
 from policy.services.keys import IssuedKey, api_key_issue, api_key_revoke, principal_authenticate
-from policy.services.policies import policies_seed, policy_activate, policy_deactivate, policy_save
+from policy.services.policies import policies_seed, policy_activate, policy_check, policy_deactivate, policy_save
 from policy.services.tenants import tenant_seed, tenant_switch
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "policies_forget",
     "policies_seed",
     "policy_activate",
+    "policy_check",
     "policy_deactivate",
     "policy_save",
     "principal_authenticate",

@@ -18,12 +18,23 @@ _SHIPPED_BY = "system"
 _LOCK_KEY = 0x5347_504F  # advisory lock of this file: edits of policies take turns
 
 
+def policy_check(*, name: str, rego: str, tenant_id: UUID | None = None) -> None:
+    """Compile a source together with the other active policies and ask it once, in a child process (some 0.2 s).
+
+    Raises:
+        PolicyInvalid: The writer's fault; the message is the compiler's.
+    """
+    source = PolicySource(name, 0, rego, tenant_id is not None)
+    others = [other for other in sources_for(tenant_id) if other.label != source.label]
+    policies_check([*others, source])
+
+
 def policy_save(
     *, name: str, rego: str, tenant_id: UUID | None = None, note: str = "", saved_by: str = "system"
 ) -> Policy:
     """Store a source as the new and active version of a policy.
 
-    It is compiled and asked once, together with the other active policies, in a child process (some 0.2 s).
+    It passes `policy_check` first.
 
     Args:
         name: Lower-case letters, digits and `_`; the package is `shannon.<name>`, or `tenant.<name>` with a tenant.
@@ -35,10 +46,7 @@ def policy_save(
     Raises:
         PolicyInvalid: The writer's fault; the message is the compiler's. Nothing was stored.
     """
-    others = [
-        source for source in sources_for(tenant_id) if (source.name, source.is_of_tenant) != (name, bool(tenant_id))
-    ]
-    policies_check([*others, PolicySource(name, 0, rego, tenant_id is not None)])
+    policy_check(name=name, rego=rego, tenant_id=tenant_id)
     with transaction.atomic():
         _take_turns()
         return _version_add(name=name, rego=rego, tenant_id=tenant_id, note=note, saved_by=saved_by)
@@ -50,9 +58,7 @@ def policy_activate(*, policy: Policy, activated_by: str = "system") -> bool:
     Raises:
         PolicyInvalid: It does not compile together with today's other policies.
     """
-    source = PolicySource(policy.name, policy.version, policy.rego, policy.tenant_id is not None)
-    others = [other for other in sources_for(policy.tenant_id) if other.label != source.label]
-    policies_check([*others, source])
+    policy_check(name=policy.name, rego=policy.rego, tenant_id=policy.tenant_id)
     with transaction.atomic():
         _take_turns()
         if Policy.objects.filter(pk=policy.pk, is_active=True).exists():

@@ -1,0 +1,18 @@
+"""The audit log."""
+
+from django.contrib import admin
+
+from policy.admin.base import ReadOnlyAdmin
+from policy.models import AuditEntry
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """Refusals and changes, newest first."""
+
+    list_display = ["created_at", "tenant", "actor", "action", "outcome", "rule", "reason"]
+    list_filter = ["outcome", "action", "tenant"]
+    list_select_related = ["tenant"]
+    search_fields = ["actor", "rule", "reason"]
+    ordering = ["-created_at"]
+    show_full_result_count = False
