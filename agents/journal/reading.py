@@ -1,6 +1,7 @@
 """Sums over a step's journal, and the writing of notes."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Count, Q, Sum
@@ -14,16 +15,20 @@ def step_usage(step_id: UUID) -> AgentUsage:
     finished = JournalEntry.objects.filter(step_id=step_id, status=JournalStatus.FINISHED)
     is_model = Q(kind="model")
     sums = finished.aggregate(
-        prompt_tokens=Sum("prompt_tokens", default=0),
-        completion_tokens=Sum("completion_tokens", default=0),
-        cost_usd=Sum("cost_usd", filter=is_model, default=0),
-        model_calls=Count("id", filter=is_model),
-        tool_calls=Count("id", filter=Q(kind="tool")),
-        unpriced_calls=Count("id", filter=is_model & Q(cost_usd__isnull=True)),
+        prompt=Sum("prompt_tokens", default=0),
+        completion=Sum("completion_tokens", default=0),
+        cost=Sum("cost_usd", filter=is_model, default=Decimal(0)),
+        models=Count("id", filter=is_model),
+        tools=Count("id", filter=Q(kind="tool")),
+        unpriced=Count("id", filter=is_model & Q(cost_usd__isnull=True)),
     )
-    if sums.pop("unpriced_calls"):
-        sums["cost_usd"] = None
-    return AgentUsage(**sums)
+    return AgentUsage(
+        prompt_tokens=sums["prompt"],
+        completion_tokens=sums["completion"],
+        cost_usd=None if sums["unpriced"] else sums["cost"],
+        model_calls=sums["models"],
+        tool_calls=sums["tools"],
+    )
 
 
 def notes_write(notes: Sequence[JournalEntry]) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -11,8 +10,6 @@ from django.conf import settings
 
 from agents.journal.bounds import bounded_text
 from sandbox.services import workspace_open
-from sandbox.types import FileEntry
-from sandbox.workspace import Workspace
 
 _MAX_FILES: Final = 40
 _MAX_TABLE_BYTES: Final = 4 * 1024 * 1024  # a larger table is only named: reading it would cost too much
@@ -29,7 +26,7 @@ def workspace_overview(*, tenant_id: UUID, session_id: UUID) -> str:
     `SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS`.
     """
     workspace = workspace_open(tenant_id=tenant_id, session_id=session_id)
-    entries = list(_files_of(workspace))
+    entries = workspace.files()
     lines: list[str] = []
     for entry in entries[:_MAX_FILES]:
         lines.append(f"- {entry.path} ({entry.size_bytes:,} bytes)")
@@ -38,14 +35,6 @@ def workspace_overview(*, tenant_id: UUID, session_id: UUID) -> str:
     if len(entries) > _MAX_FILES:
         lines.append(f"- and {len(entries) - _MAX_FILES} more files")
     return bounded_text("\n".join(lines), settings.SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS)
-
-
-def _files_of(workspace: Workspace, folder: str = "") -> Iterator[FileEntry]:
-    for entry in workspace.list(folder):
-        if entry.is_dir:
-            yield from _files_of(workspace, entry.path)
-        else:
-            yield entry
 
 
 @dataclass(slots=True)

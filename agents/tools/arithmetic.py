@@ -180,8 +180,8 @@ def _of_list(function: Callable[..., Any]) -> Callable[[Sequence[Number | list[N
         numbers = _flat(arguments)
         if any(isinstance(number, float) for number in numbers):
             return float(function([float(number) for number in numbers]))
-        exact = function([Fraction(number) for number in numbers])
-        return exact if isinstance(exact, Fraction | int) else float(exact)
+        exact: Number = function([Fraction(number) for number in numbers])
+        return exact
 
     return apply
 

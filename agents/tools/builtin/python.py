@@ -1,6 +1,6 @@
 """Running Python in the sandbox, on the session's files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +10,7 @@ from agents.journal.bounds import bounded_text
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.types import ToolError
 from sandbox.services import execute, limits_default, workspace_open
-from sandbox.types import ExecutionRequest, ExecutionResult
-from sandbox.workspace import Workspace
+from sandbox.types import ExecutionRequest
 
 _SHOWN_CHARACTERS = 16_000  # of stdout and of stderr
 
@@ -45,11 +44,12 @@ class PythonTool(Tool):
         request = ExecutionRequest(
             guest="python",
             code=arguments["code"],
-            files={path: workspace.read(path) for path in _files_of(workspace)},
+            files=workspace.files_snapshot(file_count=limits.file_count, file_bytes=limits.file_bytes),
             limits=replace(limits, wall_seconds=min(limits.wall_seconds, ctx.timeout_seconds)),
         )
         result = execute(request)
-        changed = _kept(workspace, result)
+        workspace.apply(files_changed=result.files_changed, files_deleted=result.files_deleted)
+        changed = (*sorted(result.files_changed), *sorted(result.files_deleted))
         output = {
             "stdout": _shown(result.stdout, result.stdout_truncated),
             "stderr": _shown(result.stderr, result.stderr_truncated),
@@ -59,29 +59,9 @@ class PythonTool(Tool):
         }
         if result.outcome.ended_by_itself:
             return ToolOutput(output, files_changed=changed)
-        code = f"SANDBOX_{result.outcome.name.removeprefix('SANDBOX_')}"
-        return ToolOutput(error=ToolError(code, result.message, final=False, details=output))
-
-
-def _files_of(workspace: Workspace, folder: str = "") -> Iterator[str]:
-    for entry in workspace.list(folder):
-        if entry.is_dir:
-            yield from _files_of(workspace, entry.path)
-        else:
-            yield entry.path
-
-
-def _kept(workspace: Workspace, result: ExecutionResult) -> tuple[str, ...]:
-    """Copy what the program left back into the workspace; return the paths that differ.
-
-    Raises:
-        WorkspaceQuotaExceeded: It left more than the workspace may hold.
-    """
-    for path in result.files_deleted:
-        workspace.delete(path)
-    for path, data in result.files_changed.items():
-        workspace.write(path, data)
-    return (*sorted(result.files_changed), *sorted(result.files_deleted))
+        return ToolOutput(
+            error=ToolError(f"SANDBOX_{result.outcome.name}", result.message, final=False, details=output)
+        )
 
 
 def _shown(text: str, was_truncated: bool) -> str:

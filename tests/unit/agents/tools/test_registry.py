@@ -1,0 +1,61 @@
+"""The tools as they are described."""
+
+import re
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from agents.errors import ToolInputInvalid, ToolNotFound
+from agents.tools.arguments import arguments_check, arguments_from
+from agents.tools.registry import tool_definitions, tool_for, tool_infos
+
+BUILTIN = ["calculator", "file_list", "file_read", "file_write", "memory_search", "python"]
+
+
+def test_the_built_in_tools_are_there_by_name() -> None:
+    assert [info.name for info in tool_infos()] == BUILTIN
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_every_tool_is_described_alike(name: str) -> None:
+    info = tool_for(name).info()
+    assert re.fullmatch(r"[a-z0-9_]{1,64}", info.name)
+    assert len(info.description) > 30
+    assert info.category in {"compute", "files", "memory"}
+    assert info.timeout_seconds > 0
+    assert not info.dangerous
+    Draft202012Validator.check_schema(dict(info.parameters))
+    assert info.parameters["additionalProperties"] is False
+
+
+def test_a_definition_has_the_openai_format() -> None:
+    definition = tool_definitions(["calculator"])[0]
+    assert definition["type"] == "function"
+    assert definition["function"]["name"] == "calculator"
+    assert definition["function"]["parameters"]["required"] == ["expression"]
+
+
+def test_an_unknown_tool_is_named_with_those_that_exist() -> None:
+    with pytest.raises(ToolNotFound) as caught:
+        tool_for("nope")
+    assert caught.value.details["tools"] == BUILTIN
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '"x"', "null", '{"a": NaN}', "[" * 100_000])
+def test_arguments_that_are_no_json_object_are_refused(text: str) -> None:
+    with pytest.raises(ToolInputInvalid):
+        arguments_from(text)
+
+
+def test_absent_arguments_are_an_empty_object() -> None:
+    assert arguments_from("") == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [({}, "arguments"), ({"expression": 1}, "expression"), ({"expression": "1", "more": 1}, "arguments")],
+)
+def test_arguments_that_do_not_fit_are_refused_with_the_place(arguments: dict[str, object], path: str) -> None:
+    with pytest.raises(ToolInputInvalid) as caught:
+        arguments_check(tool_for("calculator"), arguments)
+    assert caught.value.details["path"] == path
