@@ -109,6 +109,8 @@ class LeaseKeeper:
                     idle_work()
             except (DatabaseError, InterfaceError) as error:
                 log.warning("heartbeat_failed", error=str(error))
+            except Exception:  # the outermost edge of this thread: without it every lease of the process would lapse
+                log.exception("heartbeat_broke")
             finally:
                 connection.close()
 

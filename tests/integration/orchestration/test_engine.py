@@ -21,7 +21,9 @@ from orchestration.services import fanout_submit, task_cancel
 from orchestration.types import StepOutcome, StepStatus, TaskStatus
 from policy.selectors import budget_states
 from policy.types import BudgetRef, BudgetScope, Principal
-from tests.integration.orchestration.conftest import play
+from tests.integration.orchestration.playing import play, principal
+
+__all__ = ["principal"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,26 +1,25 @@
 """A tenant with its policies, and a worker that is played by hand."""
 
+from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
 
 from orchestration.engine.advance import task_advance
+from orchestration.engine.lease import KEEPER
 from orchestration.engine.run import drain
 from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL
-from policy.models import Tenant
 from policy.services import tenant_seed
 from policy.types import SCOPES, Principal
 
 
 @pytest.fixture
-def tenant(transactional_db: None) -> Tenant:
-    return tenant_seed(slug="acme", name="Acme")
-
-
-@pytest.fixture
-def principal(tenant: Tenant) -> Principal:
-    return Principal(tenant.id, "key:test", "tester", frozenset(SCOPES))
+def principal(transactional_db: None) -> Iterator[Principal]:
+    """Somebody of a new tenant who may do everything; the heartbeat that the test started ends with it."""
+    tenant = tenant_seed(slug="acme", name="Acme")
+    yield Principal(tenant.id, "key:test", "tester", frozenset(SCOPES))
+    KEEPER.stop()
 
 
 def play(task_id: UUID, *, limit: int = 50) -> Task:

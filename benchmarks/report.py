@@ -1,0 +1,91 @@
+"""What a measurement is, and how it is shown."""
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measure. `reference` is what it is compared with, in the same run and unit; `ratio` is ours / reference.
+
+    `target` says in words what DESIGN asks for; `met` is None when it asks for nothing.
+    """
+
+    name: str
+    unit: str
+    ours: float
+    ours_min: float
+    ours_max: float
+    reference_name: str = ""
+    reference: float | None = None
+    ratio: float | None = None
+    target: str = ""
+    met: bool | None = None
+    runs: int = 0
+    note: str = ""
+
+
+def spread(values: list[float]) -> tuple[float, float, float]:
+    """Return median, minimum and maximum."""
+    return median(values), min(values), max(values)
+
+
+def machine_description() -> dict[str, str]:
+    """Return what the figures were measured on, without anything that names the machine."""
+    model = next(
+        (line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine()
+    )
+    pages, page_bytes = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return {
+        "cpu": model,
+        "cores": str(os.cpu_count()),
+        "memory_gib": str(round(pages * page_bytes / 2**30)),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "celery": version("celery"),
+        "django": version("django"),
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def report_print(rows: list[Row], machine: dict[str, str]) -> None:
+    """Print the table."""
+    table = Table(title=f"{machine['cores']} × {machine['cpu']}, Python {machine['python']}")
+    for heading in ("measure", "ours (median)", "min … max", "compared with", "ratio", "target", "met"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(
+            row.name,
+            f"{row.ours:.2f} {row.unit}",
+            f"{row.ours_min:.2f} … {row.ours_max:.2f}",
+            "" if row.reference is None else f"{row.reference_name}: {row.reference:.2f}",
+            "" if row.ratio is None else f"{row.ratio:.2f}",
+            row.target,
+            {None: "", True: "yes", False: "NO"}[row.met],
+        )
+    console = Console(width=160)
+    console.print(table)
+    for row in rows:
+        if row.note:
+            console.print(f"{row.name}: {row.note}")
+
+
+def report_write(rows: list[Row], machine: dict[str, str], path: Path) -> None:
+    """Write the results beside the machine's description."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
+    Console().print(f"written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path.name}")

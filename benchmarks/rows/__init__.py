@@ -1,0 +1,10 @@
+"""The rows by name; each measures against the running stack and returns what it found."""
+
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.report import Row
+from benchmarks.rows.fanout import fanout_rows
+from benchmarks.rows.submit import submit_rows
+
+ROWS: dict[str, Callable[[dict[str, Any], int], list[Row]]] = {"fanout": fanout_rows, "submit": submit_rows}
