@@ -1,5 +1,6 @@
 """Recovery: expired leases are taken back, lost doorbells are rung again. Any process may run it, at any time."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,6 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from psycopg.types.json import Jsonb
 
 from agents.services import step_usage
 from orchestration.engine.dispatch import queued_messages, ring_advance
@@ -95,7 +95,7 @@ def _take_back(task_id: UUID, step_ids: list[UUID]) -> int:
             {
                 "open": is_open,
                 "max": settings.SHANNON_STEP_MAX_ATTEMPTS,
-                "error": Jsonb(poison.as_json()),
+                "error": json.dumps(poison.as_json()),
                 "ids": step_ids,
             },
         )

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -130,7 +130,7 @@ def _hub() -> WakeHub:
 
 async def follow(
     task_id: UUID, *, after_seq: int = 0, heartbeat_seconds: float = 10.0
-) -> AsyncIterator[Event | Delta | Idle]:
+) -> AsyncGenerator[Event | Delta | Idle, None]:
     """Yield every stored event after `after_seq` once and in order, deltas as they come, and `Idle` when all is quiet.
 
     Ends after the terminal event (`STREAM_END`). The caller has checked that the task is the reader's to see.

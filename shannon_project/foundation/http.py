@@ -28,14 +28,16 @@ class RequestIdMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if iscoroutinefunction(self):
+        if self._is_async:
             return self._acall(request)
         self._begin(request)
-        return self._end(request, self.get_response(request))
+        response: HttpResponseBase = self.get_response(request)
+        return self._end(request, response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         self._begin(request)

@@ -95,7 +95,7 @@ def test_a_planner_that_fails_fails_the_task() -> None:
 
 
 def test_the_synthesis_runs_although_a_subtask_failed() -> None:
-    outputs = {
+    outputs: dict[StepKind, dict[str, Any]] = {
         StepKind.PLAN: {"plan": plan(subtask("a"), subtask("b"))},
         StepKind.AGENT: {"text": "b is done"},
         StepKind.SYNTHESIZE: {"text": "b is done, a is not"},
@@ -105,6 +105,9 @@ def test_the_synthesis_runs_although_a_subtask_failed() -> None:
 
 
 def test_a_failed_synthesis_fails_the_task() -> None:
-    outputs = {StepKind.PLAN: {"plan": plan(subtask("a"), subtask("b"))}, StepKind.AGENT: {"text": "done"}}
+    outputs: dict[StepKind, dict[str, Any]] = {
+        StepKind.PLAN: {"plan": plan(subtask("a"), subtask("b"))},
+        StepKind.AGENT: {"text": "done"},
+    }
     move, _ = run_to_end(DAG, outputs, failing=frozenset({"synthesize"}))
     assert move == Fail(error=error_of("synthesize broke"))
