@@ -21,7 +21,7 @@ def ring_advance(task_id: UUID, *, after_seconds: float = 0.0) -> bool:
     try:
         # the name, not the function: jobs.py imports the engine, so the engine cannot import jobs.py
         signature(ADVANCE, args=(str(task_id),), immutable=True).apply_async(
-            countdown=after_seconds or None, retry=False, ignore_result=True
+            countdown=after_seconds, retry=False, ignore_result=True
         )
     except (BrokerError, redis.RedisError, OSError) as error:
         log.warning("doorbell_not_rung", task_id=str(task_id), error=str(error))
