@@ -88,6 +88,12 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     return response
 
 
+_DJANGO_ERRORS: dict[type[Exception], tuple[int, str, str, dict[str, Any]]] = {
+    Http404: (404, "NOT_FOUND", "There is no such thing.", {}),
+    PermissionDenied: (403, "PERMISSION_DENIED", "This is not allowed.", {}),
+}
+
+
 def _describe(exc: Exception) -> tuple[int, str, str, dict[str, Any]]:
     """Return status, code, message and details; status 0 when the error is not one we know."""
     if isinstance(exc, ShannonError):
@@ -97,10 +103,8 @@ def _describe(exc: Exception) -> tuple[int, str, str, dict[str, Any]]:
     if isinstance(exc, drf.APIException):
         code = str(exc.default_code).upper()
         return exc.status_code, code, str(exc.detail), {}
-    if isinstance(exc, Http404):
-        return 404, "NOT_FOUND", "There is no such thing.", {}
-    if isinstance(exc, PermissionDenied):
-        return 403, "PERMISSION_DENIED", "This is not allowed.", {}
+    if isinstance(exc, Http404 | PermissionDenied):
+        return _DJANGO_ERRORS[type(exc)]
     if isinstance(exc, OperationalError | InterfaceError):
         log.warning("database_unavailable", error=str(exc))
         return 503, "UNAVAILABLE", "The database does not answer; try again.", {}
@@ -124,7 +128,7 @@ def server_error(request: HttpRequest) -> JsonResponse:
     return JsonResponse(envelope("INTERNAL", message, {}, request_id_of(request)), status=500)
 
 
-def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:  # noqa: ARG001 - Django passes it
     """Django's handler404."""
     return JsonResponse(
         envelope("NOT_FOUND", "There is no such page.", {"path": request.path}, request_id_of(request)), status=404
