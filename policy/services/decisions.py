@@ -15,7 +15,7 @@ from policy.evaluation import combine
 from policy.evaluation.document import document
 from policy.metrics import DECISION_SECONDS, DECISIONS
 from policy.services.audit import audit_record
-from policy.services.policy_cache import POLICY_CACHE
+from policy.services.policy_cache import POLICY_CACHE, TENANT_UNKNOWN
 from policy.types import Action, AuditOutcome, Decision, Principal, Verdict
 
 log = structlog.get_logger(__name__)
@@ -131,7 +131,7 @@ def _record(principal: Principal, action: str, resource: Mapping[str, Any], deci
     needs_approval = decision.verdict is Verdict.REQUIRE_APPROVAL
     with transaction.atomic(durable=True):  # refuses to be nested: see decide()
         audit_record(
-            tenant_id=principal.tenant_id,
+            tenant_id=None if decision.rule == TENANT_UNKNOWN else principal.tenant_id,
             actor=principal.actor,
             action=str(action),
             outcome=AuditOutcome.APPROVAL_REQUIRED if needs_approval else AuditOutcome.DENIED,

@@ -15,6 +15,8 @@ from policy.models import PolicyGeneration, Tenant
 from policy.services.policies import sources_for
 from policy.types import Decision
 
+TENANT_UNKNOWN = "tenant.unknown"
+
 
 @dataclass(frozen=True, slots=True)
 class TenantPolicies:
@@ -96,7 +98,10 @@ class PolicyCache:
 
 def _load(tenant_id: UUID) -> TenantPolicies:
     """Compile what holds for a tenant. Whatever goes wrong becomes a reason to deny."""
-    if not Tenant.objects.filter(pk=tenant_id, is_active=True).exists():
+    is_active = Tenant.objects.filter(pk=tenant_id).values_list("is_active", flat=True).first()
+    if is_active is None:
+        return TenantPolicies(None, "There is no such tenant.", TENANT_UNKNOWN)
+    if not is_active:
         return TenantPolicies(None, "The tenant is switched off.", "tenant.inactive")
     sources = sources_for(tenant_id)
     if not sources:
