@@ -1,9 +1,17 @@
 """App configuration."""
 
 from django.apps import AppConfig
+from django.core import checks
+
+from sandbox.checks import folders_check, memory_check, runtime_check
 
 
 class SandboxConfig(AppConfig):
     """The sandbox app."""
 
     name = "sandbox"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        for check in (runtime_check, folders_check, memory_check):
+            checks.register(check, "sandbox")

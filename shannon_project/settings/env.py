@@ -33,6 +33,17 @@ class Environment(BaseSettings):
     offline_latency_seconds: float = Field(0.0, ge=0, description="How long the offline model waits before it answers.")
     workspace_dir: Path | None = Field(None, description="Session workspaces; default: `workspaces` in the local dir.")
 
+    sandbox_runtime: str = Field("sandbox.runtimes.wasmer.WasmerRuntime", description="Dotted path of a `Runtime`.")
+    sandbox_hosts: int = Field(2, ge=1, description="Sandbox hosts, so programs at once, per worker process.")
+    sandbox_cache_dir: Path | None = Field(None, description="Compiled guests; default: in the local dir.")
+    sandbox_wall_seconds: float = Field(20.0, gt=0, description="Time that one program may take.")
+    sandbox_wait_seconds: float = Field(60.0, ge=0, description="How long a program waits for a free sandbox host.")
+    sandbox_memory_bytes: int = Field(256 * 1024**2, ge=32 * 1024**2, description="Rounded down to a power of two.")
+    sandbox_output_bytes: int = Field(256 * 1024, gt=0, description="Kept of each of stdout and stderr.")
+    workspace_max_files: int = Field(256, gt=0, description="Files of one session's workspace.")
+    workspace_max_bytes: int = Field(64 * 1024**2, gt=0, description="Total size of one session's workspace.")
+    workspace_file_max_bytes: int = Field(20 * 1024**2, gt=0, description="Size of one file of a workspace.")
+
     worker_threads: int = Field(16, ge=1, description="Steps that one worker process runs at once.")
     worker_metrics_port: int = Field(0, ge=0, description="Port of a worker's own /metrics; 0: none.")
 

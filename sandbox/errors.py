@@ -1,0 +1,40 @@
+"""What can go wrong around a run. What goes wrong inside one is an `Outcome`."""
+
+from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError, Unavailable
+
+
+class SandboxRequestInvalid(InvalidInput):
+    """The sandbox cannot run such a request."""
+
+    code = "SANDBOX_REQUEST_INVALID"
+
+
+class SandboxBusy(Unavailable):
+    """Every sandbox host is busy and stayed so for as long as the request was ready to wait."""
+
+    code = "SANDBOX_BUSY"
+
+
+class SandboxUnavailable(Unavailable):
+    """No sandbox host can be started."""
+
+    code = "SANDBOX_UNAVAILABLE"
+
+
+class WorkspacePathInvalid(InvalidInput):
+    """The path does not stay inside the workspace."""
+
+    code = "WORKSPACE_PATH_INVALID"
+
+
+class WorkspaceFileMissing(NotFound):
+    """The workspace has no such file."""
+
+    code = "WORKSPACE_FILE_MISSING"
+
+
+class WorkspaceQuotaExceeded(ShannonError):
+    """The workspace would hold more than it may."""
+
+    code = "WORKSPACE_QUOTA_EXCEEDED"
+    http_status = 413

@@ -1,0 +1,36 @@
+"""What a worker tells its sandbox host at start, as one argument on the command line."""
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """How a host works.
+
+    Attributes:
+        parent_pid: The worker; the host ends with it.
+        runtime: Dotted path of the `Runtime` class.
+        cache_dir: Where compiled modules are kept.
+        memory_bytes: Cap of the whole host's memory.
+        runs_max: The host ends after so many runs: what a runtime leaks is given back.
+        rss_max_bytes: The host ends after a run that leaves it with more resident memory.
+        frame_max_bytes: Largest files, input and program of one request together.
+    """
+
+    parent_pid: int
+    runtime: str
+    cache_dir: str
+    memory_bytes: int
+    runs_max: int
+    rss_max_bytes: int
+    frame_max_bytes: int
+
+    def as_argument(self) -> str:
+        """Return the command-line argument."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_argument(cls, argument: str) -> "HostOptions":
+        """Return the options of a command-line argument."""
+        return cls(**json.loads(argument))

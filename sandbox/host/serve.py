@@ -1,0 +1,53 @@
+"""The sandbox host's loop: one frame in, one run, one frame out."""
+
+import os
+from pathlib import Path
+
+from sandbox.host import wire
+from sandbox.host.confinement import cpu_bounded
+from sandbox.host.options import HostOptions
+from sandbox.host.wire import Frame, Wire
+from sandbox.runtimes.base import Runtime, RuntimeBroken
+from sandbox.types import SandboxLimits
+
+
+def serve(pipe: Wire, runtime: Runtime, options: HostOptions) -> None:
+    """Serve frames until the worker is gone, the host is used up, or its runtime is broken."""
+    runs = 0
+    last = False
+    while not last:
+        try:
+            frame = pipe.receive()
+            if frame.kind == wire.RUN:
+                runs += 1
+                last = _run(pipe, runtime, frame, options, runs)
+            else:
+                runtime.warm(guest=str(frame.fields["guest"]), limits=SandboxLimits(**frame.fields["limits"]))
+                pipe.send(Frame(wire.READY))
+        except RuntimeBroken as error:
+            pipe.send(Frame(wire.ERROR, {"message": str(error)}))
+            return
+        except wire.WireClosed:
+            return
+        if not last:
+            runtime.prepare()
+
+
+def _run(pipe: Wire, runtime: Runtime, frame: Frame, options: HostOptions, runs: int) -> bool:
+    """Serve one run; returns True when it was this host's last."""
+    request = wire.request_from(frame)
+
+    def running() -> None:
+        if request.limits is not None:
+            cpu_bounded(wall_seconds=request.limits.wall_seconds)
+        pipe.send(Frame(wire.RUNNING))
+
+    result = runtime.execute(request, on_running=running)
+    last = runtime.spent or runs >= options.runs_max or _rss_bytes() > options.rss_max_bytes
+    pipe.send(wire.result_frame(result, last=last))
+    return last
+
+
+def _rss_bytes() -> int:
+    statm = Path("/proc/self/statm")
+    return int(statm.read_bytes().split()[1]) * os.sysconf("SC_PAGESIZE") if statm.exists() else 0

@@ -1,0 +1,227 @@
+"""The protocol between a worker and its sandbox host: frames over a pair of pipes.
+
+One frame is `!IQ` (bytes of JSON, bytes of blobs), then a JSON object, then the blobs back to back. The object has
+`kind`, `fields` and `blob_sizes`. The worker sends `warm`, answered by `ready`, or `run`, answered by `running` (the
+guest gets its program now: from here on the host's death is that program's fault) and `result`. `error` instead of any
+answer: the host cannot work and ends. JSON and not pickle: a host that a guest has taken over must not be able to make
+the worker execute anything.
+"""
+
+import json
+import os
+import select
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
+
+RUN, WARM, RUNNING, RESULT, READY, ERROR = "run", "warm", "running", "result", "ready", "error"
+
+_PREFIX = struct.Struct("!IQ")
+_JSON_MAX_BYTES = 64 * 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
+
+
+class WireClosed(Exception):
+    """The other side is gone."""
+
+
+class WireTimeout(Exception):
+    """The other side did not read or write in time."""
+
+
+class WireInvalid(Exception):
+    """The other side does not speak this protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message: JSON fields and binary blobs."""
+
+    kind: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    blobs: Sequence[bytes] = ()
+
+
+class Wire:
+    """One end of the pipes. Used by one thread at a time."""
+
+    def __init__(self, *, read_fd: int, write_fd: int, frame_max_bytes: int) -> None:
+        """Take both file descriptors over (they become non-blocking).
+
+        Args:
+            read_fd: Where the other side's frames arrive.
+            write_fd: Where this side's frames go.
+            frame_max_bytes: Largest blobs of a frame that is accepted.
+        """
+        self._read_fd = read_fd
+        self._write_fd = write_fd
+        self._frame_max_bytes = frame_max_bytes
+        os.set_blocking(read_fd, False)
+        os.set_blocking(write_fd, False)
+
+    def send(self, frame: Frame, *, deadline: float | None = None) -> None:
+        """Write one frame.
+
+        Args:
+            frame: The message.
+            deadline: Latest `time.monotonic()`; None waits for ever.
+
+        Raises:
+            WireClosed: The other side is gone.
+            WireTimeout: It does not read.
+        """
+        head = json.dumps(
+            {"kind": frame.kind, "fields": frame.fields, "blob_sizes": [len(blob) for blob in frame.blobs]}
+        ).encode()
+        for part in (_PREFIX.pack(len(head), sum(map(len, frame.blobs))) + head, *frame.blobs):
+            self._write(memoryview(part), deadline)
+
+    def receive(self, *, deadline: float | None = None) -> Frame:
+        """Read one frame; arguments and errors as for `send`.
+
+        Raises:
+            WireInvalid: What arrives is not a frame: the other side's fault.
+        """
+        json_bytes, blob_bytes = _PREFIX.unpack(self._read(_PREFIX.size, deadline))
+        if json_bytes > _JSON_MAX_BYTES or blob_bytes > self._frame_max_bytes:
+            raise WireInvalid(f"a frame of {json_bytes} + {blob_bytes} bytes is larger than allowed")
+        head = self._read(json_bytes, deadline)
+        blobs = memoryview(self._read(blob_bytes, deadline))
+        try:
+            parsed = json.loads(head)
+            kind, fields, sizes = parsed["kind"], parsed["fields"], parsed["blob_sizes"]
+            if not isinstance(kind, str) or not isinstance(fields, dict):
+                raise WireInvalid("a frame's kind or fields have the wrong type")
+            return Frame(kind, fields, _split(blobs, sizes))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise WireInvalid(f"not a frame: {error}") from error
+
+    def close(self) -> None:
+        """Close both pipes."""
+        os.close(self._read_fd)
+        os.close(self._write_fd)
+
+    def _write(self, data: memoryview, deadline: float | None) -> None:
+        while data:
+            _wait(self._write_fd, select.POLLOUT, deadline)
+            try:
+                data = data[os.write(self._write_fd, data[:_CHUNK_BYTES]) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise WireClosed(str(error)) from error
+
+    def _read(self, size_bytes: int, deadline: float | None) -> bytes:
+        received = bytearray()
+        while len(received) < size_bytes:
+            _wait(self._read_fd, select.POLLIN, deadline)
+            try:
+                chunk = os.read(self._read_fd, min(_CHUNK_BYTES, size_bytes - len(received)))
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise WireClosed(str(error)) from error
+            if not chunk:
+                raise WireClosed("end of file")
+            received += chunk
+        return bytes(received)
+
+
+def request_frame(request: ExecutionRequest, limits: SandboxLimits) -> Frame:
+    """Return the `run` frame of a request under these limits."""
+    fields = {
+        "guest": request.guest,
+        "paths": list(request.files),
+        "limits": asdict(limits),
+    }
+    return Frame(RUN, fields, [request.code.encode(), request.stdin, *request.files.values()])
+
+
+def request_from(frame: Frame) -> ExecutionRequest:
+    """Return the request of a `run` frame; its limits are set.
+
+    Raises:
+        WireInvalid: Fields are missing or wrong.
+    """
+    try:
+        code, stdin, *contents = frame.blobs
+        return ExecutionRequest(
+            guest=str(frame.fields["guest"]),
+            code=code.decode(),
+            stdin=stdin,
+            files=dict(zip(frame.fields["paths"], contents, strict=True)),
+            limits=SandboxLimits(**frame.fields["limits"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise WireInvalid(f"not a request: {error}") from error
+
+
+def result_frame(result: ExecutionResult, *, last: bool) -> Frame:
+    """Return the `result` frame; `last` says that the host ends now."""
+    fields = {
+        name: getattr(result, name)
+        for name in (
+            "outcome",
+            "exit_code",
+            "stdout_truncated",
+            "stderr_truncated",
+            "wall_seconds",
+            "runtime",
+            "message",
+        )
+    }
+    fields |= {
+        "paths": list(result.files_changed),
+        "files_deleted": list(result.files_deleted),
+        "last": last,
+    }
+    return Frame(RESULT, fields, [result.stdout.encode(), result.stderr.encode(), *result.files_changed.values()])
+
+
+def result_from(frame: Frame) -> ExecutionResult:
+    """Return the result of a `result` frame, believing nothing of it but its form.
+
+    Raises:
+        WireInvalid: Fields are missing or wrong: the host's fault.
+    """
+    try:
+        stdout, stderr, *contents = frame.blobs
+        fields = frame.fields
+        exit_code = fields["exit_code"]
+        return ExecutionResult(
+            outcome=Outcome(fields["outcome"]),
+            exit_code=None if exit_code is None else int(exit_code),
+            stdout=stdout.decode(errors="replace"),
+            stderr=stderr.decode(errors="replace"),
+            stdout_truncated=bool(fields["stdout_truncated"]),
+            stderr_truncated=bool(fields["stderr_truncated"]),
+            files_changed=dict(zip(map(str, fields["paths"]), contents, strict=True)),
+            files_deleted=tuple(map(str, fields["files_deleted"])),
+            wall_seconds=float(fields["wall_seconds"]),
+            runtime=str(fields["runtime"]),
+            message=str(fields["message"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise WireInvalid(f"not a result: {error}") from error
+
+
+def _split(blobs: memoryview, sizes: list[int]) -> list[bytes]:
+    if any(size < 0 for size in sizes) or sum(sizes) != len(blobs):
+        raise WireInvalid("the blobs' sizes do not add up")
+    parts, position = [], 0
+    for size in sizes:
+        parts.append(bytes(blobs[position : position + size]))
+        position += size
+    return parts
+
+
+def _wait(fd: int, event: int, deadline: float | None) -> None:
+    poller = select.poll()  # unlike select(), works for file descriptors above 1,024
+    poller.register(fd, event)
+    timeout_ms = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+    if not poller.poll(timeout_ms):
+        raise WireTimeout("the other side did not answer in time")

@@ -1,0 +1,75 @@
+"""What every runtime offers. Free of Django: runtimes live in the sandbox host."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
+
+
+class RuntimeBroken(Exception):
+    """The runtime itself failed, not the program; the host that has it should be replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeProblem:
+    """Why a runtime would not work on this machine, and what to do.
+
+    `key` is stable: `missing` (a package or file is not there) or `altered` (it is not the pinned one).
+    """
+
+    key: str
+    message: str
+    hint: str
+
+
+class Runtime(ABC):
+    """Runs untrusted programs under limits, one at a time.
+
+    A runtime with `needs_host` is made and used only inside a sandbox host, never in a worker's process.
+    """
+
+    name: ClassVar[str]
+    guests: ClassVar[frozenset[str]]
+    needs_host: ClassVar[bool] = True
+
+    def __init__(self, *, cache_dir: Path) -> None:
+        """Make a runtime; cheap, loads nothing.
+
+        Args:
+            cache_dir: Where compiled modules are kept between processes; exists and is private to the user.
+        """
+        self.cache_dir = cache_dir
+        self.spent = (
+            False  # True: a given-up guest may still be running here, so this process must not serve another run
+        )
+
+    @abstractmethod
+    def warm(self, *, guest: str, limits: SandboxLimits) -> None:
+        """Compile and load a guest for these limits, so that the next run need not.
+
+        Raises:
+            RuntimeBroken: The guest cannot be loaded: the installation's fault.
+        """
+
+    @abstractmethod
+    def execute(self, request: ExecutionRequest, *, on_running: Callable[[], None]) -> ExecutionResult:
+        """Run one program and return how it ended; everything that the program does is an `Outcome`.
+
+        Args:
+            request: What to run; `request.limits` is set.
+            on_running: Called once, when the guest is loaded and the wall clock starts.
+
+        Raises:
+            RuntimeBroken: The runtime's fault, not the program's.
+        """
+
+    def prepare(self) -> None:  # noqa: B027 - most runtimes have nothing to prepare
+        """Do what the next run can find done; called when a result has been delivered. Must not block."""
+
+    @classmethod
+    def problems(cls) -> list[RuntimeProblem]:
+        """Return why this runtime would not work here; empty when it would."""
+        return []

@@ -1,0 +1,110 @@
+"""Values that cross the sandbox's border. Free of Django: the sandbox host imports this file too."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How one run ended."""
+
+    OK = "ok"  # the program ended with exit code 0
+    FAILED = "failed"  # the program ended with another exit code: its own fault, it may be repaired and run again
+    TIMEOUT = "timeout"  # stopped: it ran longer than `wall_seconds`
+    MEMORY_EXCEEDED = "memory_exceeded"  # ended: it asked for more memory than `memory_bytes` and was refused
+    OUTPUT_EXCEEDED = "output_exceeded"  # stopped: it printed more than `output_bytes` on one stream
+    QUOTA_EXCEEDED = "quota_exceeded"  # stopped or refused: more or larger files than allowed
+    CRASHED = "crashed"  # the guest trapped, or took its sandbox host down with it
+
+    @property
+    def ended_by_itself(self) -> bool:
+        """True when the program came to its own end, so that its files are whole and worth keeping."""
+        return self in (Outcome.OK, Outcome.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxLimits:
+    """What one run may use. Hitting one gives a typed outcome, never an exception.
+
+    Attributes:
+        wall_seconds: Time from handing over the program to its end; > 0.
+        memory_bytes: Cap of the guest's linear memory. Runtimes may round it down, never up.
+        output_bytes: Cap for each of stdout and stderr; the first so many bytes are kept.
+        file_count: Files in the guest's working directory, before and after the run.
+        file_bytes: Their total size, before and after the run.
+        wait_seconds: How long the request waits for a free sandbox host before it is refused.
+    """
+
+    wall_seconds: float = 20.0
+    memory_bytes: int = 256 * 1024 * 1024
+    output_bytes: int = 256 * 1024
+    file_count: int = 256
+    file_bytes: int = 64 * 1024 * 1024
+    wait_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse limits that limit nothing."""
+        if self.wall_seconds <= 0 or self.wait_seconds < 0:
+            raise ValueError("wall_seconds must be above 0 and wait_seconds at least 0")
+        if min(self.memory_bytes, self.output_bytes, self.file_count, self.file_bytes) <= 0:
+            raise ValueError("memory_bytes, output_bytes, file_count and file_bytes must be above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRequest:
+    """One program to run.
+
+    Attributes:
+        guest: Name of the language or module: `python`.
+        code: The program's source text.
+        stdin: Bytes that the program can read from its standard input.
+        files: Relative path → contents, placed in the program's working directory.
+        limits: What it may use; None: the limits of the settings.
+    """
+
+    guest: str
+    code: str
+    stdin: bytes = b""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    limits: SandboxLimits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionResult:
+    """What a run did.
+
+    Attributes:
+        outcome: How it ended.
+        exit_code: The program's exit code; None when it was stopped or crashed.
+        stdout: Its output as text (invalid UTF-8 replaced), at most `output_bytes` bytes of it.
+        stderr: The same for standard error.
+        stdout_truncated: True when there was more than is kept.
+        stderr_truncated: The same for standard error.
+        files_changed: Relative path → contents of new and changed files; empty unless the program ended by itself.
+        files_deleted: Paths that were handed in and are gone; empty unless the program ended by itself.
+        wall_seconds: From handing over the program to its end.
+        runtime: Name of the runtime that ran it.
+        message: One sentence that says which limit was hit, how much and whose; empty for OK.
+    """
+
+    outcome: Outcome
+    exit_code: int | None
+    stdout: str
+    stderr: str
+    stdout_truncated: bool
+    stderr_truncated: bool
+    files_changed: Mapping[str, bytes]
+    files_deleted: tuple[str, ...]
+    wall_seconds: float
+    runtime: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """One file or folder of a workspace; `size_bytes` is 0 for a folder."""
+
+    path: str
+    name: str
+    is_dir: bool
+    size_bytes: int

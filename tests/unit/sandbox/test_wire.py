@@ -1,0 +1,122 @@
+"""Frames between a worker and its sandbox host."""
+
+import json
+import os
+import struct
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.host.wire import (
+    Frame,
+    Wire,
+    WireClosed,
+    WireInvalid,
+    WireTimeout,
+    request_frame,
+    request_from,
+    result_frame,
+    result_from,
+)
+from sandbox.runtimes.fake import fake_result
+from sandbox.types import ExecutionRequest, Outcome, SandboxLimits
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Wire, Wire]]:
+    """Two wires that are connected to each other."""
+    (read_a, write_b), (read_b, write_a) = os.pipe(), os.pipe()
+    left = Wire(read_fd=read_a, write_fd=write_a, frame_max_bytes=8 * MEBIBYTE)
+    right = Wire(read_fd=read_b, write_fd=write_b, frame_max_bytes=8 * MEBIBYTE)
+    yield left, right
+    for end in (left, right):
+        end.close()
+
+
+def soon() -> float:
+    return time.monotonic() + 10
+
+
+def test_a_frame_larger_than_the_pipe_arrives_whole(ends: tuple[Wire, Wire]) -> None:
+    left, right = ends
+    frame = Frame("run", {"guest": "python", "é": [1, None]}, [b"", b"a\0b", os.urandom(3 * MEBIBYTE)])
+    sender = threading.Thread(target=left.send, args=(frame,), kwargs={"deadline": soon()})
+    sender.start()
+    assert right.receive(deadline=soon()) == frame
+    sender.join()
+
+
+def test_a_request_survives_the_way_there() -> None:
+    limits = SandboxLimits(wall_seconds=1.5)
+    request = ExecutionRequest("python", "print('é')", stdin=b"\xff", files={"a/b.txt": b"1", "c": b""}, limits=limits)
+    assert request_from(request_frame(request, limits)) == request
+
+
+def test_a_result_survives_the_way_back() -> None:
+    result = fake_result(outcome=Outcome.FAILED, stdout="é", stderr="no")
+    assert result_from(result_frame(result, last=False)) == result
+
+
+def test_a_closed_pipe_is_told_from_a_slow_one(ends: tuple[Wire, Wire]) -> None:
+    left, _ = ends
+    with pytest.raises(WireTimeout):
+        left.receive(deadline=time.monotonic())
+    read_fd, write_fd = os.pipe()
+    os.close(write_fd)
+    with pytest.raises(WireClosed):
+        Wire(read_fd=read_fd, write_fd=os.dup(read_fd), frame_max_bytes=1).receive(deadline=soon())
+
+
+def test_one_that_does_not_read_is_not_waited_for_for_ever(ends: tuple[Wire, Wire]) -> None:
+    with pytest.raises(WireTimeout):
+        ends[0].send(Frame("run", {}, [bytes(MEBIBYTE)]), deadline=time.monotonic() + 0.05)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        struct.pack("!IQ", 2**32 - 1, 0),
+        struct.pack("!IQ", 2, 2**63) + b"{}",
+        struct.pack("!IQ", 3, 0) + b"\xff{}",
+        struct.pack("!IQ", 2, 0) + b"[]",
+        struct.pack("!IQ", 2, 0) + b"{}",
+        struct.pack("!IQ", 50_000, 0) + b"[" * 50_000,
+    ],
+)
+def test_what_is_not_a_frame_is_refused_before_it_takes_memory(raw: bytes) -> None:
+    read_fd, write_fd = os.pipe()
+    pipe = Wire(read_fd=read_fd, write_fd=write_fd, frame_max_bytes=MEBIBYTE)
+    os.write(write_fd, raw)
+    with pytest.raises(WireInvalid):
+        pipe.receive(deadline=soon())
+    pipe.close()
+
+
+@pytest.mark.parametrize("sizes", [[5], [-1, 4], ["3"], 3, [1, 1]])
+def test_blob_sizes_that_do_not_add_up_are_refused(sizes: object) -> None:
+    head = json.dumps({"kind": "result", "fields": {}, "blob_sizes": sizes}).encode()
+    read_fd, write_fd = os.pipe()
+    pipe = Wire(read_fd=read_fd, write_fd=write_fd, frame_max_bytes=MEBIBYTE)
+    os.write(write_fd, struct.pack("!IQ", len(head), 3) + head + b"abc")
+    with pytest.raises(WireInvalid):
+        pipe.receive(deadline=soon())
+    pipe.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"outcome": "wonderful"}, {"exit_code": "x"}, {"paths": ["one too many"]}, {"wall_seconds": None}, {"paths": 3}],
+)
+def test_a_result_with_wrong_fields_is_refused(change: dict[str, object]) -> None:
+    frame = result_frame(fake_result(), last=False)
+    with pytest.raises(WireInvalid):
+        result_from(Frame(frame.kind, {**frame.fields, **change}, frame.blobs))
+
+
+def test_a_result_without_its_blobs_is_refused() -> None:
+    with pytest.raises(WireInvalid):
+        result_from(Frame("result", result_frame(fake_result(), last=False).fields, [b"only one"]))
