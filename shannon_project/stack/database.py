@@ -19,7 +19,7 @@ def migrations_pending(database_url: str) -> list[tuple[str, str]]:
     Raises:
         psycopg.Error: The database does not answer.
     """
-    loader = MigrationLoader(None, ignore_no_initial=True)
+    loader = MigrationLoader(None, ignore_no_migrations=True)
     with psycopg.connect(database_url, connect_timeout=5) as connection:
         if connection.execute("SELECT to_regclass('django_migrations')").fetchone() == (None,):
             return sorted(loader.disk_migrations)

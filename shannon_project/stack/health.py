@@ -13,11 +13,12 @@ from shannon_project.stack.paths import StackPaths
 from shannon_project.stack.state import StackState
 from shannon_project.stack.supervisor import SupervisorClient
 
-START_TIMEOUT_SECONDS = 90.0
+START_TIMEOUT_SECONDS = 240.0  # the first time on a machine, the worker compiles the sandbox's module
 
 _POLL_SECONDS = 0.1
 _ANSWER_TIMEOUT_SECONDS = 2.0
 _LOG_TAIL_LINES = 15
+_LOG_TAIL_CHARS = 2_000  # one line of JSON may hold a whole traceback
 
 
 def web_is_healthy(base_url: str) -> bool:
@@ -57,7 +58,7 @@ def wait_healthy(paths: StackPaths, state: StackState, client: SupervisorClient,
     """Wait until web, worker, beat and Flower do their work; tell of each as it comes.
 
     Raises:
-        StackNotHealthy: One keeps crashing, or is not there in 90 s; the message ends with the last lines of its log.
+        StackNotHealthy: One keeps crashing, or is not there in 4 minutes; the message ends with the last lines of its log.
     """
     checks: dict[str, Callable[[], bool]] = {
         "web": lambda: web_is_healthy(state.base_url),
@@ -89,10 +90,10 @@ def beat_has_begun(paths: StackPaths, client: SupervisorClient) -> bool:
 
 
 def log_tail(paths: StackPaths, role: str) -> str:
-    """Return a sentence with a log's name, and its last lines."""
+    """Return a sentence with a log's name, and the last lines of it."""
     path = paths.log(role)
-    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-    return f"The end of {path}:\n" + "\n".join(lines[-_LOG_TAIL_LINES:])
+    text = path.read_text(errors="replace") if path.exists() else ""
+    return f"The end of {path}:\n" + "\n".join(text.splitlines()[-_LOG_TAIL_LINES:])[-_LOG_TAIL_CHARS:]
 
 
 def _answers(url: str) -> bool:

@@ -13,7 +13,8 @@ APP_GROUP = "app"
 
 _START_SECONDS = 10  # a process that ends earlier counts as a failed start: it is retried more and more slowly
 _START_RETRIES = 4  # with the supervisor's back-off of 1, 2, 3 ... s; then it gives up and the stack says so
-_CELERY = [sys.executable, "-m", "celery", "-A", "shannon_project"]
+# The system checks would load every route and serialiser into processes that serve none.
+_CELERY = [sys.executable, "-m", "celery", "-A", "shannon_project", "--skip-checks"]
 
 
 @dataclass(frozen=True, slots=True)
