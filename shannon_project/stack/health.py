@@ -58,7 +58,7 @@ def wait_healthy(paths: StackPaths, state: StackState, client: SupervisorClient,
     """Wait until web, worker, beat and Flower do their work; tell of each as it comes.
 
     Raises:
-        StackNotHealthy: One keeps crashing, or is not there in 4 minutes; the message ends with the last lines of its log.
+        StackNotHealthy: One keeps crashing, or is not there in 4 minutes; the message ends with its log.
     """
     checks: dict[str, Callable[[], bool]] = {
         "web": lambda: web_is_healthy(state.base_url),
