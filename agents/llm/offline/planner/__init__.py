@@ -1,0 +1,1 @@
+"""Planning by rules: a request is split where its words show a seam."""

@@ -1,0 +1,47 @@
+"""Runs Python that the request itself contains."""
+
+import re
+from typing import Final
+
+from agents.llm.offline.conversation import Turn
+from agents.llm.offline.skills.base import Skill, WantedCall, program_text
+
+PYTHON: Final = "python"
+_BLOCK: Final = re.compile(r"```(?:python|py)?[ \t]*\n(?P<code>.*?)```", re.DOTALL | re.IGNORECASE)
+_INLINE: Final = re.compile(
+    r"\b(?:run|execute|evaluate)\b[^`:\n]*(?:python|code|program)[^`:\n]*:?\s*`(?P<code>[^`]+)`", re.IGNORECASE
+)
+
+
+class CodeBlockSkill(Skill):
+    """Runs a fenced block of Python as it stands; the sandbox is what makes that safe."""
+
+    name = "code block"
+
+    def fits(self, turn: Turn) -> bool:
+        """Whether there is a block of code."""
+        return _code(turn) is not None
+
+    def calls(self, turn: Turn) -> tuple[WantedCall, ...]:
+        """The block."""
+        code = _code(turn)
+        return (WantedCall(PYTHON, {"code": code}),) if code and PYTHON in turn.tools else ()
+
+    def answer(self, turn: Turn) -> str:
+        """What it printed."""
+        observations = turn.observed(PYTHON)
+        if not observations:
+            return "Running this program needs the tool `python`, which was not offered to me."
+        text, failure = program_text(observations[-1])
+        if text is None:
+            return failure
+        return (
+            f"The program printed:\n\n```\n{text.rstrip()}\n```"
+            if text.strip()
+            else "The program ran and printed nothing."
+        )
+
+
+def _code(turn: Turn) -> str | None:
+    found = _BLOCK.search(turn.instruction) or _INLINE.search(turn.instruction)
+    return found["code"].strip() if found else None

@@ -1,0 +1,27 @@
+"""What no rule fits: said plainly, with what there is."""
+
+from agents.llm.offline.conversation import Turn
+from agents.llm.offline.planner.parts import focus_in
+from agents.llm.offline.skills.base import Skill
+from agents.llm.offline.skills.small_talk import WHAT_I_CAN
+from agents.llm.offline.wording import shortened
+
+
+class UnknownSkill(Skill):
+    """Says that it cannot know."""
+
+    name = "unknown"
+
+    def fits(self, turn: Turn) -> bool:
+        """Fits everything; asked last."""
+        del turn
+        return True
+
+    def answer(self, turn: Turn) -> str:
+        """That it does not know, what it can do, and the results it was given."""
+        focus, request = focus_in(turn.instruction)
+        of = f" about {focus}" if focus else ""
+        text = f"I cannot answer this{of}: “{shortened(request, 200)}” needs knowledge or judgement. {WHAT_I_CAN}"
+        if turn.dependencies:
+            text += f"\n\nThe results that it builds on say:\n\n{turn.dependencies}"
+        return text
