@@ -206,7 +206,7 @@ def _round(number: Number, digits: Number = 0) -> Number:
     places = _plain(digits)
     if not isinstance(places, int) or abs(places) > _MAX_ROUND_DIGITS:
         raise ToolInputInvalid(f"round takes a whole number of digits, at most {_MAX_ROUND_DIGITS}.")
-    return round(number, places)
+    return round(number, places) if isinstance(number, float) else round(Fraction(number), places)
 
 
 _OPERATORS: Final[Mapping[type[ast.operator], Callable[[Any, Any], Number]]] = {

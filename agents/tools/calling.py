@@ -97,7 +97,8 @@ class _Call:
             self.tool = tool_for(self.name)
             arguments_check(self.tool, self.arguments)
             resource = {
-                "tool": self.name,
+                "name": self.name,
+                "known": True,
                 "arguments": self.arguments,
                 "dangerous": self.tool.dangerous,
                 "task_id": str(self.ctx.task_id),
