@@ -2,7 +2,7 @@
 #
 # input.action      "task.submit"
 # input.principal   tenant_id, actor, user_id, scopes, roles
-# input.resource    what the request asked for: mode, model_tier, max_concurrent_agents, ...
+# input.resource    strategy, mode, query_chars
 #
 # A missing scope is a `deny`, not only a missing `allow`: no other policy can then allow it.
 package shannon.task_submit
@@ -14,6 +14,12 @@ actions := {"task.submit"}
 may_submit if "tasks:write" in input.principal.scopes
 
 may_submit if "admin" in input.principal.scopes
+
+# A direct tool call is a task of one step; `tool_call` decides about the tool itself.
+may_submit if {
+	input.resource.strategy == "tool"
+	"tools:execute" in input.principal.scopes
+}
 
 deny contains "Submitting a task needs the scope tasks:write." if not may_submit
 

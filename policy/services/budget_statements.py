@@ -9,8 +9,8 @@ TAKE = """
 WITH locked AS MATERIALIZED (
     SELECT id, scope, scope_id, limit_tokens, spent_tokens, reserved_tokens, limit_usd, spent_usd, reserved_usd
     FROM policy_budget
-    WHERE tenant_id = %(tenant_id)s
-      AND (scope, scope_id) IN (SELECT * FROM unnest(%(scopes)s::text[], %(scope_ids)s::uuid[]))
+    WHERE (scope, scope_id) IN (SELECT * FROM unnest(%(scopes)s::text[], %(scope_ids)s::uuid[]))
+      AND (tenant_id = %(tenant_id)s) IS TRUE  -- not by the tenant's index: a tenant has a budget for every task
     ORDER BY id
     FOR NO KEY UPDATE
 ), asked AS MATERIALIZED (

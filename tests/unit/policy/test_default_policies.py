@@ -32,6 +32,8 @@ def ask(policies: CompiledPolicies, action: Action, scopes: Iterable[str], resou
         (Action.TASK_SUBMIT, {"tasks:write"}, {}, Verdict.ALLOW, "task_submit.allow"),
         (Action.TASK_SUBMIT, {"admin"}, {}, Verdict.ALLOW, "task_submit.allow"),
         (Action.TASK_SUBMIT, {"tasks:read"}, {}, Verdict.DENY, "task_submit.deny"),
+        (Action.TASK_SUBMIT, {"tools:execute"}, {"strategy": "tool"}, Verdict.ALLOW, "task_submit.allow"),
+        (Action.TASK_SUBMIT, {"tools:execute"}, {"strategy": "dag"}, Verdict.DENY, "task_submit.deny"),
         (Action.TASK_SUBMIT, set(), {}, Verdict.DENY, "task_submit.deny"),
         (Action.MODEL_CALL, {"tasks:write"}, MODEL, Verdict.ALLOW, "model_call.allow"),
         (Action.MODEL_CALL, {"tasks:write"}, {}, Verdict.DENY, "model_call.deny"),
