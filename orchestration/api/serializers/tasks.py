@@ -96,8 +96,10 @@ class TaskListQuery(PageQuery):
     status = serializers.CharField(required=False, default=None, help_text="For example COMPLETED; any case.")
     session_id = SessionIdField(required=False, default=None)
 
-    def validate_status(self, value: str) -> str:
+    def validate_status(self, value: str | None) -> str | None:
         """Accept a status with or without the prefix of the reference system."""
+        if value is None:
+            return None
         name = value.upper().removeprefix(STATUS_PREFIX)
         if name not in TaskStatus.__members__:
             raise serializers.ValidationError(f"must be one of: {', '.join(TaskStatus)}")
