@@ -14,6 +14,7 @@ import psutil
 from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey
 
 _PREFIX = "shannon-test-"
+_REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ def start_servers() -> TestServers:
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     folder.chmod(0o755)  # Postgres runs as another user when we are root
     os.environ["SHANNON_LOCAL_DIR"] = str(folder)
+    # Compiled guests are the same for every run, and compiling takes seconds: once per clone.
+    os.environ["SHANNON_SANDBOX_CACHE_DIR"] = str(_REPOSITORY / ".local" / "sandbox-cache")
     os.environ["SHANNON_SECRET_KEY"] = secrets.token_urlsafe(48)
     os.environ["SHANNON_MODEL"] = ""  # tests run on the offline model, whatever the developer's .env says
     if os.environ.get("SHANNON_TEST_USE_GIVEN_SERVERS") == "1":

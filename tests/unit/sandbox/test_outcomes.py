@@ -61,4 +61,4 @@ def test_memory_caps_are_few_and_never_above_what_is_asked_except_the_least(aske
 )
 def test_limits_that_limit_nothing_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="above 0"):
-        SandboxLimits(**wrong)  # type: ignore[arg-type]
+        SandboxLimits(**wrong)

@@ -1,0 +1,165 @@
+"""What a hostile program gets from the real sandbox. After each of them the next program must run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.types import Outcome
+from tests.integration.sandbox.conftest import RunProgram
+
+MEBIBYTE = 1024 * 1024
+ENDED = {Outcome.FAILED, Outcome.TIMEOUT, Outcome.CRASHED, Outcome.MEMORY_EXCEEDED}
+
+
+@pytest.fixture(autouse=True)
+def next_program_runs(run: RunProgram) -> Iterator[None]:
+    """Whatever a program did, the one after it does not notice."""
+    yield
+    assert run("print('fine')").stdout == "fine\n"
+
+
+def test_a_loop_is_stopped_and_what_it_printed_is_kept(run: RunProgram) -> None:
+    result = run("print('before')\nwhile True: pass", wall_seconds=1)
+    assert (result.outcome, result.exit_code, result.stdout) == (Outcome.TIMEOUT, None, "before\n")
+    assert 1.0 <= result.wall_seconds < 5.0
+    assert "1 s" in result.message
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import time; time.sleep(1000)", "sum(range(10**15))", "import re; re.match('(a+)+$', 'a' * 50 + 'b')"],
+)
+def test_waiting_and_native_loops_are_stopped_too(run: RunProgram, code: str) -> None:
+    assert run(code, wall_seconds=0.5).outcome is Outcome.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    "code", ["bytearray(1 << 30)", "x = []\nwhile True: x.append(bytearray(1 << 20))", "'a' * (1 << 30)"]
+)
+def test_memory_above_the_cap_is_refused(run: RunProgram, code: str) -> None:
+    result = run(code, memory_bytes=256 * MEBIBYTE)
+    assert (result.outcome, result.exit_code) == (Outcome.MEMORY_EXCEEDED, None)
+    assert str(256 * MEBIBYTE) in result.message
+
+
+def test_a_program_may_survive_the_refusal(run: RunProgram) -> None:
+    result = run("try:\n  bytearray(1 << 30)\nexcept MemoryError:\n  print('smaller then')")
+    assert (result.outcome, result.stdout) == (Outcome.OK, "smaller then\n")
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_flood_of_output_is_stopped_and_its_head_kept(run: RunProgram, stream: str) -> None:
+    code = f"import sys\nfor _ in range(100): sys.{stream}.write('x' * 1_000_000)"
+    result = run(code, output_bytes=1000)
+    assert result.outcome is Outcome.OUTPUT_EXCEEDED
+    assert getattr(result, stream) == "x" * 1000
+    assert (result.stdout_truncated, result.stderr_truncated) == (stream == "stdout", stream == "stderr")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(): f()\nf()",
+        "import sys; sys.setrecursionlimit(10**9)\ndef f(): f()\nf()",
+        "import sys; sys.setrecursionlimit(10**7)\nclass A:\n  def __repr__(self): return repr(self)\nrepr(A())",
+        "eval('(' * 1_000_000 + ')' * 1_000_000)",
+        "x = []\nfor _ in range(100_000): x = [x]\nrepr(x)",
+        "import json; json.loads('[' * 100_000)",
+        "import os; os.abort()",
+        "import ctypes; ctypes.string_at(0)",
+        "import sys; sys.stdout.close(); raise ValueError",
+    ],
+)
+def test_recursion_and_aborts_end_only_themselves(run: RunProgram, code: str) -> None:
+    assert run(code, wall_seconds=2).outcome in ENDED
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "/etc/hostname", "/proc/self/environ", "/root/.ssh/id_rsa", "/../../etc/passwd", "/.app/x"]
+)
+def test_host_files_are_not_there(run: RunProgram, path: str) -> None:
+    result = run(f"print(open({path!r}).read())")
+    assert (result.outcome, result.stdout) == (Outcome.FAILED, "")
+
+
+def test_the_tree_holds_the_interpreter_and_nothing_of_the_host(run: RunProgram) -> None:
+    code = "import os\nfor d, _, f in os.walk('/'): print('\\n'.join(os.path.join(d, n) for n in f)) if f else None"
+    seen = {path for path in run(code, output_bytes=MEBIBYTE).stdout.split() if not path.startswith("/shannon/lib/")}
+    interpreter = {"/usr/local/lib/python312.zip", "/usr/local/lib/python3.12/os.py"}
+    assert not {path for path in seen - interpreter if not path.startswith(("/bin/", "/dev/", "/tmp/main.py", "/usr/"))}
+    here = str(Path(__file__).parent)
+    assert run(f"import os; print(os.path.exists({here!r}))").stdout == "False\n"
+
+
+def test_the_hosts_environment_is_not_there(run: RunProgram, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk_live_secret")
+    assert run("import os; print(dict(os.environ))").stdout == "{}\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import socket; socket.create_connection(('169.254.169.254', 80), timeout=1)",
+        "import socket; socket.socket()",
+        "import urllib.request; urllib.request.urlopen('http://127.0.0.1:5432', timeout=1)",
+        "import socket; socket.getaddrinfo('example.com', 80)",
+    ],
+)
+def test_there_is_no_network(run: RunProgram, code: str) -> None:
+    result = run(code, wall_seconds=10)
+    assert result.outcome is Outcome.FAILED, result
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os; os.fork()",
+        "import os; os.system('ls')",
+        "import subprocess; subprocess.run(['/bin/sh', '-c', 'id'])",
+        "import os; os.execv('/bin/python', ['python', '-c', 'print(1)'])",
+        "import threading; threading.Thread(target=print).start()",
+        "import os; os.kill(1, 9)",
+    ],
+)
+def test_there_are_no_processes_and_threads(run: RunProgram, code: str) -> None:
+    result = run(code, wall_seconds=10)
+    assert (result.outcome, result.stdout) == (Outcome.FAILED, "")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "for n in range(300): open(f'f{n}', 'w').write('x')",
+        "open('big', 'wb').write(bytes(2_000_000))",
+        "import os\nfor n in range(300): os.mkdir(f'd{n}')",
+        "import os\nos.makedirs('/'.join(['d'] * 40))",
+    ],
+)
+def test_files_above_the_quota_are_not_kept(run: RunProgram, code: str) -> None:
+    result = run(code, file_count=100, file_bytes=1_000_000)
+    assert (result.outcome, result.files_changed) == (Outcome.QUOTA_EXCEEDED, {})
+
+
+@pytest.mark.parametrize("path", ["/workspace/big", "/tmp/big"])
+def test_files_that_fill_the_hosts_memory_are_stopped(run: RunProgram, path: str) -> None:
+    code = f"f = open({path!r}, 'wb')\nwhile True: f.write(bytes(10_000_000))"
+    result = run(code, file_bytes=MEBIBYTE)
+    assert result.outcome is Outcome.QUOTA_EXCEEDED
+
+
+def test_links_are_not_copied_out(run: RunProgram) -> None:
+    code = "import os\nos.symlink('/usr/local', 'a'); os.symlink('/workspace', 'b'); open('c', 'w').write('1')"
+    assert run(code).files_changed == {"c": b"1"}
+
+
+def test_writing_into_the_interpreters_own_library_changes_no_later_run(run: RunProgram) -> None:
+    run("open('/shannon/lib/python3.12/colorsys.py', 'w').write('print(666)')")
+    run("import os; os.remove('/shannon/lib/python3.12/colorsys.pyc')")
+    assert run("import colorsys; print(colorsys.rgb_to_hsv(1, 1, 1))").stdout == "(0.0, 0.0, 1)\n"
+
+
+def test_pretending_to_be_the_protocol_is_only_output(run: RunProgram) -> None:
+    result = run("import sys; sys.stdout.buffer.write(b'\\x06\\0\\0\\0\\2{}')")
+    assert (result.outcome, result.stdout) == (Outcome.OK, "\x06\0\0\0\2{}")

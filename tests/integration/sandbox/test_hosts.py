@@ -1,0 +1,235 @@
+"""The sandbox hosts: confined, replaced when they die, recycled, and gone with their worker."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.conf import settings
+
+from sandbox.errors import SandboxBusy, SandboxUnavailable
+from sandbox.host.supervisor import Supervisor
+from sandbox.services.execution import supervisor_options
+from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
+
+LIMITS = SandboxLimits(wall_seconds=60)
+LOOP = "while True: pass"
+
+
+def eventually(condition: Callable[[], bool], *, timeout_seconds: float = 60) -> None:
+    """Wait until a condition holds."""
+    changed = threading.Event()
+    for _ in range(int(timeout_seconds / 0.02)):
+        if condition():
+            return
+        changed.wait(0.02)
+    pytest.fail("it never came true")
+
+
+@pytest.fixture
+def reasons() -> list[str]:
+    """Why hosts were replaced; filled by the supervisor."""
+    return []
+
+
+@pytest.fixture
+def make(reasons: list[str]) -> Iterator[Callable[..., Supervisor]]:
+    """Make supervisors that are shut down at the end: `make(hosts_max=1, runs_max=…)`."""
+    made = []
+
+    def supervisor(*, hosts_max: int = 1, grace_seconds: float = 30.0, **host: Any) -> Supervisor:
+        options = supervisor_options()
+        options = replace(options, hosts_max=hosts_max, grace_seconds=grace_seconds, host=replace(options.host, **host))
+        made.append(Supervisor(options, on_replaced=reasons.append))
+        return made[-1]
+
+    yield supervisor
+    for one in made:
+        one.shutdown()
+
+
+def execute(supervisor: Supervisor, code: str, limits: SandboxLimits = LIMITS) -> ExecutionResult:
+    return supervisor.execute(ExecutionRequest("python", code, limits=limits), limits=limits)
+
+
+class InBackground:
+    """A run on a thread of its own."""
+
+    def __init__(self, supervisor: Supervisor, code: str, limits: SandboxLimits = LIMITS) -> None:
+        self._results: list[ExecutionResult | Exception] = []
+        self._thread = threading.Thread(target=self._run, args=(supervisor, code, limits))
+        self._thread.start()
+
+    def _run(self, supervisor: Supervisor, code: str, limits: SandboxLimits) -> None:
+        try:
+            self._results.append(execute(supervisor, code, limits))
+        except SandboxUnavailable as error:
+            self._results.append(error)
+
+    def result(self) -> ExecutionResult | Exception:
+        self._thread.join(90)
+        return self._results[0]
+
+    def outcome(self) -> Outcome:
+        result = self.result()
+        assert isinstance(result, ExecutionResult)
+        return result.outcome
+
+
+def burning(pid: int) -> bool:
+    """True when a guest runs in the host: nothing else there uses a core for long."""
+    return psutil.Process(pid).cpu_percent(0.2) > 20
+
+
+def test_a_host_killed_in_a_run_costs_only_that_run(make: Callable[..., Supervisor], reasons: list[str]) -> None:
+    supervisor = make(hosts_max=2)
+    execute(supervisor, "pass")
+    (pid,) = supervisor.pids()
+    guilty = InBackground(supervisor, LOOP)
+    eventually(lambda: burning(pid))
+    innocent = InBackground(supervisor, "print('innocent')")
+    os.kill(pid, signal.SIGKILL)
+    assert guilty.outcome() is Outcome.CRASHED
+    assert innocent.outcome() is Outcome.OK
+    assert execute(supervisor, "print('next')").stdout == "next\n"
+    assert reasons == ["crashed"]
+    assert pid not in supervisor.pids()
+
+
+def test_a_host_that_died_idle_is_replaced_without_anybody_noticing(
+    make: Callable[..., Supervisor], reasons: list[str]
+) -> None:
+    supervisor = make()
+    execute(supervisor, "pass")
+    (pid,) = supervisor.pids()
+    os.kill(pid, signal.SIGKILL)
+    assert execute(supervisor, "print('fine')").stdout == "fine\n"
+    assert reasons == ["gone"]
+
+
+def test_a_host_that_misses_its_deadline_is_killed_and_replaced(
+    make: Callable[..., Supervisor], reasons: list[str]
+) -> None:
+    supervisor = make(grace_seconds=0.2)
+    execute(supervisor, "pass")
+    (pid,) = supervisor.pids()
+    run = InBackground(supervisor, LOOP, replace(LIMITS, wall_seconds=3))
+    eventually(lambda: burning(pid))
+    os.kill(pid, signal.SIGSTOP)  # now it keeps no clock
+    assert run.outcome() is Outcome.TIMEOUT
+    assert reasons == ["overdue"]
+    assert not psutil.pid_exists(pid)
+    assert execute(supervisor, "print('next')").stdout == "next\n"
+
+
+def test_a_guest_that_was_given_up_does_not_burn_on(make: Callable[..., Supervisor], reasons: list[str]) -> None:
+    supervisor = make()
+    execute(supervisor, "pass")
+    (pid,) = supervisor.pids()
+    assert execute(supervisor, LOOP, replace(LIMITS, wall_seconds=0.5)).outcome is Outcome.TIMEOUT
+    assert not psutil.pid_exists(pid)
+    assert reasons == ["used_up"]
+
+
+def test_hosts_are_recycled_after_their_runs_or_their_memory(
+    make: Callable[..., Supervisor], reasons: list[str]
+) -> None:
+    by_runs = make(runs_max=2)
+    for _ in range(4):
+        assert execute(by_runs, "pass").outcome is Outcome.OK
+    assert reasons == ["used_up", "used_up"]
+    by_memory = make(rss_max_bytes=1)
+    execute(by_memory, "pass")
+    assert len(reasons) == 3
+
+
+def test_a_request_waits_no_longer_than_it_is_ready_to(make: Callable[..., Supervisor]) -> None:
+    supervisor = make()
+    execute(supervisor, "pass")
+    (pid,) = supervisor.pids()
+    busy = InBackground(supervisor, LOOP)
+    eventually(lambda: burning(pid))
+    with pytest.raises(SandboxBusy) as refusal:
+        execute(supervisor, "pass", replace(LIMITS, wait_seconds=0.1))
+    assert refusal.value.retryable
+    supervisor.shutdown()
+    assert busy.outcome() is Outcome.CRASHED
+    assert not psutil.pid_exists(pid)
+    with pytest.raises(SandboxUnavailable):
+        execute(supervisor, "pass")
+
+
+def test_a_host_that_cannot_load_its_runtime_says_why(make: Callable[..., Supervisor]) -> None:
+    supervisor = make(runtime="sandbox.runtimes.nothing.Missing")
+    with pytest.raises(SandboxUnavailable, match="nothing"):
+        execute(supervisor, "pass")
+    with pytest.raises(SandboxUnavailable, match="nothing"):
+        supervisor.warm(guest="python", limits=LIMITS)
+
+
+def test_a_host_has_nothing_of_its_worker(make: Callable[..., Supervisor], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk_live_secret")
+    with open("/dev/null") as inherited:  # noqa: PTH123
+        os.set_inheritable(inherited.fileno(), True)
+        supervisor = make()
+        execute(supervisor, "pass")
+    (pid,) = supervisor.pids()
+    environment = psutil.Process(pid).environ()
+    assert set(environment) <= {"LANG", "LC_CTYPE", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "HOME", "TMPDIR"}
+    opened = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    of_worker = {str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+    assert "/dev/null" not in opened
+    assert not {name for name in opened & of_worker if name.startswith("socket:")}
+    mapped = Path(f"/proc/{pid}/maps").read_text()
+    assert "psycopg" not in mapped
+    assert os.getsid(pid) == pid
+
+
+def test_a_host_is_confined(make: Callable[..., Supervisor]) -> None:
+    supervisor = make()
+    execute(supervisor, "pass")
+    (pid,) = supervisor.pids()
+    limits = {line[:25].strip(): line[26:].split()[0] for line in Path(f"/proc/{pid}/limits").read_text().splitlines()}
+    assert limits["Max core file size"] == "0"
+    assert limits["Max open files"] == "256"
+    assert int(limits["Max data size"]) == settings.SHANNON_SANDBOX_HOST_MEMORY_BYTES
+    assert limits["Max file size"] != "unlimited"
+    assert int(limits["Max cpu time"]) < 600
+    assert "NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_hosts_end_with_their_worker() -> None:
+    code = (
+        "import django; django.setup(); from sandbox.services import warm; from sandbox.services.execution import "
+        "host_pids; warm(); print(*host_pids(), flush=True); import time; time.sleep(600)"
+    )
+    worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    try:
+        assert worker.stdout is not None
+        (pid,) = map(int, worker.stdout.readline().split())
+        host = psutil.Process(pid)
+    finally:
+        worker.kill()
+        worker.wait()
+    eventually(lambda: not host.is_running() or host.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_what_was_compiled_is_used_after_a_restart(make: Callable[..., Supervisor]) -> None:
+    cache = Path(settings.SHANNON_SANDBOX_CACHE_DIR)
+
+    def compiled() -> dict[Path, float]:
+        return {path: path.stat().st_mtime for path in cache.rglob("*.bin")}
+
+    before = compiled()
+    assert before
+    supervisor = make()
+    supervisor.warm(guest="python", limits=LIMITS)
+    assert execute(supervisor, "print(1)").stdout == "1\n"
+    assert compiled() == before
