@@ -22,7 +22,7 @@ def canonical_digest(value: Any) -> str:
 
 
 def storable_json(value: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """Return a JSON object as Postgres can keep it, and its size in bytes.
+    """Return a JSON object as Postgres can keep it, and its size in bytes (as ASCII JSON, so at most that).
 
     A NUL character and a lone surrogate have no place in `jsonb`; each becomes U+FFFD. Numbers become what `jsonb`
     gives back (1e16 a whole number), and keys are sorted. So a first run and a resumed one see the same.
@@ -53,13 +53,16 @@ def bounded_json(value: Mapping[str, Any], max_bytes: int = SHOWN_MAX_BYTES) -> 
     `{"truncated": true, "bytes", "beginning"}`.
     """
     stored, size_bytes = storable_json(value)
-    if size_bytes <= max_bytes:
+    if size_bytes <= max_bytes or _size_bytes(stored) <= max_bytes:
         return stored
     shorter: dict[str, Any] = _with_cut_strings(stored, max_bytes // 8)
-    text = _dumps(shorter)
-    if len(text) <= max_bytes:
+    if _size_bytes(shorter) <= max_bytes:
         return shorter
-    return {"truncated": True, "bytes": size_bytes, "beginning": text[: max_bytes // 2]}
+    return {"truncated": True, "bytes": size_bytes, "beginning": _dumps(shorter)[: max_bytes // 2]}
+
+
+def _size_bytes(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def _dumps(value: Any) -> str:

@@ -71,6 +71,7 @@ class _Call:
     refusal: ToolResult | None = None
     tool: Tool | None = None
     files_changed: tuple[str, ...] = field(default=())
+    may_repeat: bool = True
 
     def run(self) -> ToolResult:
         if self.journal.will_perform():
@@ -81,21 +82,20 @@ class _Call:
             key=self.name[:128],
             request={"tool": self.name, "arguments": self.arguments},
             perform=self._perform,
-            idempotent=self.refusal is not None or self._tool_is_idempotent(),
+            idempotent=self.may_repeat,
             before=self._invoked,
             after=self._observed,
             on_failure=self._failed,
         )
         return ToolResult.from_json(response)
 
-    def _tool_is_idempotent(self) -> bool:
-        return self.tool is None or self.tool.idempotent
-
     def _refusal(self) -> ToolResult | None:
         """Find the tool, check the arguments, ask the policy; return why not, or None."""
         try:
             self.tool = tool_for(self.name)
             arguments_check(self.tool, self.arguments)
+            # From here on an earlier attempt may have run the tool, whatever the policy says now.
+            self.may_repeat = self.tool.idempotent
             resource = {
                 "name": self.name,
                 "known": True,

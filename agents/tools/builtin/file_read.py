@@ -7,7 +7,7 @@ from agents.tools.base import Tool, ToolContext, ToolOutput
 from sandbox.services import workspace_open
 
 _DEFAULT_CHARACTERS = 8_000
-_MAX_CHARACTERS = 40_000
+_MAX_CHARACTERS = 10_000  # fits a tool's output whatever the characters, so that `next_offset` is true
 
 
 class FileReadTool(Tool):

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from agents.journal.bounds import bounded_text
 from agents.memory.remembering import memory_search
 from agents.tools.base import Tool, ToolContext, ToolOutput
+
+_SHOWN_CHARACTERS = 2_000  # of one memory
 
 
 class MemorySearchTool(Tool):
@@ -28,7 +31,7 @@ class MemorySearchTool(Tool):
         hits = memory_search(tenant_id=ctx.tenant_id, query=arguments["query"], limit=arguments.get("limit", 5))
         memories = [
             {
-                "content": hit.content,
+                "content": bounded_text(hit.content, _SHOWN_CHARACTERS),
                 "score": round(hit.score, 4),
                 "task_id": str(hit.task_id),
                 "created_at": hit.created_at.isoformat(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_django import SettingsWrapper
+    from pytest_django import Settings
 
     from policy.types import Principal
 
@@ -26,7 +26,7 @@ def _no_policies_of_another_test() -> Iterator[None]:
 
 
 @pytest.fixture
-def _policies_stay(settings: SettingsWrapper) -> None:
+def _policies_stay(settings: Settings) -> None:
     """Let no check of the policies' generation fall into a count of queries, however slow the machine."""
     settings.SHANNON_POLICY_RECHECK_SECONDS = 600.0
 

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from agents.context import StepContext
+from agents.errors import OutcomeUnknown
 from agents.journal import Journal
 from agents.models import JournalEntry
 from agents.services import memory_remember, tool_call, workspace_overview
@@ -128,6 +130,36 @@ def test_a_passing_failure_stops_the_step_and_is_tried_again(
         with pytest.raises(Unavailable):
             call(ctx, "calculator", expression="1")
     assert output_of(call(next_attempt(ctx), "calculator", expression="1"))["result"] == 1
+
+
+class Crash(BaseException):
+    """The process died here."""
+
+
+def test_a_tool_that_may_not_run_twice_is_unknown_after_a_crash_even_when_denied_now(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx = step_of(principal)
+
+    def die(*_: object) -> ToolOutput:
+        raise Crash
+
+    monkeypatch.setattr(CalculatorTool, "idempotent", False)
+    monkeypatch.setattr(CalculatorTool, "execute", die)
+    with pytest.raises(Crash):
+        call(ctx, "calculator", expression="1")
+    denied = Principal(principal.tenant_id, "key:reader", "bob", frozenset({"tasks:read"}))
+    for acting in (principal, denied):
+        with pytest.raises(OutcomeUnknown):
+            call(replace(next_attempt(ctx), principal=acting), "calculator", expression="1")
+
+
+@pytest.mark.parametrize("character", ["a", "ü", "字", "😀", "\x01"])
+def test_the_longest_part_of_a_file_is_read_whole_whatever_its_characters(principal: Principal, character: str) -> None:
+    ctx = step_of(principal)
+    text = character * 10_000
+    workspace_open(tenant_id=principal.tenant_id, session_id=ctx.session_id).write("a.txt", text.encode())
+    assert output_of(call(ctx, "file_read", path="a.txt", limit=10_000))["text"] == text
 
 
 def test_a_large_output_is_bounded(principal: Principal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,8 +50,8 @@ class Play:
         def after(emit: Emit, position: int, _: dict[str, Any]) -> None:
             emit("DONE", str(position))
 
-        values: dict[str, Any] = {"kind": "tool", "key": "t", "perform": perform, "idempotent": True, "after": after} | options
-        return journal.effect(request=request or {}, **values)
+        values: dict[str, Any] = {"kind": "tool", "key": "t", "perform": perform, "idempotent": True, "after": after}
+        return journal.effect(request=request or {}, **(values | options))
 
 
 def raising(error: BaseException) -> Callable[[Effect], dict[str, Any]]:

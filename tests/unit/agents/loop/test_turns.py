@@ -46,7 +46,8 @@ class Script:
 def says(text: str, *tools: str, **more: Any) -> ModelReply:
     """Return a reply with a text and calls."""
     calls = tuple(ToolCall(f"c{number}", name, "{}") for number, name in enumerate(tools))
-    values: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 5, "cost_usd": Decimal("0.5"), "model": "m", "provider": "p"}
+    values: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 5, "cost_usd": Decimal("0.5")}
+    values |= {"model": "m", "provider": "p"}
     return ModelReply(text=text, tool_calls=calls, **(values | more))
 
 
