@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final
 from uuid import UUID
 
 EMBEDDING_DIMENSIONS: Final = 256
@@ -95,12 +95,13 @@ class AgentSpec:
     role: str = "generalist"
 
 
-StopReason = Literal["answered", "turns_exhausted"]
-
-
 @dataclass(frozen=True, slots=True)
 class AgentResult:
-    """An agent's answer and what it took. `turns` counts model calls."""
+    """An agent's answer and what it took.
+
+    `turns` counts model calls. `stop_reason`: `answered`; `turns_exhausted` (it had to answer in its last turn); or
+    `length` (the answer was cut at its token limit). `model` and `provider` are those of the last call.
+    """
 
     text: str
     usage: AgentUsage
