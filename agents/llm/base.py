@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from decimal import Decimal
 from functools import cache
 
 from django.conf import settings
@@ -51,6 +52,11 @@ class ModelGateway(ABC):
             ModelRequestInvalid: An unknown model, a prompt too long, a malformed message; our fault.
             ModelAnswerInvalid: The answer could not be read; the provider's fault.
         """
+
+
+def cost_usd_of(price: ModelPrice | None, prompt_tokens: int, completion_tokens: int) -> Decimal | None:
+    """Return the price of a call in USD; None when no price is known."""
+    return None if price is None else price.cost_usd(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
 
 
 def gateway_in_use() -> ModelGateway:

@@ -84,8 +84,6 @@ class _Call:
 
     def _resource(self) -> dict[str, Any]:
         return {
-            "task_id": str(self.ctx.task_id),
-            "step_key": self.ctx.step_key,
             "model": self.model.name,
             "provider": self.model.provider,
             "tier": str(self.request.tier),

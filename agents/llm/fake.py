@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 
-from agents.llm.base import ModelGateway, OnDelta
+from agents.llm.base import ModelGateway, OnDelta, cost_usd_of
 from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
 from agents.llm.types import ModelReply, ModelRequest
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice
@@ -69,12 +69,11 @@ class FakeGateway(ModelGateway):
 
 def _reply(text: str, request: ModelRequest, model: CatalogueModel) -> ModelReply:
     prompt_tokens, completion_tokens = prompt_tokens_estimate(request), text_tokens_estimate(text)
-    price = model.price
     return ModelReply(
         text=text,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
-        cost_usd=price and price.cost_usd(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens),
+        cost_usd=cost_usd_of(model.price, prompt_tokens, completion_tokens),
         model=model.name,
         provider=model.provider,
     )

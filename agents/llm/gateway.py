@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from dotenv import load_dotenv
 
-from agents.llm.base import ModelGateway, OnDelta
+from agents.llm.base import ModelGateway, OnDelta, cost_usd_of
 from agents.llm.errors import (
     ModelAnswerInvalid,
     ModelRateLimited,
@@ -145,7 +145,7 @@ class LitellmGateway(ModelGateway):
             tool_calls=tool_calls,
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
-            cost_usd=price and price.cost_usd(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens),
+            cost_usd=cost_usd_of(price, prompt_tokens, completion_tokens),
             model=model.name,
             provider=model.provider,
             finish_reason=finish_reason or "stop",
@@ -154,7 +154,7 @@ class LitellmGateway(ModelGateway):
 
 
 def _litellm() -> Any:
-    """Import and set up litellm once per process; it takes four seconds and 177 MB, so nobody pays who asks no model."""
+    """Import and set up litellm once per process: it takes four seconds and 177 MB, which only who asks models pays."""
     global _library  # noqa: PLW0603 - one library per process, guarded by the lock
     if _library is None:
         with _loading:
@@ -177,10 +177,8 @@ def _load_litellm() -> Any:
     litellm.suppress_debug_info = True
     litellm.drop_params = True  # what a provider does not know is left out instead of refused
     litellm.disable_streaming_logging = True  # spares a thread hand-over for each chunk
-    litellm.custom_provider_map = [
-        *(item for item in litellm.custom_provider_map if item["provider"] != OFFLINE_PROVIDER),
-        {"provider": OFFLINE_PROVIDER, "custom_handler": _OfflineHandler()},
-    ]
+    handler: Any = _OfflineHandler()
+    litellm.custom_provider_map.append({"provider": OFFLINE_PROVIDER, "custom_handler": handler})
     return litellm
 
 
@@ -195,7 +193,7 @@ class _OfflineHandler:
         from litellm.types.utils import Choices, ModelResponse, Usage  # noqa: PLC0415 - loaded by now
 
         answer = self._answer(call)
-        response = ModelResponse(
+        response: Any = ModelResponse(
             id=answer.id,
             model=call["model"],
             choices=[Choices(index=0, finish_reason=answer.finish_reason, message=answer.message())],
@@ -209,10 +207,11 @@ class _OfflineHandler:
 
         answer = self._answer(call)
         for delta, finish_reason in answer.deltas():
-            chunk = ModelResponseStream(
+            shape: Any = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+            chunk: Any = ModelResponseStream(
                 id=answer.id,
                 model=call["model"],
-                choices=[{"index": 0, "delta": delta, "finish_reason": finish_reason}],
+                choices=[shape],
             )
             if finish_reason:  # litellm keeps usage only of chunks with content
                 chunk.usage = Usage(**answer.usage())

@@ -185,7 +185,7 @@ def catalogue_load(path: Path) -> Catalogue:
 
 
 def catalogue() -> Catalogue:
-    """Return the catalogue in use: the file of `SHANNON_MODEL_CATALOGUE_PATH`, with `SHANNON_MODEL` for every tier if set.
+    """Return the catalogue in use: `SHANNON_MODEL_CATALOGUE_PATH`, with `SHANNON_MODEL` for every tier if that is set.
 
     Raises:
         CatalogueInvalid: See `catalogue_load`.

@@ -12,6 +12,7 @@ MARKER: Final = "[offline model]"
 _DEPENDENCIES: Final = re.compile(r"^#{1,4} *Results you (?:depend|build) on.*$", re.IGNORECASE | re.MULTILINE)
 _FILES: Final = re.compile(r"^#{1,4} *Files in the workspace.*$", re.IGNORECASE | re.MULTILINE)
 _HEADING: Final = re.compile(r"^#{1,2} ", re.MULTILINE)
+_NUDGE: Final = re.compile(r"There are no turns left for tools\.|Your message was empty\.")  # of `agents.loop`
 _MARKED_LINE: Final = re.compile(r"^\[offline model\].*$\n?", re.MULTILINE)
 
 
@@ -75,7 +76,7 @@ def message_text(message: Mapping[str, Any]) -> str:
 
 def turn_read(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> Turn:
     """Read a conversation in the OpenAI format."""
-    last_user = max((i for i, message in enumerate(messages) if message.get("role") == "user"), default=-1)
+    last_user = max((i for i, message in enumerate(messages) if _is_request(message)), default=-1)
     user_text = message_text(messages[last_user]) if last_user >= 0 else ""
     system_text = "\n".join(message_text(message) for message in messages if message.get("role") == "system")
     instruction, sections = _split_sections(user_text)
@@ -92,6 +93,11 @@ def turn_read(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str
         history=history,
         observations=_observations(messages[last_user + 1 :]),
     )
+
+
+def _is_request(message: Mapping[str, Any]) -> bool:
+    """Return whether a message asks for something, rather than telling the model to come to an end."""
+    return message.get("role") == "user" and not _NUDGE.match(message_text(message))
 
 
 def _split_sections(text: str) -> tuple[str, str]:

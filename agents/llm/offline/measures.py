@@ -47,11 +47,24 @@ MEASURES: Final = (
     _measure("min", SUMMARY, r"min(?:imum|ima)?\b|lowest|smallest|cheapest|coldest|least\b", "minimum"),
     _measure("max", SUMMARY, r"max(?:imum|ima)?\b|highest|largest|biggest|hottest|most expensive|peak\b", "maximum"),
     _measure("sum", SUMMARY, r"sums?\b|totals?\b", "sum"),
-    _measure("stdev", SUMMARY, r"standard deviations?(?! of (?:the )?(?:monthly )?returns)|std(?:ev)?\b|spread\b", "standard deviation"),
-    _measure("count", SUMMARY, r"how many (?:rows|records|entries|observations|lines|days|months|prices|values)|count\b|number of (?:rows|records|entries|observations)", "number of rows"),
+    _measure(
+        "stdev",
+        SUMMARY,
+        r"standard deviations?(?! of (?:the )?(?:monthly )?returns)|std(?:ev)?\b|spread\b",
+        "standard deviation",
+    ),
+    _measure(
+        "count",
+        SUMMARY,
+        (
+            r"how many (?:rows|records|entries|observations|lines|days|months|prices|values)|count\b"
+            r"|number of (?:rows|records|entries|observations)"
+        ),
+        "number of rows",
+    ),
     _measure("distinct", SUMMARY, r"distinct|unique|different", "distinct values"),
     _measure("correlation", CORRELATION, r"correlat\w*", "Pearson correlation"),
-)  # fmt: skip
+)
 
 
 def measures_in(text: str) -> tuple[Measure, ...]:

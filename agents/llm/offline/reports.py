@@ -70,7 +70,8 @@ def _series_report(groups: Mapping[str, Mapping[str, Any]], measures: Sequence[s
             [(_series_label(name, label, found), shown_number(name, found.get(name))) for name, label in rows],
         )
         parts.append(
-            f"**{group}**: {found['observations']} values of `{found['column']}` from {found['first_date'] or 'the first'} "
+            f"**{group}**: {found['observations']} values of `{found['column']}` from "
+            f"{found['first_date'] or 'the first'} "
             f"to {found['last_date'] or 'the last'} ({found['first']:,.6g} to {found['last']:,.6g}).\n\n{table}"
         )
     return "\n\n".join(parts)

@@ -8,9 +8,12 @@ from typing import Any, Final
 from agents.llm.offline.conversation import MARKER
 
 _RESULT: Final = re.compile(
-    r'^<result number="\d+" id="(?P<id>[^"]*)" title="(?P<title>.*?)" status="(?P<status>\w+)">\n(?P<body>.*?)\n</result>$',
+    (
+        r'^<result number="\d+" id="(?P<id>[^"]*)" title="(?P<title>.*?)" '
+        r'status="(?P<status>\w+)">\n(?P<body>.*?)\n</result>$'
+    ),
     re.DOTALL | re.MULTILINE,
-)  # fmt: skip
+)
 _REQUEST: Final = re.compile(r"^## Request\n\n(?P<text>.*?)(?=^## )", re.DOTALL | re.MULTILINE)
 _BLOCK: Final = re.compile(r"```json\n(?P<json>.*?)\n```", re.DOTALL)
 

@@ -22,18 +22,33 @@ _FOR_RISK: Final = re.compile(
     r"\brisk|sharpe|risk-adjusted|for (?:its|their|the) volatility|per unit of volatility", re.IGNORECASE
 )
 _SUPERLATIVES: Final = (
-    (re.compile(r"\b(?:best|most|highest|strongest|largest|greatest|fastest|biggest)\b[^.?!]*\bgr[eo]w", re.IGNORECASE), "growth", True),
+    (
+        re.compile(
+            r"\b(?:best|most|highest|strongest|largest|greatest|fastest|biggest)\b[^.?!]*\bgr[eo]w", re.IGNORECASE
+        ),
+        "growth",
+        True,
+    ),
     (re.compile(r"\bgrew (?:the )?(?:most|fastest)", re.IGNORECASE), "growth", True),
     (re.compile(r"\b(?:performed|did) best\b(?![^.?!]*\brisk)", re.IGNORECASE), "growth", True),
     (re.compile(r"\b(?:worst|lowest|slowest|least)\b[^.?!]*\bgr[eo]w", re.IGNORECASE), "growth", False),
     (re.compile(r"\b(?:most|highest)\b[^.?!]*\bvolatil", re.IGNORECASE), "volatility", True),
     (re.compile(r"\b(?:least|lowest)\b[^.?!]*\bvolatil", re.IGNORECASE), "volatility", False),
-    (re.compile(r"\b(?:which|who)\b[^.?!]*\b(?:worst|deepest|largest)\b[^.?!]*\bdrawdown", re.IGNORECASE), "worst_drawdown", False),
-)  # fmt: skip
+    (
+        re.compile(r"\b(?:which|who)\b[^.?!]*\b(?:worst|deepest|largest)\b[^.?!]*\bdrawdown", re.IGNORECASE),
+        "worst_drawdown",
+        False,
+    ),
+)
 _RISK_FORMULA: Final = (
-    "return a year = (last / first) ^ (periods a year / number of returns) - 1; volatility a year = sample standard deviation "
+    "return a year = (last / first) ^ (periods a year / number of returns) - 1; "
+    "volatility a year = sample standard deviation "
     "of the returns x square root of the periods a year; return for risk = the first divided by the second, without a "
     "risk-free rate"
+)
+_DEFINITIONS: Final = (
+    "Growth is last / first - 1 over the whole period; volatility is the sample standard deviation of the returns; "
+    "worst drawdown is the lowest value of price / highest price so far - 1."
 )
 
 
@@ -81,11 +96,12 @@ def _risk_ranking(known: Mapping[str, Mapping[str, Any]]) -> list[str]:
         return ["Who did best for the risk cannot be said: no result has both a return and a volatility."]
     order = sorted(known, key=lambda name: -float(known[name]["return_for_risk"]))
     best = known[order[0]]
-    lines = [
-        f"**{order[0]}** did best for its risk: {shown_number('annualised_return', best['annualised_return'])} a year at a "
-        f"volatility of {shown_number('annualised_volatility', best['annualised_volatility'])} a year, "
-        f"a ratio of {best['return_for_risk']:.2f}."
-    ]
+    yearly_return = shown_number("annualised_return", best["annualised_return"])
+    yearly_volatility = shown_number("annualised_volatility", best["annualised_volatility"])
+    first = (
+        f"**{order[0]}** did best for its risk: {yearly_return} a year at a volatility of {yearly_volatility} a year, "
+    )
+    lines = [f"{first}a ratio of {best['return_for_risk']:.2f}."]
     if len(order) > 1:
         ranks = ", ".join(
             f"{rank}. {name} ({known[name]['return_for_risk']:.2f})" for rank, name in enumerate(order, 1)
@@ -111,10 +127,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _notes(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    notes = [
-        "Growth is last / first - 1 over the whole period; volatility is the sample standard deviation of the returns; worst "
-        "drawdown is the lowest value of price / highest price so far - 1."
-    ]
+    notes = [_DEFINITIONS]
     starts = {name: str(facts.get("first_date") or "") for name, facts in measured.items()}
     earliest = min(starts.values())
     later = [f"{name} ({start})" for name, start in starts.items() if start > earliest]

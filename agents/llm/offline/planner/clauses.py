@@ -16,9 +16,10 @@ _SEAM: Final = re.compile(
 )
 _CONDITIONAL: Final = re.compile(r"\b(?:if|when|unless)\b[^.;]*\bthen\b", re.IGNORECASE)
 COMMANDS: Final = (
-    r"add|analy[sz]e|calculate|capitali[sz]e|compute|convert|count|create|describe|divide|double|draw|estimate|evaluate|explain"
-    r"|extract|find|generate|give|halve|identify|list|make|measure|multiply|name|plot|print|read|recall|remember|remove|replace"
-    r"|report|research|reverse|say|search|show|sort|square|subtract|sum|summari[sz]e|tell|translate|uppercase|lowercase|work out"
+    r"add|analy[sz]e|calculate|capitali[sz]e|compute|convert|count|create|describe|divide|double|draw|estimate|evaluate"
+    r"|explain|extract|find|generate|give|halve|identify|list|make|measure|multiply|name|plot|print|read|recall|remember"
+    r"|remove|replace|report|research|reverse|say|search|show|sort|square|subtract|sum|summari[sz]e|tell|translate"
+    r"|uppercase|lowercase|work out"
 )
 _SAVING: Final = re.compile(r"^(?:please\s+)?(?:save|store|write|put|export)\b", re.IGNORECASE)
 _COMMAND: Final = re.compile(rf"^(?:please\s+|also\s+)*(?:{COMMANDS}|save|store|write|put|export)\b", re.IGNORECASE)

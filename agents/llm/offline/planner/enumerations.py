@@ -22,16 +22,23 @@ _TARGET: Final = re.compile(
     r"(?:\bto|\binto|\bas|\bnamed|\bcalled)\s+(?:the |a )?(?:new )?(?:file )?[\"'`“]?$", re.IGNORECASE
 )
 
-_VERBS: Final = r"compare|contrast|rank|evaluate|assess|analy[sz]e|research|summari[sz]e|describe|explain|review|investigate|profile"
+_VERBS: Final = (
+    r"compare|contrast|rank|evaluate|assess|analy[sz]e|research|summari[sz]e"
+    r"|describe|explain|review|investigate|profile"
+)
 _STOP: Final = (
-    r"(?=\s+(?:on|by|in|at|for|as|with|using|from|over|regarding|according|based|under|to|when|where|if|is|are|who|which|what"
+    r"(?=\s+(?:on|by|in|at|for|as|with|using|from|over|regarding|according|based"
+    r"|under|to|when|where|if|is|are|who|which|what"
     r"|and (?:tell|say|recommend|decide|give|show|rank|pick|choose|write|make|explain|summari[sz]e))\b|\s*[:.;?!(]|$)"
 )
 _NAMED: Final = (
     re.compile(rf"\b(?:{_VERBS})\s+(?P<names>[^:.;?!]+?){_STOP}", re.IGNORECASE),
-    re.compile(rf"\b(?:differences?|comparison|trade-?offs?|choice|choose|decide)\s+(?:between|of)\s+(?P<names>.+?){_STOP}", re.IGNORECASE),
+    re.compile(
+        rf"\b(?:differences?|comparison|trade-?offs?|choice|choose|decide)\s+(?:between|of)\s+(?P<names>.+?){_STOP}",
+        re.IGNORECASE,
+    ),
     re.compile(rf"(?P<names>\S+(?: \S+)? (?:vs\.?|versus) \S+(?: \S+)?){_STOP}", re.IGNORECASE),
-)  # fmt: skip
+)
 _AFTER_PREPOSITION: Final = re.compile(rf"\b(?:for|of|about|in|on)\s+(?:each of\s+)?(?P<names>[A-Z].+?){_STOP}")
 
 

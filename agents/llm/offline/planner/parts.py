@@ -11,7 +11,8 @@ from agents.llm.offline.workspace import WorkspaceFile
 TITLE_MAX_CHARACTERS: Final = 60
 _FOCUS: Final = re.compile(r'^Do this for "(?P<name>[^"]+)" only[^:]*: ?(?P<request>.*)$', re.DOTALL)
 _REFERS_BACK: Final = re.compile(
-    r"\b(?:the (?:result|results|answer|output|outcome|sum|product|total|number|text|list)|that (?:number|result|text|list)"
+    r"\b(?:the (?:result|results|answer|output|outcome|sum|product|total|number"
+    r"|text|list)|that (?:number|result|text|list)"
     r"|the previous|the above|its? result|it|them|these|those|both results|all results)\b",
     re.IGNORECASE,
 )

@@ -36,8 +36,8 @@ def plan_repaired(previous: str, *, fallback: dict[str, Any], tools: Sequence[st
             }
         )
         known.setdefault(str(entry.get("id")), own_id)
-    instruction = plan.get("synthesis_instruction") if isinstance(plan, Mapping) else None
-    return {"subtasks": subtasks, "synthesis_instruction": str(instruction or fallback["synthesis_instruction"])}
+    wish = plan.get("synthesis_instruction") if isinstance(plan, Mapping) else None
+    return {"subtasks": subtasks, "synthesis_instruction": str(wish or fallback["synthesis_instruction"])}
 
 
 def _is_usable(entry: object) -> bool:

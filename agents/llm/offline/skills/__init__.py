@@ -65,3 +65,6 @@ def final_answer(turn: Turn) -> str:
     if saving_path(turn) is None or isinstance(skill, GivenTextSavingSkill | UnknownSkill):
         return answer
     return f"{answer}\n\n{saved_sentence(turn)}"
+
+
+__all__ = ["WantedCall", "final_answer", "next_calls", "skill_for", "tools_needed"]

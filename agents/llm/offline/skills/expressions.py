@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from agents.llm.offline.wording import plain_number
@@ -62,13 +63,19 @@ _PHRASES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ..
         (rf"(?P<a>{_N}){_PERCENT}\s+of\s+(?P<b>{_N})", _two("{b} * {a} / 100")),
         (rf"(?P<a>{_N}){_PERCENT}\s+(?:off|discount on|less than)\s+(?P<b>{_N})", _two("{b} * (1 - {a} / 100)")),
         (rf"(?P<a>{_N}){_PERCENT}\s+more than\s+(?P<b>{_N})", _two("{b} * (1 + {a} / 100)")),
-        (rf"(?P<b>{_N})\s+(?:increased|raised|grown|plus)(?: by)?\s+(?P<a>{_N}){_PERCENT}", _two("{b} * (1 + {a} / 100)")),
+        (
+            rf"(?P<b>{_N})\s+(?:increased|raised|grown|plus)(?: by)?\s+(?P<a>{_N}){_PERCENT}",
+            _two("{b} * (1 + {a} / 100)"),
+        ),
         (rf"(?:increase|raise|grow)\s+(?P<b>{_N})\s+by\s+(?P<a>{_N}){_PERCENT}", _two("{b} * (1 + {a} / 100)")),
         (rf"(?P<b>{_N})\s+(?:decreased|reduced|minus)(?: by)?\s+(?P<a>{_N}){_PERCENT}", _two("{b} * (1 - {a} / 100)")),
         (rf"(?:decrease|reduce|cut)\s+(?P<b>{_N})\s+by\s+(?P<a>{_N}){_PERCENT}", _two("{b} * (1 - {a} / 100)")),
         (rf"what per ?cent(?:age)?(?: of)?\s+(?P<b>{_N})\s+is\s+(?P<a>{_N})", _two("{a} / {b} * 100")),
         (rf"(?P<a>{_N})\s+(?:is|as)\s+(?:what|a) per ?cent(?:age)? of\s+(?P<b>{_N})", _two("{a} / {b} * 100")),
-        (rf"per ?cent(?:age)? (?:change|growth|increase|decrease) from\s+(?P<a>{_N})\s+to\s+(?P<b>{_N})", _two("({b} / {a} - 1) * 100")),
+        (
+            rf"per ?cent(?:age)? (?:change|growth|increase|decrease) from\s+(?P<a>{_N})\s+to\s+(?P<b>{_N})",
+            _two("({b} / {a} - 1) * 100"),
+        ),
         (rf"(?:square root of|sqrt of)\s+(?P<a>{_N})", _one("sqrt({a})")),
         (rf"cube root of\s+(?P<a>{_N})", _one("cbrt({a})")),
         (r"factorial of\s+(?P<a>\d+)", _one("factorial({a})")),
@@ -79,8 +86,10 @@ _PHRASES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ..
         (rf"\b(?:double|twice)\s+(?P<a>{_N})", _one("{a} * 2")),
         (rf"\b(?:halve|half of)\s+(?P<a>{_N})", _one("{a} / 2")),
         (rf"\b(?:greatest common divisor|gcd|highest common factor) of\s+{_LIST}", _over_list("gcd({})")),
-        (rf"\b(?:least|lowest|smallest) common multiple of\s+{_LIST}|\blcm of\s+(?P<list2>{_N} and {_N})",
-         lambda m: f"lcm({', '.join(_numbers(m['list'] or m['list2']))})"),
+        (
+            rf"\b(?:least|lowest|smallest) common multiple of\s+{_LIST}|\blcm of\s+(?P<list2>{_N} and {_N})",
+            lambda m: f"lcm({', '.join(_numbers(m['list'] or m['list2']))})",
+        ),
         (rf"\b(?:sum|total) of\s+{_LIST}", _over_list("{}", " + ")),
         (rf"\badd (?:up )?{_LIST}", _over_list("{}", " + ")),
         (rf"\bproduct of\s+{_LIST}", _over_list("{}", " * ")),
@@ -96,7 +105,7 @@ _PHRASES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ..
         (rf"\bmultiply\s+(?P<a>{_N})\s+(?:by|with|and)\s+(?P<b>{_N})", _two("{a} * {b}")),
         (rf"\bdivide\s+(?P<a>{_N})\s+by\s+(?P<b>{_N})", _two("{a} / {b}")),
     )
-)  # fmt: skip
+)
 
 
 def calculations_in(text: str, limit: int = 5) -> tuple[Calculation, ...]:
@@ -104,8 +113,10 @@ def calculations_in(text: str, limit: int = 5) -> tuple[Calculation, ...]:
     found: list[tuple[int, Calculation]] = []
     rest = text
     for pattern, write in _PHRASES:
-        for match in pattern.finditer(rest):
-            found.append((match.start(), Calculation(" ".join(match.group().split()), write(match).replace("−", "-"))))
+        found += [
+            (match.start(), Calculation(" ".join(match.group().split()), write(match).replace("−", "-")))
+            for match in pattern.finditer(rest)
+        ]
         rest = pattern.sub(lambda match: " " * len(match.group()), rest)
     found += _infix(rest)
     return tuple(calculation for _, calculation in sorted(found, key=lambda item: item[0])[:limit])
@@ -149,14 +160,16 @@ def _token_runs(text: str) -> list[list[re.Match[str]]]:
 def _trimmed(tokens: list[re.Match[str]]) -> list[re.Match[str]]:
     """Return the tokens without operators and brackets at the ends that belong to no expression."""
     kept = list(tokens)
-    while kept and (kept[-1].lastgroup in {"operator", "open"} or _surplus(kept) > 0 and kept[-1].lastgroup == "close"):
+    while kept and (
+        kept[-1].lastgroup in {"operator", "open"} or (_surplus(kept) > 0 and kept[-1].lastgroup == "close")
+    ):
         kept.pop()
     while kept and (
-        kept[0].group() in {"*", "/", "%", "**", "//", "+", ")"} or _surplus(kept) < 0 and kept[0].group() == "("
+        kept[0].group() in {"*", "/", "%", "**", "//", "+", ")"} or (_surplus(kept) < 0 and kept[0].group() == "(")
     ):
         kept.pop(0)
     is_sound = _surplus(kept) == 0 and not any(
-        {left.lastgroup, right.lastgroup} <= {"number", "constant"} for left, right in zip(kept, kept[1:], strict=False)
+        {left.lastgroup, right.lastgroup} <= {"number", "constant"} for left, right in pairwise(kept)
     )
     return kept if is_sound else []
 

@@ -12,13 +12,16 @@ from agents.llm.offline.workspace import FILE_NAME
 LIST: Final = "file_list"
 READ: Final = "file_read"
 _LISTING: Final = re.compile(
-    r"\b(?:which|what|list|show|any|how many|see)\b[^.?!]{0,40}\bfiles\b|\bfiles\b[^.?!]{0,30}\b(?:are there|do (?:i|we|you) have)"
+    r"\b(?:which|what|list|show|any|how many|see)\b[^.?!]{0,40}\bfiles\b"
+    r"|\bfiles\b[^.?!]{0,30}\b(?:are there|do (?:i|we|you) have)"
     r"|\b(?:contents?|files) of (?:the|my) (?:workspace|folder|directory)|\bin (?:the|my) workspace\b",
     re.IGNORECASE,
 )
 _READING: Final = re.compile(
-    r"\b(?:read|show|open|print|display|cat|quote|view|what(?:'s| is| does)|contents?|tell me|look (?:at|into)|explain|describe|check)\b", re.IGNORECASE
-)  # fmt: skip
+    r"\b(?:read|show|open|print|display|cat|quote|view|what(?:'s| is| does)|contents?"
+    r"|tell me|look (?:at|into)|explain|describe|check)\b",
+    re.IGNORECASE,
+)
 _SHOWN_CHARACTERS: Final = 4_000
 
 

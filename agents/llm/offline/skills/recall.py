@@ -9,9 +9,12 @@ from agents.llm.offline.wording import shortened
 
 MEMORY: Final = "memory_search"
 _ASKS: Final = re.compile(
-    r"\b(?:remember(?:ed)?|recall|last time|earlier (?:task|work|answer|result|question|conversation|today)s?|previous(?:ly)?"
-    r"|before(?: now)?\?|(?:what|which|when) (?:did|have|were|was) (?:i|we|you)\b|we (?:talked|spoke|discussed|found|computed)"
-    r"|(?:did|have) (?:i|we|you) (?:ever |already )?(?:ask|say|tell|talk|find|comput|discuss|stud|look)\w*|you (?:said|told|found))",
+    r"\b(?:remember(?:ed)?|recall|last time|earlier (?:task|work|answer|result"
+    r"|question|conversation|today)s?|previous(?:ly)?"
+    r"|before(?: now)?\?|(?:what|which|when) (?:did|have|were|was) (?:i|we|you)\b"
+    r"|we (?:talked|spoke|discussed|found|computed)"
+    r"|(?:did|have) (?:i|we|you) (?:ever |already )?(?:ask|say|tell|talk|find|comput"
+    r"|discuss|stud|look)\w*|you (?:said|told|found))",
     re.IGNORECASE,
 )
 _OWN_QUESTION: Final = re.compile(
@@ -19,8 +22,10 @@ _OWN_QUESTION: Final = re.compile(
     re.IGNORECASE,
 )
 _COMMON: Final = re.compile(
-    r"\b(?:what|which|when|who|did|do|does|have|has|had|was|were|is|are|i|we|you|me|my|our|the|a|an|of|in|on|to|about|for|that|it"
-    r"|remember|recall|last|time|earlier|previous|previously|before|ask|asked|say|said|tell|told|please|can|could|find|found"
+    r"\b(?:what|which|when|who|did|do|does|have|has|had|was|were|is|are|i|we|you|me|my"
+    r"|our|the|a|an|of|in|on|to|about|for|that|it"
+    r"|remember|recall|last|time|earlier|previous|previously|before|ask|asked|say"
+    r"|said|tell|told|please|can|could|find|found"
     r"|task|tasks|question|answer|result|results)\b",
     re.IGNORECASE,
 )

@@ -11,13 +11,19 @@ from agents.llm.offline.workspace import FILE_NAME
 WRITE: Final = "file_write"
 _SAVE: Final = re.compile(r"\b(?:save|store|write|put|export|create|record)\b", re.IGNORECASE)
 _TARGET: Final = re.compile(
-    rf"\b(?:to|into|in|as|named|called|file)\s+(?:the |a |an )?(?:new )?(?:text )?(?:file )?(?:named |called )?[\"'`“]?(?P<path>{FILE_NAME.pattern})",
+    (
+        rf"\b(?:to|into|in|as|named|called|file)\s+(?:the |a "
+        rf"|an )?(?:new )?(?:text )?(?:file )?(?:named |called )?[\"'`“]?(?P<path>{FILE_NAME.pattern})"
+    ),
     re.IGNORECASE,
-)  # fmt: skip
+)
 _GIVEN: Final = re.compile(
-    r"\b(?:with(?: the)?(?: following)? (?:text|content|contents|words?|line)|containing|that says|saying|whose content is)\s*:?\s*(?P<text>\S.*)$",
+    (
+        r"\b(?:with(?: the)?(?: following)? (?:text|content|contents|words?|line)|containing|that says"
+        r"|saying|whose content is)\s*:?\s*(?P<text>\S.*)$"
+    ),
     re.IGNORECASE | re.DOTALL,
-)  # fmt: skip
+)
 
 
 class GivenTextSavingSkill(Skill):

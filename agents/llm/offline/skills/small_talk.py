@@ -7,14 +7,16 @@ from agents.llm.offline.conversation import Turn
 from agents.llm.offline.skills.base import Skill
 
 _TOLD: Final = re.compile(
-    r"\b(?:my|our) (?P<what>[a-z][a-z -]{1,30}?) (?:is|are) (?P<value>[^.,;!?\n]{1,80})|\bcall me (?P<name>[^.,;!?\n]{1,40})",
+    r"\b(?:my|our) (?P<what>[a-z][a-z -]{1,30}?) (?:is"
+    r"|are) (?P<value>[^.,;!?\n]{1,80})|\bcall me (?P<name>[^.,;!?\n]{1,40})",
     re.IGNORECASE,
 )
 _ASKED: Final = re.compile(
-    r"\b(?:what(?:'s| is| are| was| were)|who(?:'s| is)|where(?:'s| is)|do you (?:know|remember)|tell me|recall) (?:my|our) (?P<what>[a-z][a-z -]{1,30}?)\s*[?.!]*$"
+    r"\b(?:what(?:'s| is| are| was| were)|who(?:'s| is)|where(?:'s| is)|do you (?:know|remember)"
+    r"|tell me|recall) (?:my|our) (?P<what>[a-z][a-z -]{1,30}?)\s*[?.!]*$"
     r"|\b(?P<who>who am i)\b",
     re.IGNORECASE,
-)  # fmt: skip
+)
 _GREETING: Final = re.compile(
     r"^\s*(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings|thanks?(?: you)?)\b[^?]{0,40}$", re.IGNORECASE
 )
@@ -22,7 +24,8 @@ _WHO: Final = re.compile(
     r"\b(?:who|what) are you\b|\bwhat can you do\b|\bwhich model are you\b|^\s*help\s*[.!?]?$", re.IGNORECASE
 )
 _REPEAT: Final = re.compile(
-    r"^\s*(?:please\s+)?(?:say|reply(?: only)?(?: with)?|respond(?: only)?(?: with)?|answer(?: only)?(?: with)?|echo|repeat(?: after me)?)"
+    r"^\s*(?:please\s+)?(?:say|reply(?: only)?(?: with)?|respond(?: only)?(?: with)?"
+    r"|answer(?: only)?(?: with)?|echo|repeat(?: after me)?)"
     r"\s*(?:exactly|the words?|the text)?\s*[:,]?\s+(?P<text>\S.{0,400})$",
     re.IGNORECASE | re.DOTALL,
 )
@@ -31,8 +34,10 @@ _NOT_REPEATED: Final = re.compile(
 )
 
 WHAT_I_CAN: Final = (
-    "I am a set of rules, not a language model. I can calculate, compute statistics of CSV files, count, sort, change, extract "
-    "from and summarise texts, run Python that you give me, list, read and write files of the workspace, and search what "
+    "I am a set of rules, not a language model. I can calculate, compute statistics "
+    "of CSV files, count, sort, change, extract "
+    "from and summarise texts, run Python that you give me, list, read and write "
+    "files of the workspace, and search what "
     "earlier tasks found. For anything else, configure a real model with `SHANNON_MODEL`."
 )
 

@@ -17,7 +17,11 @@ _HOW_MANY: Final = r"(?:how many|count|number of|word count|tally)"
 _OPERATIONS: Final[tuple[tuple[str, str, re.Pattern[str]], ...]] = tuple(
     (name, label, re.compile(pattern, re.IGNORECASE))
     for name, label, pattern in (
-        ("words", "words", rf"{_HOW_MANY}[^.?!]*\bwords\b|\bword count\b|\bwords? and\b.*\bcount\b|\blength in words\b"),
+        (
+            "words",
+            "words",
+            rf"{_HOW_MANY}[^.?!]*\bwords\b|\bword count\b|\bwords? and\b.*\bcount\b|\blength in words\b",
+        ),
         ("characters", "characters", rf"{_HOW_MANY}[^.?!]*\bcharacters\b|\bcharacter count\b|\blength of the text\b"),
         ("letters", "letters", rf"{_HOW_MANY}[^.?!]*\bletters\b"),
         ("vowels", "vowels", rf"{_HOW_MANY}[^.?!]*\bvowels\b"),
@@ -32,10 +36,18 @@ _OPERATIONS: Final[tuple[tuple[str, str, re.Pattern[str]], ...]] = tuple(
         ("emails", "e-mail addresses", r"\be-?mail(?: address(?:es)?|s)?\b"),
         ("urls", "links", r"\b(?:urls?|links?|web addresses)\b"),
         ("numbers", "numbers", r"\b(?:extract|find|list|get|pull out)\b[^.?!]*\bnumbers\b"),
-        ("frequent_words", "most frequent words", r"\b(?:most (?:frequent|common|used)|top)\b[^.?!]*\bwords\b|\bword frequenc"),
-        ("summary", "summary (the three weightiest sentences)", r"\bsummar(?:y|i[sz]e|i[sz]ing)\b|\btl;?dr\b|\bkey points\b"),
+        (
+            "frequent_words",
+            "most frequent words",
+            r"\b(?:most (?:frequent|common|used)|top)\b[^.?!]*\bwords\b|\bword frequenc",
+        ),
+        (
+            "summary",
+            "summary (the three weightiest sentences)",
+            r"\bsummar(?:y|i[sz]e|i[sz]ing)\b|\btl;?dr\b|\bkey points\b",
+        ),
     )
-)  # fmt: skip
+)
 _AFTER_COLON: Final = re.compile(r":\s*(?P<text>\S.*)$", re.DOTALL)
 _DEPENDS: Final = re.compile(r"</?result[^>]*>|^#+ .*$|^\[offline model\].*$", re.MULTILINE)
 _TABLE_WORDS: Final = re.compile(r"\.(?:csv|tsv)\b|\brows?\b|\bcolumns?\b", re.IGNORECASE)
