@@ -32,6 +32,9 @@ def step_usage(step_id: UUID) -> AgentUsage:
 
 
 def notes_write(notes: Sequence[JournalEntry]) -> None:
-    """Insert journal notes of one or many steps in one query, inside the caller's transaction."""
+    """Insert journal notes of one or many steps in one query, inside the caller's transaction.
+
+    A note that an earlier attempt wrote already stays as it is: it must not spoil the outcomes of other steps.
+    """
     if notes:
-        JournalEntry.objects.bulk_create(notes)
+        JournalEntry.objects.bulk_create(notes, ignore_conflicts=True)

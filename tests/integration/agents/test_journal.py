@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from pytest_django import DjangoAssertNumQueries
 
 from agents.errors import JournalMismatch, OutcomeUnknown
@@ -153,13 +153,22 @@ def test_notes_are_written_with_the_next_effect_in_its_query(
     assert list(positions) == [(0, "workspace"), (1, "n"), (2, "tool"), (3, "n")]
 
 
-def test_two_entries_of_one_position_are_impossible(principal: Principal) -> None:
+def test_a_note_written_twice_is_one_entry(principal: Principal) -> None:
     ctx = step_of(principal)
-    ask(Journal(ctx), Counter())
+    for attempt in (ctx, next_attempt(ctx)):
+        journal = Journal(attempt)
+        journal.note("n", "", {}, {})
+        notes_write(journal.pending_notes())
+    assert JournalEntry.objects.get().attempt == 1
+
+
+def test_two_effects_of_one_position_are_impossible(principal: Principal) -> None:
+    ctx = step_of(principal)
     stale = Journal(ctx)
-    stale.note("n", "", {}, {})
-    with pytest.raises(IntegrityError), transaction.atomic():
-        notes_write(stale.pending_notes())
+    assert stale.will_perform()
+    ask(Journal(ctx), Counter())
+    with pytest.raises(IntegrityError):
+        ask(stale, Counter())
 
 
 def test_the_usage_of_a_step_is_the_sum_of_its_finished_effects(principal: Principal) -> None:
