@@ -1,6 +1,6 @@
 """Whether each part of the stack does its work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from threading import Event
 from time import monotonic
 
@@ -10,12 +10,13 @@ from kombu.exceptions import OperationalError
 
 from shannon_project.stack.errors import StackNotHealthy
 from shannon_project.stack.paths import StackPaths
+from shannon_project.stack.roles import APP_ROLES
 from shannon_project.stack.state import StackState
 from shannon_project.stack.supervisor import SupervisorClient
 
 START_TIMEOUT_SECONDS = 240.0  # the first time on a machine, the worker compiles the sandbox's module
 
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.2
 _ANSWER_TIMEOUT_SECONDS = 2.0
 _LOG_TAIL_LINES = 15
 _LOG_TAIL_CHARS = 2_000  # one line of JSON may hold a whole traceback
@@ -54,18 +55,28 @@ def key_is_accepted(base_url: str, api_key: str) -> bool:
     return response.status_code == 200
 
 
-def wait_healthy(paths: StackPaths, state: StackState, client: SupervisorClient, report: Callable[[str], None]) -> None:
-    """Wait until web, worker, beat and Flower do their work; tell of each as it comes.
+def wait_healthy(
+    paths: StackPaths, state: StackState, report: Callable[[str], None], roles: Collection[str] = APP_ROLES
+) -> None:
+    """Wait until roles do their work; tell of each as it comes.
+
+    Args:
+        paths: The stack's folder.
+        state: Where its parts are.
+        report: Told of each role that is healthy.
+        roles: Which to wait for, of `APP_ROLES`.
 
     Raises:
         StackNotHealthy: One keeps crashing, or is not there in 4 minutes; the message ends with its log.
     """
-    checks: dict[str, Callable[[], bool]] = {
+    client = SupervisorClient(state.supervisor_url)
+    known: dict[str, Callable[[], bool]] = {
         "web": lambda: web_is_healthy(state.base_url),
         "worker": lambda: bool(workers_alive(state.broker_url)),
         "flower": lambda: flower_is_healthy(state.flower_url),
         "beat": lambda: beat_has_begun(paths, client),
     }
+    checks = {role: known[role] for role in roles}
     deadline = monotonic() + START_TIMEOUT_SECONDS
     while checks:
         reports = client.reports()

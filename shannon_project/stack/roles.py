@@ -10,6 +10,7 @@ from shannon_project.stack.paths import StackPaths
 
 SERVERS_GROUP = "servers"
 APP_GROUP = "app"
+APP_ROLES = ("web", "worker", "beat", "flower")
 
 _START_SECONDS = 10  # a process that ends earlier counts as a failed start: it is retried more and more slowly
 _START_RETRIES = 4  # with the supervisor's back-off of 1, 2, 3 ... s; then it gives up and the stack says so

@@ -10,10 +10,10 @@ from shutil import rmtree
 from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey
 from shannon_project.settings.env import ENV
 from shannon_project.stack.database import database_prepare, migrations_pending
-from shannon_project.stack.errors import StackNotHealthy
+from shannon_project.stack.errors import StackNotHealthy, StackNotRunning
 from shannon_project.stack.health import key_is_accepted, wait_healthy
 from shannon_project.stack.paths import StackPaths, json_read, private_write
-from shannon_project.stack.roles import APP_GROUP, app_roles, supervisor_config
+from shannon_project.stack.roles import app_roles, supervisor_config
 from shannon_project.stack.servers import StackServers, servers_choose
 from shannon_project.stack.state import StackState, state_of
 from shannon_project.stack.supervisor import (
@@ -40,7 +40,7 @@ class Ports:
 
 
 def stack_up(*, paths: StackPaths, report: Report, owner_pid: int | None = None) -> tuple[StackState, bool]:
-    """Start the stack and wait until all of it is healthy; a running one is only waited for.
+    """Start the stack and wait until it takes tasks; `stack_wait` waits for beat and Flower too. One may run already.
 
     Args:
         paths: The stack's folder.
@@ -57,7 +57,7 @@ def stack_up(*, paths: StackPaths, report: Report, owner_pid: int | None = None)
     with paths.lock():
         state = state_of(paths)
         if state is not None and supervisor_process(paths) is not None:
-            wait_healthy(paths, state, SupervisorClient(state.supervisor_url), report)
+            wait_healthy(paths, state, report, ["web", "worker"])
             return state, False
         _clear(paths, report)
         try:
@@ -65,6 +65,20 @@ def stack_up(*, paths: StackPaths, report: Report, owner_pid: int | None = None)
         except BaseException:
             _clear(paths, report)
             raise
+
+
+def stack_wait(*, paths: StackPaths, report: Report) -> StackState:
+    """Wait until all of a running stack is healthy.
+
+    Raises:
+        StackNotRunning: There is none.
+        StackNotHealthy: A part does not come up.
+    """
+    state = state_of(paths)
+    if state is None:
+        raise StackNotRunning
+    wait_healthy(paths, state, report, ["beat", "flower"])
+    return state_of(paths) or state
 
 
 def stack_down(*, paths: StackPaths, report: Report) -> bool:
@@ -116,11 +130,14 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
     if migrations_pending(servers.database_url) or json_read(paths.credentials) is None:
         database_prepare(paths, environment)
         report("the database is migrated and seeded")
-    client.group_start(APP_GROUP)
     state = _state(paths, servers, ports, client, environment)
     client.publish(state)
-    report("started worker, web, beat and flower")
-    wait_healthy(paths, state, client, report)
+    # The worker takes longest and web comes next: beat and Flower, which nobody waits for, must not slow them down.
+    client.start("worker", "web")
+    report("started worker and web")
+    wait_healthy(paths, state, report, ["web"])
+    client.start("beat", "flower")
+    wait_healthy(paths, state, report, ["worker"])
     if not key_is_accepted(state.base_url, state.api_key):
         database_prepare(paths, environment)
         report("the database is another one than last time: seeded it")
@@ -187,6 +204,7 @@ def _state(
 def _free_port(wanted: int) -> int:
     """Return a TCP port of 127.0.0.1 that is free now: the wanted one if it is, otherwise any."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections of a stopped stack do not matter
         try:
             probe.bind(("127.0.0.1", wanted))
         except OSError:

@@ -17,6 +17,7 @@ import psutil
 from shannon_project.settings.env import BASE_DIR, child_environment
 from shannon_project.stack.errors import StackNotHealthy
 from shannon_project.stack.paths import StackPaths
+from shannon_project.stack.roles import APP_GROUP
 from shannon_project.stack.state import StackState
 
 STACK_VARIABLE = "SHANNON_STACK"  # every process of a stack carries its folder's path in this variable
@@ -67,9 +68,10 @@ class SupervisorClient:
                 raise StackNotHealthy(f"The supervisor did not start; see {log_path}.")
             Event().wait(_POLL_SECONDS)
 
-    def group_start(self, name: str) -> None:
-        """Start all processes of a group that do not run yet; waits for nothing."""
-        self._proxy.supervisor.startProcessGroup(name, False)
+    def start(self, *roles: str) -> None:
+        """Start processes of ours; waits for nothing."""
+        for role in roles:
+            self._proxy.supervisor.startProcess(f"{APP_GROUP}:{role}", False)
 
     def publish(self, state: StackState) -> None:
         """Have `stack.json` written; the supervisor adds the pids and keeps them true."""

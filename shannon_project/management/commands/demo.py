@@ -16,7 +16,7 @@ from shannon_project.foundation.errors import ShannonError
 from shannon_project.settings.env import BASE_DIR, ENV
 from shannon_project.stack.paths import StackPaths
 from shannon_project.stack.progress import Progress
-from shannon_project.stack.services import stack_down, stack_up
+from shannon_project.stack.services import stack_down, stack_up, stack_wait
 from shannon_project.stack.state import StackState
 
 _EXAMPLES = BASE_DIR / "examples"
@@ -47,6 +47,7 @@ class Command(BaseCommand):
             state, started = stack_up(paths=paths, report=report, owner_pid=os.getpid())
             self._run(state, options, console, report)
             answered = True
+            stack_wait(paths=paths, report=report)
             _addresses_show(state, paths, console)
             if started and console.is_terminal and not options["once"]:
                 console.print("Serving; Ctrl-C stops everything.", style="bold")

@@ -8,7 +8,7 @@ from shannon_project.foundation.errors import ShannonError
 from shannon_project.settings.env import ENV
 from shannon_project.stack.paths import StackPaths
 from shannon_project.stack.progress import Progress
-from shannon_project.stack.services import stack_up
+from shannon_project.stack.services import stack_up, stack_wait
 
 
 class Command(BaseCommand):
@@ -21,7 +21,9 @@ class Command(BaseCommand):
         """Start, and say where everything is."""
         paths = StackPaths(ENV.local_dir.resolve())
         try:
-            state, started = stack_up(paths=paths, report=Progress())
+            report = Progress()
+            _, started = stack_up(paths=paths, report=report)
+            state = stack_wait(paths=paths, report=report)
         except ShannonError as exc:
             raise CommandError(exc.message) from exc
         self.stdout.write("The stack is up." if started else "The stack was up already.")
