@@ -21,6 +21,8 @@ class PlanKind(KindExecutor):
     def execute(self, work: Work) -> StepOutcome:
         """Return the draft as it came; None when it was not JSON."""
         parameters = work.facts.parameters
+        # observed through the journal: a file that is uploaded between two attempts must not change what was asked
+        files = work.journal.observe("workspace", "overview", lambda: {"text": _overview(work)})["text"]
         allowed = set(parameters["tools"])
         draft = plan_draft(
             work.ctx,
@@ -28,7 +30,7 @@ class PlanKind(KindExecutor):
             PlanRequest(
                 query=work.facts.query,
                 tools=[(info.name, info.description) for info in tool_infos() if info.name in allowed],
-                workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),
+                workspace_overview=str(files),
                 max_subtasks=parameters["max_subtasks"],
                 tier=parameters["model_tier"] or ModelTier.LARGE,
                 model_override=parameters["model_override"],
@@ -44,3 +46,7 @@ class PlanKind(KindExecutor):
             model_used=draft.model,
             provider=draft.provider,
         )
+
+
+def _overview(work: Work) -> str:
+    return workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id)
