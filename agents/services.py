@@ -1,5 +1,7 @@
 """Changes of the agents app, and agents at work."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from agents.journal import Journal
 from agents.journal.reading import notes_write, step_usage
 from agents.llm.base import gateway_in_use
@@ -48,9 +50,11 @@ def worker_warm() -> None:
     Raises:
         SandboxUnavailable: No sandbox host can be started; the worker must not take steps.
     """
-    gateway_in_use().warm()
-    embedder().embed(["warm"])
-    sandbox_warm()
+    with ThreadPoolExecutor(1, "warm") as pool:
+        host = pool.submit(sandbox_warm)  # a process of its own: it starts while this one imports
+        gateway_in_use().warm()
+        embedder().embed(["warm"])
+        host.result()
 
 
 def worker_shutdown() -> None:

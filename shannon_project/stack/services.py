@@ -125,17 +125,21 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
     private_write(paths.supervisor_config, config)
     client = SupervisorClient(f"http://stack:{password}@127.0.0.1:{ports.supervisor}")
     client.wait(supervisor_spawn(paths, environment), paths.log("supervisor"))
+    seeded = json_read(paths.credentials) is not None
+    if seeded:
+        client.start("worker", "web")  # they load for seconds before they ask a server anything
     servers.wait_ready()
     report("Postgres and Valkey are ready" if servers.embedded else "the given Postgres and Redis are ready")
-    if migrations_pending(servers.database_url) or json_read(paths.credentials) is None:
+    if not seeded or migrations_pending(servers.database_url):
+        client.stop("worker", "web")
         database_prepare(paths, environment)
         report("the database is migrated and seeded")
+        client.start("worker", "web")
     state = _state(paths, servers, ports, client, environment)
     client.publish(state)
-    # The worker takes longest and web comes next: beat and Flower, which nobody waits for, must not slow them down.
-    client.start("worker", "web")
     report("started worker and web")
     wait_healthy(paths, state, report, ["web"])
+    # Beat and Flower, which nobody waits for, must not slow down the worker, which takes longest.
     client.start("beat", "flower")
     wait_healthy(paths, state, report, ["worker"])
     if not key_is_accepted(state.base_url, state.api_key):

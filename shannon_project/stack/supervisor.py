@@ -73,6 +73,12 @@ class SupervisorClient:
         for role in roles:
             self._proxy.supervisor.startProcess(f"{APP_GROUP}:{role}", False)
 
+    def stop(self, *roles: str) -> None:
+        """Stop processes of ours and wait for their end; one that does not run is stopped already."""
+        for role in roles:
+            with suppress(Fault):
+                self._proxy.supervisor.stopProcess(f"{APP_GROUP}:{role}")
+
     def publish(self, state: StackState) -> None:
         """Have `stack.json` written; the supervisor adds the pids and keeps them true."""
         self._proxy.stack.publish(json.dumps(state.as_json()))
