@@ -27,6 +27,7 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     )
     open_tasks = Task.objects.exclude(status__in=TASK_TERMINAL).count()
     ended = day["completed"] + day["failed"]
+    rate = f"{day['completed'] / ended:.0%}" if ended else "none ended"
     context["cards"] = [
         {"title": "Open now", "value": f"{open_tasks:,}", "icon": "pending"},
         {"title": "Tasks", "value": f"{day['tasks']:,}", "icon": "task_alt"},

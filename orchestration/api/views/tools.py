@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.selectors import tool_for, tool_infos
+from agents.selectors import arguments_check, tool_for, tool_infos
 from agents.types import ToolInfo
 from orchestration.api.endpoint import AsyncEndpoint, Endpoint, in_thread
 from orchestration.api.http import idempotency_key_of
@@ -107,7 +107,9 @@ class ToolExecuteView(AsyncEndpoint):
     async def post(self, request: Request, name: str) -> Response:
         """Call a tool and wait for its end. The call is a task: recorded, paid and authorised like any other."""
         call = ToolExecuteBody.of_body(request).validated_data
-        danger_check(tool_for(name).info(), self.principal)
+        tool = tool_for(name)
+        danger_check(tool.info(), self.principal)
+        arguments_check(tool, call["arguments"])
         key = idempotency_key_of(request)
         submitted = await in_thread(tool_execute, principal=self.principal, name=name, idempotency_key=key, **call)
         await task_end_wait(submitted.task.id, timeout_seconds=settings.SHANNON_TOOL_WAIT_SECONDS)

@@ -67,7 +67,9 @@ def test_a_session_is_renamed(caller: Caller) -> None:
     assert caller.client.get(f"{URL}/chat").json()["title"] == "Stocks"
 
 
-@pytest.mark.parametrize("body", [{}, {"title": ""}, {"title": "x" * 61}, {"title": 5}, {"title": "a", "name": "b"}, []])
+@pytest.mark.parametrize(
+    "body", [{}, {"title": ""}, {"title": "x" * 61}, {"title": 5}, {"title": "a", "name": "b"}, []]
+)
 def test_a_bad_title_is_refused(caller: Caller, body: Any) -> None:
     caller.submit("old", session_id="chat")
     error_of(caller.client.patch(f"{URL}/chat", body, "application/json"), 400)
