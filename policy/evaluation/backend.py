@@ -1,4 +1,4 @@
-"""Rego by rego-cpp: the only import of regopy.
+"""Rego by rego-cpp. Only this file and `exchange.py` import regopy.
 
 What was found out about regopy 1.5.2, and holds this file together: a prepared bundle answers some twenty times
 faster than an unprepared query; interpreters are independent of each other, but one must not be used by two threads
@@ -7,16 +7,17 @@ undefined unless strict errors are on; errors of evaluation come back as an outp
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import LifoQueue
 from typing import Any
 
-from regopy import Input, Interpreter, RegoError
-from regopy.rego_shared import LogLevel
+from regopy import Interpreter, RegoError
+from regopy.rego_shared import LogLevel, rego_bundle_query_entrypoint
 
 from policy.errors import PolicyFailed, PolicyInvalid
 from policy.evaluation.combine import Contribution
+from policy.evaluation.exchange import Answer, Question
 from policy.evaluation.source import KINDS, PolicySource
 from policy.types import Action
 
@@ -56,7 +57,7 @@ class CompiledPolicies:
         """Version of each policy that is asked about the action."""
         return {source.label: source.version for source in self._policies_of[action]}
 
-    def contributions(self, action: Action, question: Mapping[str, Any]) -> list[Contribution]:
+    def contributions(self, action: Action, question: dict[str, Any]) -> list[Contribution]:
         """Ask every policy that wants to be asked about the action.
 
         Args:
@@ -140,21 +141,16 @@ class _Evaluator:
         if not self._bundle.ok():  # a query of it would end the process
             raise PolicyInvalid("The policies do not compile together: a set rule was defined in two ways.")
 
-    def ask(self, entrypoint: str, question: Mapping[str, Any]) -> Any:
+    def ask(self, entrypoint: str, question: dict[str, Any]) -> Any:
         """Return the value of an entrypoint for an input; None when it is undefined."""
         try:
-            self._interpreter.set_input(Input(question))
-            output = self._interpreter.query_bundle_entrypoint(self._bundle, entrypoint)
-        except (RegoError, ValueError) as error:  # ValueError: the library could not read its own error output
+            self._interpreter.set_input(Question(question))
+            output = rego_bundle_query_entrypoint(self._interpreter._impl, self._bundle._impl, entrypoint)
+        except (RegoError, ValueError) as error:  # ValueError: the library's own error text was not UTF-8
             raise PolicyFailed(
                 "A policy failed while it was evaluated.", details={"cause": str(error)[:500]}
             ) from error
-        if not output.ok():
-            raise PolicyFailed(
-                "A policy failed while it was evaluated: two of its rules contradict, or a built-in failed."
-            )
-        expressions = output.results[0].expressions
-        return expressions[0] if expressions else None
+        return Answer(output).value()
 
 
 def _values(source: PolicySource, kind: str, values: Any) -> list[Any]:

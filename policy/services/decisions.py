@@ -20,6 +20,7 @@ from policy.types import Action, AuditOutcome, Decision, Principal, Verdict
 
 log = structlog.get_logger(__name__)
 _CACHED_QUESTION_MAX_CHARS = 2_000
+_sorted_json = json.JSONEncoder(sort_keys=True).encode
 
 
 def decide(*, principal: Principal, action: str, resource: Mapping[str, Any]) -> Decision:
@@ -121,7 +122,7 @@ def _as_input(principal: Principal) -> dict[str, Any]:
 def _cache_key(principal: Principal, action: str, resource: Mapping[str, Any]) -> object | None:
     """Return what makes two questions the same, or None for one that is long or is not plain JSON."""
     try:
-        question = json.dumps(resource, sort_keys=True)
+        question = _sorted_json(resource)
     except (TypeError, ValueError, RecursionError):
         return None
     return (principal, str(action), question) if len(question) <= _CACHED_QUESTION_MAX_CHARS else None

@@ -42,7 +42,7 @@ def test_an_issued_key_is_shown_once_and_works(owner: Client, tenant: Tenant) ->
     found = re.search(r"sk_[A-Za-z0-9_-]{43}", answer.content.decode())
     assert found is not None, answer.content.decode()[:2000]
     principal = principal_authenticate(api_key=found[0])
-    assert (principal.scopes, principal.roles) == ({"tasks:read"}, {"analyst"})
+    assert (principal.scopes, principal.roles) == (frozenset({"tasks:read"}), frozenset({"analyst"}))
     row = ApiKey.objects.get()
     page = owner.get(f"/admin/policy/apikey/{row.pk}/change/").content.decode()
     assert row.prefix in page

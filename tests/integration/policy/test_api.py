@@ -13,15 +13,17 @@ from policy.api.authentication import principal_from_request
 from policy.errors import ApiKeyMissing
 from policy.models import AuditEntry, Tenant
 from policy.services import api_key_issue
+from policy.types import Principal
 
 pytestmark = pytest.mark.django_db
 
 
 class Things(APIView):
-    required_scopes: ClassVar = {"GET": "tasks:read", "POST": "tasks:write"}
+    required_scopes: ClassVar[dict[str, str]] = {"GET": "tasks:read", "POST": "tasks:write"}
 
     def get(self, request: Request) -> Response:
-        return Response({"actor": request.user.principal.actor})
+        assert isinstance(request.auth, Principal)
+        return Response({"actor": request.auth.actor})
 
     def post(self, request: Request) -> Response:
         return Response({})
@@ -36,7 +38,7 @@ class Undeclared(APIView):
 
 
 class Open(APIView):
-    authentication_classes: ClassVar = []
+    authentication_classes = ()
     required_scopes = "public"
 
     def get(self, request: Request) -> Response:

@@ -27,7 +27,7 @@ def test_a_key_stands_for_its_tenant_user_scopes_and_roles(tenant: Tenant) -> No
     issued = issue(tenant)
     principal = principal_authenticate(api_key=issued.plaintext)
     assert (principal.tenant_id, principal.actor, principal.user_id) == (tenant.id, "key:ci", "ada")
-    assert (principal.scopes, principal.roles) == ({"tasks:read"}, {"analyst"})
+    assert (principal.scopes, principal.roles) == (frozenset({"tasks:read"}), frozenset({"analyst"}))
     assert principal.api_key_id == issued.row.id
 
 

@@ -1,0 +1,152 @@
+"""How values get into rego-cpp and out of it.
+
+regopy's own way is neither fast enough nor safe. rego-cpp keeps texts in their JSON-escaped form, but `regopy.Input`
+hands them over unescaped: a rule that compares with a text that holds a quote, a backslash or a line break then never
+fires, and such a text, quoted in a reason, breaks out of the JSON that `regopy.Output` reads: a model could write a
+tool argument that turns a denial into an allow. So texts go in escaped, and answers are read from the library's
+nodes, not from its JSON.
+"""
+
+import ctypes
+import json
+from collections.abc import Callable
+from typing import Any
+
+from regopy import Input
+from regopy.rego_shared import NodeKind, rego, rego_new_input
+
+from policy.errors import PolicyFailed
+
+_push_text: Callable[[Any, bytes], int] = rego.regoInputString
+_push_integer: Callable[[Any, int], int] = rego.regoInputInt
+_push_real: Callable[[Any, float], int] = rego.regoInputFloat
+_push_truth: Callable[[Any, bool], int] = rego.regoInputBoolean
+_push_null: Callable[[Any], int] = rego.regoInputNull
+_push_item: Callable[[Any], int] = rego.regoInputObjectItem
+_push_object: Callable[[Any, int], int] = rego.regoInputObject
+_push_array: Callable[[Any, int], int] = rego.regoInputArray
+
+_kind: Callable[[Any], int] = rego.regoNodeType
+_size: Callable[[Any], int] = rego.regoNodeSize
+_child: Callable[[Any, int], Any] = rego.regoNodeGet
+_value_bytes: Callable[[Any], int] = rego.regoNodeValueSize
+_value_into: Callable[[Any, Any, int], int] = rego.regoNodeValue
+_WRAPPERS = frozenset({int(NodeKind.Term), int(NodeKind.Scalar)})
+_LISTS = frozenset({int(NodeKind.Array), int(NodeKind.Set)})
+_OBJECT = int(NodeKind.Object)
+_SCALARS: dict[int, Callable[[str], Any]] = {
+    int(NodeKind.String): lambda text: json.loads(f'"{text}"') if "\\" in text else text,
+    int(NodeKind.Int): int,
+    int(NodeKind.Float): float,
+    int(NodeKind.True_): lambda _: True,
+    int(NodeKind.False_): lambda _: False,
+    int(NodeKind.Null): lambda _: None,
+}
+
+
+class Question(Input):  # type: ignore[misc]
+    """The `input` of one evaluation; give it what `document()` returned."""
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        """Build it.
+
+        Raises:
+            PolicyFailed: The library refused a value.
+        """
+        self._impl = rego_new_input()  # freed by the base class, also when what follows fails
+        if _push(self._impl, value):
+            raise PolicyFailed("The policies could not be asked: the Rego library refused the question.")
+
+
+class Answer:
+    """The value of one entrypoint; frees the library's output when it goes."""
+
+    def __init__(self, output: Any) -> None:
+        """Take over an output of `regoBundleQueryEntrypoint`."""
+        self._output = output
+
+    def __del__(self) -> None:
+        rego.regoFreeOutput(self._output)
+
+    def value(self) -> Any:
+        """Return the value as JSON (sets as lists); None when it is undefined.
+
+        Raises:
+            PolicyFailed: The evaluation failed.
+        """
+        root = rego.regoOutputNode(self._output)
+        if root and _kind(root) == NodeKind.Undefined:
+            return None
+        # regoOutputOk is true for some errors, and reading expressions of those ends the process: look at the kind.
+        if not root or not rego.regoOutputOk(self._output) or _kind(root) != NodeKind.Results:
+            raise PolicyFailed("A policy failed while it was evaluated.", details={"cause": _problem(root)})
+        try:
+            return _read(_first(_first(_first(root))))  # the only result; its terms; the only term
+        except ValueError as error:
+            raise PolicyFailed("A policy gave a value that cannot be read.", details={"cause": str(error)}) from error
+
+
+def _push(target: Any, value: Any) -> int:
+    """Push a value on the library's stack. Returns 0, or another number when the library refused a part of it."""
+    if isinstance(value, str):
+        return _push_text(target, _escaped(value))
+    if isinstance(value, dict):
+        refused = 0
+        for key, inner in value.items():
+            refused |= _push_text(target, _escaped(key)) | _push(target, inner) | _push_item(target)
+        return refused | _push_object(target, len(value))
+    if isinstance(value, list):
+        refused = 0
+        for inner in value:
+            refused |= _push(target, inner)
+        return refused | _push_array(target, len(value))
+    return _push_scalar(target, value)
+
+
+def _push_scalar(target: Any, value: Any) -> int:
+    if value is None:
+        return _push_null(target)
+    if isinstance(value, bool):
+        return _push_truth(target, value)
+    return _push_integer(target, value) if isinstance(value, int) else _push_real(target, value)
+
+
+def _escaped(text: str) -> bytes:
+    return json.dumps(text, ensure_ascii=False)[1:-1].encode()
+
+
+def _read(node: Any) -> Any:
+    kind = _kind(node)
+    if kind in _WRAPPERS:
+        return _read(_child(node, 0))
+    if kind in _LISTS:
+        return [_read(_child(node, index)) for index in range(_size(node))]
+    if kind == _OBJECT:
+        items = [_child(node, index) for index in range(_size(node))]
+        return {str(_read(_child(item, 0))): _read(_child(item, 1)) for item in items}
+    if kind not in _SCALARS:
+        raise ValueError(f"node kind {kind}")
+    return _SCALARS[kind](_text(node))
+
+
+def _first(node: Any) -> Any:
+    if not _size(node):
+        raise ValueError("an empty result")
+    return _child(node, 0)
+
+
+def _text(node: Any) -> str:
+    size = _value_bytes(node)
+    buffer = ctypes.create_string_buffer(size)
+    _value_into(node, buffer, size)
+    return buffer.value.decode()
+
+
+def _problem(node: Any) -> str:
+    """Return the library's message in an error node, as far as there is one."""
+    if not node:
+        return "no output"
+    if _kind(node) == NodeKind.ErrorMessage:
+        return _text(node)[:500]
+    children = (_child(node, index) for index in range(_size(node)))
+    return next((found for child in children if (found := _problem(child))), "")
