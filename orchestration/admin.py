@@ -111,48 +111,48 @@ class TaskAdmin(ReadOnlyAdmin):
         ("Times", {"fields": ("created_at", "started_at", "completed_at", "deadline_at", "doorbell_at")}),
     )
 
-    @display(description="Request", ordering="query")
+    @admin.display(description="Request", ordering="query")
     def short_query(self, task: Task) -> str:
         """The beginning of the request."""
         return cut_short(task.query)
 
-    @display(description="Status", ordering="status", label=STATUS_COLOURS)
+    @display(description="Status", ordering="status", label=STATUS_COLOURS)  # type: ignore[untyped-decorator]
     def shown_status(self, task: Task) -> str:
         """The status, coloured."""
         return task.status
 
-    @display(description="Tokens")
+    @admin.display(description="Tokens")
     def tokens(self, task: Task) -> int:
         """Prompt and completion tokens together."""
         return task.prompt_tokens + task.completion_tokens
 
-    @display(description="Live view")
+    @admin.display(description="Live view")
     def live(self, task: Task) -> SafeString:
         """Link to the page that follows the run."""
         return format_html('<a class="text-primary-600" href="{}">watch</a>', reverse("console-run", args=[task.id]))
 
-    @display(description="Events")
+    @admin.display(description="Events")
     def events_link(self, task: Task) -> SafeString:
         """Link to the task's events."""
         address = f"{reverse('admin:orchestration_event_changelist')}?task__id__exact={task.id}"
         return format_html('<a class="text-primary-600" href="{}">{} events</a>', address, task.event_seq)
 
-    @display(description="Result")
+    @admin.display(description="Result")
     def shown_result(self, task: Task) -> str:
         """The answer, cut short."""
         return "" if task.result is None else task.result[:JSON_SHOWN_CHARS]
 
-    @display(description="Error")
+    @admin.display(description="Error")
     def shown_error(self, task: Task) -> SafeString:
         """What went wrong."""
         return json_shown(task.error)
 
-    @display(description="Context")
+    @admin.display(description="Context")
     def shown_context(self, task: Task) -> SafeString:
         """What came with the request."""
         return json_shown(task.context)
 
-    @display(description="Parameters")
+    @admin.display(description="Parameters")
     def shown_parameters(self, task: Task) -> SafeString:
         """What the strategy was given."""
         return json_shown(task.parameters)
@@ -167,7 +167,7 @@ class TaskAdmin(ReadOnlyAdmin):
         stopped = sum(_cancel(request, task) for task in queryset)
         messages.info(request, f"{stopped} tasks were cancelled; the others had ended.")
 
-    @action(description="Cancel this task", permissions=["cancel"])
+    @action(description="Cancel this task", permissions=["cancel"])  # type: ignore[untyped-decorator]
     def cancel_one(self, request: HttpRequest, object_id: str) -> Any:
         """Cancel one task and come back to it."""
         task = Task.objects.get(pk=object_id)
@@ -195,27 +195,27 @@ class StepAdmin(ReadOnlyAdmin):
     exclude = ("input", "output", "error")
     readonly_fields = ("shown_input", "shown_output", "shown_error")
 
-    @display(description="Title")
+    @admin.display(description="Title")
     def shown_title(self, step: Step) -> str:
         """The beginning of the title."""
         return cut_short(step.title, 60)
 
-    @display(description="Status", ordering="status", label=STATUS_COLOURS)
+    @display(description="Status", ordering="status", label=STATUS_COLOURS)  # type: ignore[untyped-decorator]
     def shown_status(self, step: Step) -> str:
         """The status, coloured."""
         return step.status
 
-    @display(description="Input")
+    @admin.display(description="Input")
     def shown_input(self, step: Step) -> SafeString:
         """What the step was given."""
         return json_shown(step.input)
 
-    @display(description="Output")
+    @admin.display(description="Output")
     def shown_output(self, step: Step) -> SafeString:
         """What the step gave."""
         return json_shown(step.output)
 
-    @display(description="Error")
+    @admin.display(description="Error")
     def shown_error(self, step: Step) -> SafeString:
         """What went wrong."""
         return json_shown(step.error)
@@ -232,12 +232,12 @@ class EventAdmin(ReadOnlyAdmin):
     exclude = ("payload",)
     readonly_fields = ("shown_payload",)
 
-    @display(description="Message")
+    @admin.display(description="Message")
     def shown_message(self, event: Event) -> str:
         """The beginning of the message."""
         return cut_short(event.message, 120)
 
-    @display(description="Payload")
+    @admin.display(description="Payload")
     def shown_payload(self, event: Event) -> SafeString:
         """Everything that came with the event."""
         return json_shown(event.payload)

@@ -64,9 +64,9 @@ class AsyncEndpoint(Endpoint):
             await in_thread(self.initial, drf_request, *args, **kwargs)
             name = str(drf_request.method).lower()
             known = name in self.http_method_names
-            handler = getattr(self, name, self.http_method_not_allowed) if known else self.http_method_not_allowed
+            refuse: Any = self.http_method_not_allowed
+            handler = getattr(self, name, refuse) if known else refuse
             response = await handler(drf_request, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - DRF's own edge: what its handler does not know is raised again
             response = self.handle_exception(error)
-        self.response: HttpResponseBase = self.finalize_response(drf_request, response, *args, **kwargs)
-        return self.response
+        return self.finalize_response(drf_request, response, *args, **kwargs)

@@ -1,7 +1,7 @@
 """How a body is read and an answer is written: strictly, and always as JSON."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import IO, Any, Final
 from uuid import UUID
 
@@ -49,11 +49,12 @@ class OneRendererNegotiation(DefaultContentNegotiation):
     def select_renderer(
         self,
         request: Request | HttpRequest,  # noqa: ARG002 - what it accepts does not matter
-        renderers: Sequence[BaseRenderer],
+        renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,  # noqa: ARG002 - nor do suffixes
     ) -> tuple[BaseRenderer, str]:
         """Return the endpoint's first renderer and its media type."""
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 def idempotency_key_of(request: Request) -> str | None:

@@ -17,7 +17,7 @@ LAST_EVENT_ID = OpenApiParameter(
 )
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """An API key in a header."""
 
     target_class = "policy.api.authentication.ApiKeyAuthentication"

@@ -33,7 +33,7 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         {"title": "Tasks", "value": f"{day['tasks']:,}", "icon": "task_alt"},
         {
             "title": "Succeeded",
-            "value": f"{day['completed'] / ended:.0%}" if ended else "none ended",
+            "value": rate,
             "icon": "verified",
         },
         {"title": "Tokens", "value": f"{day['tokens'] or 0:,}", "icon": "token"},

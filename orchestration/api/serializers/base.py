@@ -68,7 +68,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 class TextField(serializers.CharField):
     """A JSON string; numbers are not taken for text."""
 
-    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "must be a string"}  # type: ignore[misc]
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "must be a string"}
 
     def to_internal_value(self, data: Any) -> str:
         """Return the string as it came."""
@@ -88,7 +88,7 @@ class SessionIdField(TextField):
 class WholeNumberField(serializers.IntegerField):
     """A JSON integer; strings and booleans are not taken for numbers."""
 
-    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "must be a whole number"}  # type: ignore[misc]
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "must be a whole number"}
 
     def to_internal_value(self, data: Any) -> int:
         """Return the number."""
@@ -101,7 +101,7 @@ class OneOfField(serializers.ChoiceField):
     """One of some names; the refusal lists them."""
 
     def __init__(self, choices: tuple[str, ...], **kwargs: Any) -> None:
-        messages = {"invalid_choice": f"must be one of: {', '.join(choices)}"}
+        messages: dict[str, Any] = {"invalid_choice": f"must be one of: {', '.join(choices)}"}
         super().__init__(choices=[(choice, choice) for choice in choices], error_messages=messages, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
@@ -114,7 +114,7 @@ class OneOfField(serializers.ChoiceField):
 class ObjectField(serializers.DictField):
     """A JSON object that Postgres can keep: no NUL, no lone surrogate, no infinite number, and not too large."""
 
-    default_error_messages: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
+    default_error_messages: ClassVar[dict[str, Any]] = {
         "not_a_dict": "must be an object",
         "unstorable": "holds a value that cannot be stored ({reason})",
         "too_large": "is {size_bytes} bytes of JSON; at most {max_bytes} are allowed",

@@ -1,5 +1,6 @@
 """Bodies, query strings and answers of the task endpoints."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
@@ -49,7 +50,7 @@ class SubmitBody(StrictSerializer):
         default=None,
         help_text="A session's id, or a name of your own: the first use of a name makes the session.",
     )
-    context = ObjectField(
+    context = ObjectField(  # type: ignore[assignment]
         max_bytes=settings.SHANNON_CONTEXT_MAX_BYTES,
         required=False,
         default=dict,
@@ -208,6 +209,11 @@ class TaskAnswer(TaskSummaryAnswer):
     started_at = serializers.DateTimeField(allow_null=True)
     updated_at = serializers.DateTimeField()
 
+    @property
+    def _steps(self) -> Mapping[str, int]:
+        steps: Mapping[str, int] = self._context["steps"]  # `context` is a field of the answer here
+        return steps
+
     def get_status(self, task: Task) -> str:
         """The status with the reference system's prefix, which the official client takes off."""
         return STATUS_PREFIX + task.status
@@ -216,7 +222,7 @@ class TaskAnswer(TaskSummaryAnswer):
         """Ended steps in proportion to known steps; 1 for a completed task."""
         if task.status == TaskStatus.COMPLETED:
             return 1.0
-        counts = self.context["steps"]
+        counts = self._steps
         ended = sum(count for status, count in counts.items() if status in STEP_TERMINAL)
         return round(ended / sum(counts.values()), 3) if counts else 0.0
 
@@ -226,10 +232,11 @@ class TaskAnswer(TaskSummaryAnswer):
 
     def get_metadata(self, task: Task) -> dict[str, Any]:
         """What the strategy left, how many steps there are in which state, and who changed the status last."""
+        steps = self._steps
         return {
             **task.result_metadata,
             "strategy": task.strategy,
-            "steps": {"total": sum(self.context["steps"].values()), **self.context["steps"]},
+            "steps": {"total": sum(steps.values()), **steps},
             "status_reason": task.status_reason,
             "status_changed_by": task.status_changed_by,
         }

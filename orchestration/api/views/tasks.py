@@ -63,8 +63,8 @@ class TaskListView(Endpoint):
     def get(self, _request: Request) -> Response:
         """List the tenant's tasks, newest first."""
         name = self.query.pop("session_id")
-        session = session_for(principal=self.principal, session_id=name) if name else None
-        tasks, total = tasks_page(principal=self.principal, session_id=session and session.id, **self.query)
+        session_id = session_for(principal=self.principal, session_id=name).id if name else None
+        tasks, total = tasks_page(principal=self.principal, session_id=session_id, **self.query)
         return Response(TaskPageAnswer({"tasks": tasks, "total_count": total}).data)
 
     @extend_schema(

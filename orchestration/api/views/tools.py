@@ -78,7 +78,7 @@ class ToolListView(Endpoint):
         """List the tools, all or of one category."""
         category = self.query["category"]
         tools = [tool for tool in tool_infos() if category in (None, tool.category)]
-        return Response({"tools": ToolAnswer(tools, many=True).data})
+        return Response(ToolListAnswer({"tools": tools}).data)
 
 
 class ToolView(Endpoint):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def caller_with(db: None) -> "Callable[..., Caller]":
     """Make callers of our tenant with chosen scopes."""
-    from tests.integration.api.callers import caller_of
+    from tests.integration.api.callers import caller_of  # noqa: PLC0415
 
     return lambda *scopes: caller_of("ours", list(scopes))
 
@@ -20,7 +20,7 @@ def caller_with(db: None) -> "Callable[..., Caller]":
 @pytest.fixture
 def caller(db: None) -> "Caller":
     """A caller who may do everything but administer."""
-    from tests.integration.api.callers import ALL_SCOPES, caller_of
+    from tests.integration.api.callers import ALL_SCOPES, caller_of  # noqa: PLC0415
 
     return caller_of("ours", ALL_SCOPES)
 
@@ -28,6 +28,6 @@ def caller(db: None) -> "Caller":
 @pytest.fixture
 def stranger(db: None) -> "Caller":
     """Somebody of another tenant."""
-    from tests.integration.api.callers import ALL_SCOPES, caller_of
+    from tests.integration.api.callers import ALL_SCOPES, caller_of  # noqa: PLC0415
 
     return caller_of("theirs", ALL_SCOPES)

@@ -48,7 +48,7 @@ async def get(caller: Caller | None, query: dict[str, str], **headers: str) -> A
     return await AsyncClient().get(URL, query, headers={**key, **headers})
 
 
-async def read(caller: Caller, task: Task, *, query: dict[str, str] | None = None, **headers: str) -> list[Message]:
+async def read(caller: Caller, task: Task, query: dict[str, str] | None = None, **headers: str) -> list[Message]:
     """Return all messages of a stream that ends, without comments."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         response = await get(caller, {"workflow_id": str(task.id), **(query or {})}, **headers)
@@ -106,7 +106,7 @@ async def test_the_stream_is_ascii_and_says_when_to_come_back(caller: Caller) ->
 async def test_a_reader_goes_on_where_it_left_off(caller: Caller, by: str) -> None:
     task = await cancelled(caller)
     if by == "header":
-        messages = await read(caller, task, **{"Last-Event-ID": "2"})
+        messages = await read(caller, task, {}, **{"Last-Event-ID": "2"})
     else:
         messages = await read(caller, task, query={"last_event_id": "2"})
     assert [int(message["id"]) for message in messages] == list(range(3, task.event_seq + 1))
@@ -141,8 +141,7 @@ async def test_what_happens_is_sent_at_once_and_deltas_are_live_only(caller: Cal
             pass
         waiting = asyncio.ensure_future(anext(messages))
         while not waiting.done():  # until the reader has subscribed, a delta is lost: it is live only
-            delta = {"task_id": task.id, "step_key": "agent", "agent_id": "a", "text": "Hel"}
-            await sync_to_async(lambda: delta_publish(**delta))()
+            await sync_to_async(delta_publish)(task_id=task.id, step_key="agent", agent_id="a", text="Hel")
             await asyncio.wait([waiting], timeout=0.05)
         message = waiting.result()
         assert message["event"] == "thread.message.delta"
