@@ -110,7 +110,7 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
     servers = servers_choose(paths)
     if servers.embedded and fresh:
         report("made a Postgres database folder")
-    ports = Ports(web=_free_port(_WEB_PORT), flower=_free_port(_FLOWER_PORT), supervisor=_free_port(0))
+    ports = Ports(web=free_port(_WEB_PORT), flower=free_port(_FLOWER_PORT), supervisor=free_port(0))
     password = secrets.token_urlsafe(24)
     environment = _environment(paths, servers, ports)
     _write_files(paths, environment)
@@ -205,7 +205,7 @@ def _state(
     )
 
 
-def _free_port(wanted: int) -> int:
+def free_port(wanted: int) -> int:
     """Return a TCP port of 127.0.0.1 that is free now: the wanted one if it is, otherwise any."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections of a stopped stack do not matter

@@ -1,5 +1,6 @@
 """`manage.py up`: start the stack and leave it running."""
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -17,12 +18,16 @@ class Command(BaseCommand):
     help = "Start Postgres, Valkey, web, worker, beat and Flower, and leave them running; `down` stops them."
     requires_system_checks = ()
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("--while-pid", type=int, help="stop everything when this process ends, however it ends")
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Start, and say where everything is."""
         paths = StackPaths(ENV.local_dir.resolve())
         try:
             report = Progress()
-            _, started = stack_up(paths=paths, report=report)
+            _, started = stack_up(paths=paths, report=report, owner_pid=options["while_pid"])
             state = stack_wait(paths=paths, report=report)
         except ShannonError as exc:
             raise CommandError(exc.message) from exc

@@ -1,0 +1,130 @@
+"""The real stack, started as `make up` starts it: own servers, own folder, own ports."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import psutil
+import pytest
+
+from shannon_project.stack.paths import StackPaths
+from shannon_project.stack.roles import APP_ROLES
+from shannon_project.stack.state import StackState, state_of
+from shannon_project.stack.supervisor import STACK_VARIABLE
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+OFFLINE_LATENCY_SECONDS = 0.6  # of the slow stack's model: long enough to act in the middle of a fan-out
+
+_NOT_HANDED_DOWN = ("DATABASE_URL", "REDIS_URL", "SHANNON_SECRET_KEY", "SHANNON_LOCAL_DIR", "DJANGO_SETTINGS_MODULE")
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack; `pids` are those of the moment, 0 for a role that does not run just now."""
+
+    paths: StackPaths
+    environment: Mapping[str, str]
+    base_url: str
+    api_key: str
+    admin_url: str
+    admin_user: str
+    admin_password: str
+    flower_url: str
+    database_url: str
+    broker_url: str
+    pids: Mapping[str, int]
+
+    def refreshed(self) -> Self:
+        """Return the same stack with the pids that it has now."""
+        return replace(self, pids=_pids(self.paths))
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run `manage.py` for this stack and return how it ended."""
+        return _manage(self.environment, *arguments)
+
+    def leftovers(self) -> list[psutil.Process]:
+        """Return the processes that belong to this stack."""
+        return leftovers_of(self.paths)
+
+
+def leftovers_of(paths: StackPaths) -> list[psutil.Process]:
+    """Return the processes that carry a stack's mark or work in its folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            marked = process.environ().get(STACK_VARIABLE) == str(paths.local_dir)
+            inside = process.cwd().startswith(str(paths.local_dir))
+        except (psutil.Error, OSError):
+            continue
+        if marked or inside:
+            found.append(process)
+    return found
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """A stack with the offline model at full speed."""
+    with _running({}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def slow_stack() -> Iterator[Stack]:
+    """A stack whose model takes its time, for those who act while a task runs."""
+    with _running({"SHANNON_OFFLINE_LATENCY_SECONDS": str(OFFLINE_LATENCY_SECONDS)}) as running:
+        yield running
+
+
+@contextmanager
+def _running(variables: Mapping[str, str]) -> Iterator[Stack]:
+    folder = Path(tempfile.mkdtemp(prefix="shannon-stack-"))
+    folder.chmod(0o755)  # Postgres runs as another user when we are root
+    paths = StackPaths(folder)
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_DOWN}
+    environment = {**kept, "SHANNON_LOCAL_DIR": str(folder), **variables}
+    try:
+        # The stack ends with this run, however it ends.
+        done = _manage(environment, "up", f"--while-pid={os.getpid()}")
+        assert done.returncode == 0, done.stdout + done.stderr
+        state = state_of(paths)
+        assert state is not None
+        yield _stack(paths, environment, state)
+    finally:
+        down = _manage(environment, "down")
+    left = leftovers_of(paths)
+    assert down.returncode == 0, down.stderr
+    assert not left, left
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _manage(environment: Mapping[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(REPOSITORY / "manage.py"), *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, env=dict(environment), capture_output=True, text=True, check=False)
+
+
+def _stack(paths: StackPaths, environment: Mapping[str, str], state: StackState) -> Stack:
+    return Stack(
+        paths=paths,
+        environment=environment,
+        base_url=state.base_url,
+        api_key=state.api_key,
+        admin_url=state.admin_url,
+        admin_user=state.admin_user,
+        admin_password=state.admin_password,
+        flower_url=state.flower_url,
+        database_url=state.database_url,
+        broker_url=state.broker_url,
+        pids=_pids(paths),
+    )
+
+
+def _pids(paths: StackPaths) -> dict[str, int]:
+    state = state_of(paths)
+    return {**dict.fromkeys(APP_ROLES, 0), **(state.pids if state else {})}
