@@ -59,3 +59,16 @@ class SubtasksFailed(ShannonError):
 
     code = "SUBTASKS_FAILED"
     http_status = 502
+
+
+class DependencyFailed(ShannonError):
+    """A step that this one depends on did not succeed."""
+
+    code = "DEPENDENCY_FAILED"
+    http_status = 409
+
+    @classmethod
+    def of(cls, dependency: str) -> "DependencyFailed":
+        """Return the error of a step that is skipped because of `dependency` (a step's key)."""
+        message = f"Skipped: the step {dependency}, which it depends on, did not succeed."
+        return cls(message, details={"dependency": dependency})

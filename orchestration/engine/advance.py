@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -12,9 +12,9 @@ from django.db.models.functions import Now
 
 from orchestration.engine.dispatch import ring_steps
 from orchestration.engine.finish import task_fail, task_finish, task_stop
-from orchestration.errors import StrategyStuck, TaskDeadlineExceeded
+from orchestration.errors import DependencyFailed, StrategyStuck, TaskDeadlineExceeded
 from orchestration.events.write import EventDraft, events_append
-from orchestration.models import Step, Task
+from orchestration.models import Task
 from orchestration.strategies import STRATEGIES, Fail, Finish, Spawn, Strategy, Wait
 from orchestration.types import (
     STEP_OPEN,
@@ -33,8 +33,6 @@ from shannon_project.foundation.ids import uuid7
 from shannon_project.foundation.logs import log_context
 
 log = structlog.get_logger(__name__)
-
-INSERT_BATCH_ROWS: Final = 1_000
 
 
 def task_advance(task_id: UUID) -> bool:
@@ -115,9 +113,7 @@ def _step_view(row: Sequence[Any]) -> StepView:
 
 def _spawn(task: Task, view: TaskView, move: Spawn) -> None:
     """Insert the steps; one that depends on an ended step starts with that counted."""
-    rows_of = _StepRows(task, view, move)
-    rows = [rows_of.row(spec, position) for position, spec in enumerate(move.steps, start=len(view.steps))]
-    Step.objects.bulk_create(rows, batch_size=INSERT_BATCH_ROWS)
+    _StepRows(task, view, move).insert()
     payload = {"steps": [_spawned(spec) for spec in move.steps[:50]], "count": len(move.steps)}
     drafts = [EventDraft(EventKind.DELEGATION, move.message or _spawn_message(move.steps), payload)]
     if task.status == TaskStatus.QUEUED:
@@ -133,32 +129,53 @@ class _StepRows:
         self._task = task
         self._statuses: dict[str, StepStatus] = {key: step.status for key, step in view.steps.items()}
         self._keys = {spec.key for spec in move.steps} | set(self._statuses)
+        self._first_position = len(view.steps)
+        self._made = [self._state(spec) for spec in move.steps]
+        self._specs = move.steps
 
-    def row(self, spec: StepSpec, position: int) -> Step:
-        """Return the row of one step, its state following from the steps that it depends on."""
+    def _state(self, spec: StepSpec) -> tuple[StepStatus, int, str | None]:
+        """Return a step's first status, its open dependencies and, if it is skipped at once, its error as JSON text."""
         unknown = [key for key in spec.depends_on if key not in self._keys]
         if unknown:
             raise StrategyStuck(f"The strategy made {spec.key} depend on unknown steps: {', '.join(unknown)}")
-        ended = [self._statuses[key] for key in spec.depends_on if self._statuses.get(key) in STEP_TERMINAL]
+        ended = [key for key in spec.depends_on if self._statuses.get(key) in STEP_TERMINAL]
+        failed = [key for key in ended if self._statuses[key] is not StepStatus.SUCCEEDED]
         open_count = len(spec.depends_on) - len(ended)
-        if spec.on_dependency_failure is OnDependencyFailure.SKIP and set(ended) - {StepStatus.SUCCEEDED}:
-            status = StepStatus.SKIPPED
-        else:
-            status = StepStatus.BLOCKED if open_count else StepStatus.READY
-        self._statuses[spec.key] = status
-        return Step(
-            id=uuid7(),
-            task_id=self._task.id,
-            key=spec.key,
-            position=position,
-            kind=spec.kind,
-            title=spec.title[:300],
-            input=dict(spec.input),
-            depends_on=list(spec.depends_on),
-            open_dependencies=open_count,
-            on_dependency_failure=spec.on_dependency_failure,
-            status=status,
-        )
+        if failed and spec.on_dependency_failure is OnDependencyFailure.SKIP:
+            self._statuses[spec.key] = StepStatus.SKIPPED
+            return StepStatus.SKIPPED, open_count, json.dumps(DependencyFailed.of(failed[0]).as_json())
+        self._statuses[spec.key] = StepStatus.BLOCKED if open_count else StepStatus.READY
+        return self._statuses[spec.key], open_count, None
+
+    def insert(self) -> None:
+        """Insert all rows in one statement of fixed length: arrays, because wide fan-outs come through here."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                INSERT INTO orchestration_step (id, task_id, position, key, kind, title, input, depends_on,
+                    open_dependencies, on_dependency_failure, status, attempt, failures, lease_owner, prompt_tokens,
+                    completion_tokens, model_calls, tool_calls, cost_usd, created_at, error)
+                SELECT id, %s, position, key, kind, title, input, depends_on, open, on_failure, status,
+                    0, 0, '', 0, 0, 0, 0, 0, now(), error
+                FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[],
+                    %s::int[], %s::text[], %s::text[], %s::jsonb[])
+                    AS s(id, position, key, kind, title, input, depends_on, open, on_failure, status, error)
+                """,
+                [
+                    self._task.id,
+                    [uuid7() for _ in self._specs],
+                    list(range(self._first_position, self._first_position + len(self._specs))),
+                    [spec.key for spec in self._specs],
+                    [str(spec.kind) for spec in self._specs],
+                    [spec.title[:300] for spec in self._specs],
+                    [json.dumps(dict(spec.input)) for spec in self._specs],
+                    [json.dumps(spec.depends_on) for spec in self._specs],
+                    [open_count for _, open_count, _ in self._made],
+                    [str(spec.on_dependency_failure) for spec in self._specs],
+                    [str(status) for status, _, _ in self._made],
+                    [error for _, _, error in self._made],
+                ],
+            )
 
 
 def _spawned(spec: StepSpec) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from agents.models import JournalEntry
 from agents.services import notes_write
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.dependencies import BlockedStep, Release, releases
+from orchestration.errors import DependencyFailed
 from orchestration.events.write import EventDraft, events_append
 from orchestration.types import (
     STEP_TERMINAL,
@@ -183,17 +184,8 @@ def dependants_release(task_id: UUID, ended: Mapping[str, StepStatus]) -> list[R
 
 
 def _skip_error(change: Release) -> Jsonb | None:
-    if change.status is not StepStatus.SKIPPED:
-        return None
-    message = f"Skipped: the step {change.failed_dependency}, which it depends on, did not succeed."
-    return Jsonb(
-        {
-            "code": "DEPENDENCY_FAILED",
-            "message": message,
-            "retryable": False,
-            "details": {"dependency": change.failed_dependency},
-        }
-    )
+    skipped = change.status is StepStatus.SKIPPED
+    return Jsonb(DependencyFailed.of(change.failed_dependency).as_json()) if skipped else None
 
 
 def _release_event(change: Release) -> EventDraft:
