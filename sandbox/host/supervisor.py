@@ -143,7 +143,7 @@ class Supervisor:
             if self._closed:
                 raise SandboxUnavailable("The sandbox has been shut down.")
             if self._idle:
-                return self._idle.pop()
+                return self._idle.pop(0)  # the one whose next guest has had most time to start
             if len(self._hosts) + self._starting >= self._options.hosts_max:
                 raise SandboxBusy(
                     f"All {self._options.hosts_max} sandbox hosts were busy for {wait_seconds:g} s.",
