@@ -10,6 +10,7 @@ nodes, not from its JSON.
 import ctypes
 import json
 from collections.abc import Callable
+from json.encoder import encode_basestring
 from typing import Any
 
 from regopy import Input
@@ -112,7 +113,7 @@ def _push_scalar(target: Any, value: Any) -> int:
 
 
 def _escaped(text: str) -> bytes:
-    return json.dumps(text, ensure_ascii=False)[1:-1].encode()
+    return encode_basestring(text)[1:-1].encode()
 
 
 def _read(node: Any) -> Any:
