@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -36,8 +37,8 @@ def wait_for(condition: Callable[[], bool], *, timeout_seconds: float = 60.0) ->
 
 
 def state() -> StackState:
-    text = ["x"] * 11
-    return StackState(*text, embedded_servers=False, pids={})
+    values: dict[str, object] = {item.name: "x" for item in fields(StackState)}
+    return StackState.from_json({**values, "embedded_servers": False, "pids": {}})
 
 
 @pytest.fixture
