@@ -21,11 +21,13 @@ from orchestration.engine.execution import TaskFacts, step_context, task_facts
 from orchestration.engine.kinds import KINDS, Work
 from orchestration.engine.kinds.base import usage_from
 from orchestration.engine.lease import KEEPER, Batch, Lease
-from orchestration.engine.outcome import StepEnd, outcomes_write
+from orchestration.engine.outcome import StepEnd, Written, outcomes_write
 from orchestration.events.write import EventDraft
 from orchestration.metrics import STEP_SECONDS, STEPS_ENDED
 from orchestration.models import Task
 from orchestration.types import EventKind, StepOutcome, StepStatus, Usage
+from policy.errors import BudgetExceeded
+from policy.services import refusal_record
 from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import ShannonError, Unavailable
 from shannon_project.foundation.logs import log_context
@@ -36,6 +38,7 @@ SHORT_STEP_SECONDS: Final = 0.005  # shorter than this, and the next claim takes
 FLUSH_SECONDS: Final = 0.02  # an outcome waits no longer than this for the others of its batch
 RETRY_BASE_SECONDS: Final = 0.5
 RETRY_MAX_SECONDS: Final = 30.0
+WRITE_RETRY_SECONDS: Final = 0.5
 WRITE_PATIENCE_SECONDS: Final = 30.0  # how long an outcome waits for a database that restarts
 _random = SystemRandom()
 
@@ -108,29 +111,65 @@ def _keep(run: Drain, end: StepEnd, seconds: float) -> None:
 
 
 def _flush(run: Drain) -> None:
-    """Write what has ended; waits for a database that restarts as long as the leases can be kept."""
+    """Write what has ended and ring for what may go on."""
     if not run.pending:
         return
     ends, run.pending = run.pending, []
+    try:
+        written = _write(run, ends)
+    except BudgetExceeded as error:
+        _flush_refused(run, ends, error)
+        return
+    run.done += written.recorded
+    for end in ends:
+        STEPS_ENDED.labels(kind=end.step.kind, status=end.status).inc()
+        if end.status is StepStatus.READY:
+            ring_advance(run.facts.task_id, after_seconds=end.retry_after_seconds or 0.0)
+    if written.newly_ready > 1:
+        ring_advance(run.facts.task_id)  # more than this drainer can take: others may help
+
+
+def _flush_refused(run: Drain, ends: list[StepEnd], error: BudgetExceeded) -> None:
+    """A budget does not cover what the steps are to be charged: write them one by one; who is not covered fails."""
+    if len(ends) == 1:
+        refusal_record(principal=run.facts.principal, error=error)
+        run.pending = [_refused(ends[0], error)]
+        _flush(run)
+        return
+    for end in ends:
+        run.pending = [end]
+        _flush(run)
+
+
+def _refused(end: StepEnd, error: BudgetExceeded) -> StepEnd:
+    """Return the end of a step that could not be paid for: nothing of it counts but the refusal."""
+    failed = StepStatus.FAILED
+    message = f"{end.step.title}: {error.message}"
+    events = tuple(
+        replace(
+            draft,
+            kind=EventKind.ERROR_OCCURRED,
+            message=message,
+            payload={**draft.payload, "status": str(failed), "error": error.as_json()},
+        )
+        for draft in end.events
+    )
+    outcome = StepOutcome(error=error.as_json())
+    return replace(end, status=failed, outcome=outcome, charges=(), notes=(), events=events)
+
+
+def _write(run: Drain, ends: list[StepEnd]) -> Written:
+    """Write the outcomes; waits for a database that restarts as long as the leases can be kept."""
     patience_end = time.monotonic() + WRITE_PATIENCE_SECONDS
     while True:
         try:
-            written = outcomes_write(run.facts.task_id, ends)
-            break
+            return outcomes_write(run.facts.task_id, ends)
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() > patience_end:
                 raise
             log.warning("outcome_write_retried", error=str(error))
             connection.close()
-            threading.Event().wait(0.5)
-    run.done += written.recorded
-    for end in ends:
-        STEPS_ENDED.labels(kind=end.step.kind, status=end.status).inc()
-    if written.newly_ready > 1:
-        ring_advance(run.facts.task_id)  # more than this drainer can take: others may help
-    for end in ends:
-        if end.status is StepStatus.READY:
-            ring_advance(run.facts.task_id, after_seconds=end.retry_after_seconds or 0.0)
+            threading.Event().wait(WRITE_RETRY_SECONDS)
 
 
 def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None:

@@ -19,6 +19,7 @@ from orchestration.engine.run import drain, execute
 from orchestration.models import Event, Step, Task
 from orchestration.services import fanout_submit, task_cancel
 from orchestration.types import StepOutcome, StepStatus, TaskStatus
+from policy.models import AuditEntry, Budget
 from policy.selectors import budget_states
 from policy.types import BudgetRef, BudgetScope, Principal
 from tests.integration.orchestration.playing import play, principal
@@ -66,6 +67,19 @@ def test_every_step_is_paid_by_the_task_the_session_and_the_tenant(principal: Pr
     ]
     states = budget_states(tenant_id=principal.tenant_id, refs=refs)
     assert [(state.spent_tokens, state.reserved_tokens) for state in states] == [(20, 0)] * 3
+
+
+def test_a_fan_out_stops_paying_where_its_budget_ends(principal: Principal) -> None:
+    task_id = fanout(principal, 20)
+    Budget.objects.filter(scope=BudgetScope.TASK, scope_id=task_id).update(limit_tokens=12)
+    task = play(task_id)
+    assert task.result == "12 of 20 steps done"
+    refused = Step.objects.filter(task=task, status=StepStatus.FAILED)
+    assert {step.error["code"] for step in refused if step.error} == {"BUDGET_EXCEEDED"}
+    assert Event.objects.filter(task=task, kind="ERROR_OCCURRED").count() == 8
+    (state,) = budget_states(tenant_id=principal.tenant_id, refs=[BudgetRef(BudgetScope.TASK, task_id)])
+    assert (state.spent_tokens, state.reserved_tokens) == (12, 0)
+    assert AuditEntry.objects.filter(action="budget.reserve", outcome="denied").count() == 8
 
 
 def test_a_step_is_claimed_by_one_of_many_workers(principal: Principal) -> None:
