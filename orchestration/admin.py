@@ -1,7 +1,7 @@
 """The admin is a window: run data is read-only, newest first, JSON cut short; what it changes goes through services."""
 
 import json
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -10,26 +10,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import action, display
+from unfold.decorators import display
 
+from orchestration.console.colours import STATUS_COLOURS
 from orchestration.models import Event, IdempotencyRecord, Step, Task
 from orchestration.services import task_cancel
-from orchestration.types import StepStatus, TaskStatus
 from policy.types import Principal
 
 JSON_SHOWN_CHARS = 4_000
-STATUS_COLOURS = {
-    TaskStatus.COMPLETED: "success",
-    TaskStatus.RUNNING: "info",
-    TaskStatus.FAILED: "danger",
-    TaskStatus.TIMEOUT: "danger",
-    TaskStatus.CANCELLED: "warning",
-    StepStatus.SUCCEEDED: "success",
-    StepStatus.RUNNING: "info",
-    StepStatus.FAILED: "danger",
-    StepStatus.SKIPPED: "warning",
-    StepStatus.CANCELLED: "warning",
-}
 
 
 def json_shown(value: Any) -> SafeString:
@@ -88,7 +76,7 @@ class StepInline(TabularInline):  # type: ignore[misc]
 class TaskAdmin(ReadOnlyAdmin):
     """Tasks: what was asked, how it went, what it cost."""
 
-    list_display = ("short_query", "shown_status", "strategy", "tenant", "tokens", "cost_usd", "created_at", "live")
+    list_display = ("short_query", "shown_status", "strategy", "tenant", "tokens", "cost", "created_at", "live")
     list_filter = ("status", "strategy", "tenant", "created_at")
     list_select_related = ("tenant",)
     list_filter_submit = False
@@ -96,7 +84,6 @@ class TaskAdmin(ReadOnlyAdmin):
     ordering = ("-created_at",)
     date_hierarchy = "created_at"
     actions = ("cancel",)
-    actions_detail: ClassVar[list[str]] = ["cancel_one"]
     inlines = (StepInline,)
     readonly_fields = ("events_link", "live", "shown_result", "shown_error", "shown_context", "shown_parameters")
     fieldsets = (
@@ -122,9 +109,14 @@ class TaskAdmin(ReadOnlyAdmin):
         return task.status
 
     @admin.display(description="Tokens")
-    def tokens(self, task: Task) -> int:
+    def tokens(self, task: Task) -> str:
         """Prompt and completion tokens together."""
-        return task.prompt_tokens + task.completion_tokens
+        return f"{task.prompt_tokens + task.completion_tokens:,}"
+
+    @admin.display(description="USD", ordering="cost_usd")
+    def cost(self, task: Task) -> str:
+        """The cost; a plus sign when the price of some call was not known."""
+        return f"{task.cost_usd:.4f}{'' if task.cost_is_complete else ' +'}"
 
     @admin.display(description="Live view")
     def live(self, task: Task) -> SafeString:
@@ -157,7 +149,7 @@ class TaskAdmin(ReadOnlyAdmin):
         """What the strategy was given."""
         return json_shown(task.parameters)
 
-    def has_cancel_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:  # noqa: ARG002
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
         """Whoever may change tasks may cancel them."""
         return request.user.has_perm("orchestration.change_task")
 
@@ -166,14 +158,6 @@ class TaskAdmin(ReadOnlyAdmin):
         """Cancel the selected tasks through the service."""
         stopped = sum(_cancel(request, task) for task in queryset)
         messages.info(request, f"{stopped} tasks were cancelled; the others had ended.")
-
-    @action(description="Cancel this task", permissions=["cancel"])  # type: ignore[untyped-decorator]
-    def cancel_one(self, request: HttpRequest, object_id: str) -> Any:
-        """Cancel one task and come back to it."""
-        task = Task.objects.get(pk=object_id)
-        told = "The task is being cancelled." if _cancel(request, task) else "The task had already ended."
-        messages.info(request, told)
-        return self.response_post_save_change(request, task)
 
 
 def _cancel(request: HttpRequest, task: Task) -> bool:

@@ -8,6 +8,7 @@ from django.db.models import Count, F, Q, Sum
 from django.http import HttpRequest
 from django.utils import timezone
 
+from orchestration.console.colours import STATUS_COLOURS
 from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL, TaskStatus
 
@@ -40,7 +41,8 @@ def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         {"title": "Cost", "value": f"${day['cost_usd'] or Decimal(0):,.4f}", "icon": "payments"},
     ]
     context["window_hours"] = WINDOW_HOURS
-    context["latest_tasks"] = Task.objects.only(
+    latest = Task.objects.order_by("-created_at").only(
         "id", "query", "status", "strategy", "prompt_tokens", "completion_tokens", "cost_usd", "created_at"
-    ).order_by("-created_at")[:LATEST_TASKS]
+    )
+    context["latest_tasks"] = [(task, STATUS_COLOURS.get(task.status, "")) for task in latest[:LATEST_TASKS]]
     return context

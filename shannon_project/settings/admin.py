@@ -1,6 +1,16 @@
 """The admin's look."""
 
+from typing import Any
+
+from django.templatetags.static import static
 from django.urls import reverse_lazy
+
+
+def _group(title: str, *pages: tuple[str, str, str]) -> dict[str, Any]:
+    """Return a group of the sidebar; a page is its title, its icon and the name of its route in the admin."""
+    items = [{"title": page, "icon": icon, "link": reverse_lazy(f"admin:{route}")} for page, icon, route in pages]
+    return {"title": title, "separator": True, "items": items}
+
 
 UNFOLD = {
     "SITE_TITLE": "Shannon",
@@ -8,6 +18,9 @@ UNFOLD = {
     "SITE_SUBHEADER": "Agent platform",
     "SITE_SYMBOL": "hub",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("console/icon.svg")},
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
@@ -32,28 +45,33 @@ UNFOLD = {
         "show_search": True,
         "show_all_applications": True,
         "navigation": [
-            {
-                "title": "Runs",
-                "separator": False,
-                "items": [
-                    {"title": "Overview", "icon": "space_dashboard", "link": reverse_lazy("admin:index")},
-                    {
-                        "title": "Tasks",
-                        "icon": "task_alt",
-                        "link": reverse_lazy("admin:orchestration_task_changelist"),
-                    },
-                    {
-                        "title": "Steps",
-                        "icon": "account_tree",
-                        "link": reverse_lazy("admin:orchestration_step_changelist"),
-                    },
-                    {
-                        "title": "Events",
-                        "icon": "timeline",
-                        "link": reverse_lazy("admin:orchestration_event_changelist"),
-                    },
-                ],
-            },
+            _group(
+                "Runs",
+                ("Overview", "space_dashboard", "index"),
+                ("Tasks", "task_alt", "orchestration_task_changelist"),
+                ("Steps", "account_tree", "orchestration_step_changelist"),
+                ("Events", "timeline", "orchestration_event_changelist"),
+                ("Journal", "menu_book", "agents_journalentry_changelist"),
+            ),
+            _group(
+                "Conversations",
+                ("Sessions", "forum", "agents_session_changelist"),
+                ("Messages", "chat", "agents_message_changelist"),
+                ("Memories", "psychology", "agents_memory_changelist"),
+            ),
+            _group(
+                "Rules and money",
+                ("Policies", "gavel", "policy_policy_changelist"),
+                ("Budgets", "account_balance_wallet", "policy_budget_changelist"),
+                ("Reservations", "hourglass_top", "policy_reservation_changelist"),
+                ("Audit", "fact_check", "policy_auditentry_changelist"),
+            ),
+            _group(
+                "Access",
+                ("Tenants", "apartment", "policy_tenant_changelist"),
+                ("API keys", "key", "policy_apikey_changelist"),
+                ("Users", "person", "auth_user_changelist"),
+            ),
         ],
     },
 }

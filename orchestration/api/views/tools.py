@@ -49,7 +49,7 @@ def execution_answer(task: Task) -> dict[str, Any]:
     return {
         "success": bool(result["ok"]),
         "output": output,
-        "text": None if output is None else output if isinstance(output, str) else json.dumps(output),
+        "text": output_text(output),
         "error": error.get("message"),
         "metadata": metadata,
         "execution_time_ms": round((ended_at - task.created_at).total_seconds() * 1000),
@@ -65,6 +65,14 @@ def danger_check(tool: ToolInfo, principal: Principal) -> None:
     """
     if tool.dangerous and not principal.has_scope(DANGEROUS):
         raise ScopeMissing(f"The tool {tool.name} needs the scope {DANGEROUS}.", details={"required": DANGEROUS})
+
+
+def output_text(output: Any) -> str | None:
+    """Return an output as text: itself, its `text` if it has one, else its JSON; None when there is no output."""
+    text = output.get("text") if isinstance(output, dict) else output
+    if output is None or isinstance(text, str):
+        return text
+    return json.dumps(output)
 
 
 class ToolListView(Endpoint):

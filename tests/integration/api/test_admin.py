@@ -1,0 +1,124 @@
+"""The admin: every page opens, run data cannot be changed, what it does goes through services."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from orchestration.admin import JSON_SHOWN_CHARS
+from orchestration.models import Event, IdempotencyRecord, Step, Task
+from tests.integration.api.callers import Caller
+
+INTERNAL = {"PolicyGeneration"}  # one row that counts changes of policies
+OUR_MODELS = [
+    model
+    for name in ("policy", "agents", "orchestration")
+    for model in apps.get_app_config(name).get_models()
+    if model.__name__ not in INTERNAL
+]
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    """A signed-in administrator."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("root", password="a-long-password-1"))
+    return client
+
+
+def test_every_model_is_in_the_admin() -> None:
+    assert [model.__name__ for model in OUR_MODELS if not admin.site.is_registered(model)] == []
+
+
+def test_the_first_page_tells_what_happened(staff: Client, caller: Caller) -> None:
+    Task.objects.filter(id=caller.submit("Compare the prices").id).update(status="COMPLETED", prompt_tokens=1234)
+    caller.submit("An open task")
+    page = staff.get("/admin/").content.decode()
+    for text in ("Compare the prices", "1,234", "100%", "An open task"):
+        assert text in page
+
+
+@pytest.mark.parametrize("model", OUR_MODELS)
+def test_every_list_opens(staff: Client, caller: Caller, model: Any) -> None:
+    caller.submit()
+    path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+    assert staff.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("model", [Task, Step, Event, IdempotencyRecord])
+def test_run_data_can_be_neither_added_nor_changed_nor_deleted(staff: Client, caller: Caller, model: Any) -> None:
+    task = caller.submit("before")
+    Step.objects.create(task=task, key="s1", position=0, kind="agent", title="One", status="ready")
+    IdempotencyRecord.objects.create(tenant=caller.tenant, key="k", endpoint="tasks", request_digest="d", task=task)
+    row = model.objects.get()
+    path = f"/admin/orchestration/{model._meta.model_name}"
+    assert staff.get(f"{path}/{row.pk}/change/").status_code == 200
+    assert staff.get(f"{path}/add/").status_code == 403
+    assert staff.post(f"{path}/{row.pk}/change/", {"query": "after", "status": "COMPLETED"}).status_code == 403
+    assert staff.post(f"{path}/{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert model.objects.filter(pk=row.pk).exists()
+    task.refresh_from_db()
+    assert (task.query, task.status) == ("before", "QUEUED")
+
+
+def test_tasks_are_cancelled_in_the_name_of_who_is_signed_in(staff: Client, caller: Caller) -> None:
+    chosen, other = caller.submit(), caller.submit()
+    data = {"action": "cancel", "_selected_action": [str(chosen.id)]}
+    assert staff.post("/admin/orchestration/task/", data).status_code == 302
+    chosen.refresh_from_db()
+    other.refresh_from_db()
+    assert (chosen.status, chosen.status_changed_by) == ("CANCELLED", "user:root")
+    assert other.status == "QUEUED"
+
+
+def test_who_may_only_look_may_not_cancel(caller: Caller) -> None:
+    task = caller.submit()
+    user = User.objects.create_user("viewer", password="a-long-password-1", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_task"))
+    client = Client()
+    client.force_login(user)
+    client.post("/admin/orchestration/task/", {"action": "cancel", "_selected_action": [str(task.id)]})
+    task.refresh_from_db()
+    assert task.status == "QUEUED"
+
+
+def test_what_a_model_wrote_is_shown_as_text_and_cut_short(staff: Client, caller: Caller) -> None:
+    task = caller.submit()
+    hostile = "<img src=x onerror=alert(1)>"
+    Step.objects.create(
+        task=task,
+        key="s1",
+        position=0,
+        kind="agent",
+        title=hostile,
+        status="succeeded",
+        output={"text": hostile + "x" * 10**5},
+    )
+    page = staff.get(f"/admin/orchestration/step/{Step.objects.get().pk}/change/").content.decode()
+    assert hostile not in page
+    assert "characters more" in page
+    assert page.count("x") < JSON_SHOWN_CHARS * 3
+
+
+def test_the_events_of_a_task_are_one_click_away(staff: Client, caller: Caller) -> None:
+    task, other = caller.submit(), caller.submit()
+    page = staff.get("/admin/orchestration/event/", {"task__id__exact": str(task.id)})
+    assert page.status_code == 200
+    assert str(task.id) in page.content.decode()
+    assert str(other.id) not in page.content.decode()
+
+
+def test_a_longer_task_list_takes_no_more_queries(staff: Client, caller: Caller) -> None:
+    counts = []
+    for new in (1, 5):
+        for _ in range(new):
+            caller.submit()
+        with CaptureQueriesContext(connection) as captured:
+            staff.get("/admin/orchestration/task/")
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
