@@ -32,12 +32,18 @@ def flower_is_healthy(flower_url: str) -> bool:
     return _answers(f"{flower_url.rstrip('/')}/healthcheck")
 
 
-def workers_alive(broker_url: str, *, timeout_seconds: float = 0.5) -> list[str]:
-    """Return the names of the workers that answer a ping over the broker."""
+def workers_alive(broker_url: str, *, timeout_seconds: float = 0.5, enough: int | None = None) -> list[str]:
+    """Return the names of the workers that answer a ping over the broker.
+
+    Args:
+        broker_url: Where they listen.
+        timeout_seconds: How long to wait for answers.
+        enough: Number of answers after which no more is waited for; None: all that come in time.
+    """
     with Celery("probe", broker=broker_url) as probe:
         probe.conf.broker_connection_retry = False
         try:
-            replies = probe.control.ping(timeout=timeout_seconds)
+            replies = probe.control.ping(timeout=timeout_seconds, limit=enough)
         except (OperationalError, OSError):
             return []
     return [name for reply in replies or [] for name in reply]
@@ -72,7 +78,7 @@ def wait_healthy(
     client = SupervisorClient(state.supervisor_url)
     known: dict[str, Callable[[], bool]] = {
         "web": lambda: web_is_healthy(state.base_url),
-        "worker": lambda: bool(workers_alive(state.broker_url)),
+        "worker": lambda: bool(workers_alive(state.broker_url, enough=1)),
         "flower": lambda: flower_is_healthy(state.flower_url),
         "beat": lambda: beat_has_begun(paths, client),
     }
@@ -93,11 +99,11 @@ def wait_healthy(
 
 
 def beat_has_begun(paths: StackPaths, client: SupervisorClient) -> bool:
-    """Return whether beat schedules: it says so in its log, or has run for 10 s without ending."""
+    """Return whether beat schedules: it has printed the banner with which it begins, or has run for 10 s."""
     if client.reports()["beat"].state == "RUNNING":
         return True
     log = paths.log("beat")
-    return log.exists() and "beat: Starting" in log.read_text(errors="replace")
+    return log.exists() and "scheduler -> " in log.read_text(errors="replace")
 
 
 def log_tail(paths: StackPaths, role: str) -> str:

@@ -30,7 +30,9 @@ class Role:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-def app_roles(paths: StackPaths, *, web_port: int, flower_port: int, worker_threads: int) -> list[Role]:
+def app_roles(
+    paths: StackPaths, *, web_port: int, flower_port: int, worker_threads: int, broker_url: str
+) -> list[Role]:
     """Return our own roles; the worker first, because it takes longest to start."""
     # Flower has Prometheus metrics of its own, beat has none: only these two share the folder.
     metrics = {"PROMETHEUS_MULTIPROC_DIR": str(paths.prometheus_dir)}
@@ -52,7 +54,12 @@ def app_roles(paths: StackPaths, *, web_port: int, flower_port: int, worker_thre
             environment=metrics,
         ),
         Role("beat", [*_CELERY, "beat", "--pidfile="]),
-        Role("flower", [*_CELERY, "flower", "--address=127.0.0.1", f"--port={flower_port}"]),
+        # Flower learns all it shows from the broker; without our application it starts in half the time.
+        Role(
+            "flower",
+            [sys.executable, "-m", "celery", "flower", "--address=127.0.0.1", f"--port={flower_port}"],
+            environment={"CELERY_BROKER_URL": broker_url, "DJANGO_SETTINGS_MODULE": ""},
+        ),
     ]
 
 

@@ -117,7 +117,13 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
     config = supervisor_config(
         paths,
         servers=servers.roles(),
-        apps=app_roles(paths, web_port=ports.web, flower_port=ports.flower, worker_threads=ENV.worker_threads),
+        apps=app_roles(
+            paths,
+            web_port=ports.web,
+            flower_port=ports.flower,
+            worker_threads=ENV.worker_threads,
+            broker_url=servers.broker_url,
+        ),
         rpc_port=ports.supervisor,
         rpc_password=password,
         owner_pid=owner_pid,
