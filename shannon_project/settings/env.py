@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -67,8 +68,12 @@ class GivenServers(BaseSettings):
 
 
 def child_environment(**values: str) -> dict[str, str]:
-    """Return a copy of this process's environment with `values` on top, for a child process of the local stack."""
-    return {**os.environ, **values}
+    """Return the environment of a child process of the local stack: what `.env` says, this process's own, `values`.
+
+    `.env` goes along whole, because it may hold a provider's key, which litellm reads from the environment.
+    """
+    named = {name: value for name, value in dotenv_values(BASE_DIR / ".env").items() if value is not None}
+    return {**named, **os.environ, **values}
 
 
 ENV = Environment()
