@@ -8,9 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from policy.admin.base import KeptAdmin, actor_of
+from policy.admin.base import KeptAdmin, ReadOnlyAdmin, actor_of
 from policy.errors import PolicyInvalid
-from policy.models import Policy
+from policy.models import Policy, PolicyGeneration
 from policy.services import policy_activate, policy_check, policy_deactivate, policy_save
 
 
@@ -75,3 +75,10 @@ class PolicyAdmin(KeptAdmin):
         """Stop asking the policies. Without any, everything is denied."""
         for policy in queryset:
             policy_deactivate(policy=policy, deactivated_by=actor_of(request))
+
+
+@admin.register(PolicyGeneration)
+class PolicyGenerationAdmin(ReadOnlyAdmin):
+    """Which state of the policies processes should have loaded; it changes with every change of a policy."""
+
+    list_display = ["generation"]

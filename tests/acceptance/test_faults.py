@@ -59,7 +59,7 @@ def in_the_middle(stack: Stack, task_id: str) -> bool:
         task_id,
     )
     running, agents, calls = row
-    return running >= 2 and agents == 5 and calls >= 4
+    return bool(running >= 2 and agents == 5 and calls >= 4)
 
 
 FINISHED = (
