@@ -15,6 +15,7 @@ _RESULT: Final = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _REQUEST: Final = re.compile(r"^## Request\n\n(?P<text>.*?)(?=^## )", re.DOTALL | re.MULTILINE)
+_RESULTS: Final = re.compile(r"^## Results$", re.MULTILINE)
 _BLOCK: Final = re.compile(r"```json\n(?P<json>.*?)\n```", re.DOTALL)
 
 
@@ -31,7 +32,7 @@ class ListedResult:
 
 def is_synthesis(user_text: str) -> bool:
     """Return whether a message asks to put results together."""
-    return "\n## Results\n" in user_text and bool(_REQUEST.search(user_text))
+    return bool(_RESULTS.search(user_text) and _REQUEST.search(user_text))
 
 
 def request_in(user_text: str) -> str:

@@ -9,8 +9,17 @@ NUMBER_WORDS: Final = {
 }  # fmt: skip
 _NUMBER: Final = re.compile(r"^-?[\d.,%$€]+$")
 _QUOTED: Final = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|`([^`]+)`|(?<!\w)'([^'\n]+(?:'\w[^'\n]*)*)'(?!\w)")
+_STRETCH: Final = re.compile(r"\S{401}|\s{401}")
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'“(\d])")
 _LIST_SEPARATOR: Final = re.compile(r"\s*,\s*(?:and|or|&)?\s+|\s+(?:and|or|&|vs\.?|versus)\s+|\s*,\s*", re.IGNORECASE)
+
+
+def is_unreadable(text: str) -> bool:
+    """Return whether a text holds a stretch of over 400 characters without (or of nothing but) space.
+
+    That is no wording, and patterns that look for wording would take minutes to find that out.
+    """
+    return bool(_STRETCH.search(text))
 
 
 def plain_number(text: str) -> str:

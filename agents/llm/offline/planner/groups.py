@@ -56,15 +56,17 @@ def groups_meant(text: str, column: str, values: Sequence[str]) -> bool:
     """Return whether a text speaks of all groups of a column: `the five companies`, `each station`, `by symbol`."""
     for found in _COUNTED.finditer(text):
         word = found["count"].lower()
-        if NUMBER_WORDS.get(word, int(word) if word.isdigit() else 0) == len(values) >= 2:
+        count = NUMBER_WORDS.get(word) or int(word)
+        if count == len(values) >= 2 and _is_kind_of(found["noun"], column):
             return True
     nouns = [noun for found in _EACH.finditer(text) for noun in found.groups() if noun]
     return any(_is_kind_of(noun, column) for noun in nouns)
 
 
 def _is_kind_of(noun: str, column: str) -> bool:
-    noun, column = _singular(noun.lower()), _singular(column.lower())
-    return noun == column or any(noun in kind and column in kind for kind in _KINDS)
+    noun = _singular(noun.lower())
+    names = {_singular(word) for word in re.split(r"[\W_]+", column.lower())} | {_singular(column.lower())}
+    return noun in names or any(noun in kind and names & kind for kind in _KINDS)
 
 
 def _singular(word: str) -> str:

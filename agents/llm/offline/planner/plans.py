@@ -12,6 +12,7 @@ from agents.llm.offline.planner.groups import table_groups
 from agents.llm.offline.planner.parts import Part, SplittingRule, part_of
 from agents.llm.offline.planner.repair import plan_repaired
 from agents.llm.offline.skills import tools_needed
+from agents.llm.offline.wording import is_unreadable
 from agents.llm.offline.workspace import WorkspaceFile, workspace_files
 
 _RULES: Final[tuple[SplittingRule, ...]] = (
@@ -48,7 +49,7 @@ def plan_answer(messages: Sequence[Mapping[str, Any]]) -> str:
 def plan_made(query: str, *, files: Sequence[WorkspaceFile], tools: Sequence[str], max_parts: int) -> dict[str, Any]:
     """Return a plan: the first rule that finds at least two parts decides, else the request is one part."""
     parts: list[Part] = []
-    if max_parts > 1:
+    if max_parts > 1 and not is_unreadable(query):
         parts = next((found for rule in _RULES if len(found := rule(query, files, max_parts)) >= 2), [])
     parts = _narrowed(parts or [part_of(query)], max_parts)
     subtasks = [

@@ -13,10 +13,11 @@ from agents.llm.offline.skills.recall import RecallSkill
 from agents.llm.offline.skills.saving import WRITE, GivenTextSavingSkill, saved_sentence, saving_path
 from agents.llm.offline.skills.small_talk import GreetingSkill, RepeatSkill, ToldFactSkill
 from agents.llm.offline.skills.text_work import TextWorkSkill
-from agents.llm.offline.skills.unknown import UnknownSkill
+from agents.llm.offline.skills.unknown import UnknownSkill, UnreadableSkill
 
 _SKILLS: Final[tuple[Skill, ...]] = (
     CodeBlockSkill(),
+    UnreadableSkill(),
     ToldFactSkill(),
     RecallSkill(),
     NumberWorkSkill(),
@@ -53,7 +54,13 @@ def next_calls(turn: Turn) -> tuple[WantedCall, ...]:
             return calls
     path = saving_path(turn)
     is_saver = isinstance(skill, GivenTextSavingSkill)
-    if path is None or is_saver or WRITE not in turn.tools or turn.observed(WRITE) or isinstance(skill, UnknownSkill):
+    if (
+        path is None
+        or is_saver
+        or WRITE not in turn.tools
+        or turn.observed(WRITE)
+        or isinstance(skill, UnknownSkill | UnreadableSkill)
+    ):
         return ()
     return (WantedCall(WRITE, {"path": path, "content": skill.answer(turn) + "\n"}),)
 
@@ -62,7 +69,7 @@ def final_answer(turn: Turn) -> str:
     """Return the answer once no more calls are wanted."""
     skill = skill_for(turn)
     answer = skill.answer(turn)
-    if saving_path(turn) is None or isinstance(skill, GivenTextSavingSkill | UnknownSkill):
+    if saving_path(turn) is None or isinstance(skill, GivenTextSavingSkill | UnknownSkill | UnreadableSkill):
         return answer
     return f"{answer}\n\n{saved_sentence(turn)}"
 

@@ -8,7 +8,8 @@ from typing import Final
 
 from agents.llm.offline.wording import plain_number
 
-_N: Final = r"[-−]?(?:[$€]\s?)?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?"
+# Bounded on purpose: a number of thousands of digits must not make the patterns below try every part of it.
+_N: Final = r"(?<![\d.,])[-−]?(?:[$€]\s?)?\d{1,30}(?:,\d{3}){0,10}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?(?!\d)"
 _WORD_OPERATORS: Final = (
     (r"\bplus\b|\badded to\b", "+"),
     (r"\bminus\b|\bless\b(?= \d)", "-"),
@@ -20,7 +21,7 @@ _WORD_OPERATORS: Final = (
     (r"[−–](?= ?\d)", "-"),
 )
 _TOKEN: Final = re.compile(
-    r"(?P<number>\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w]))|(?P<constant>\bpi\b)"
+    r"(?P<number>\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?(?![\w]))|(?P<constant>\bpi\b)"
     r"|(?P<open>(?:\b(?:sqrt|cbrt|log10|log2|log|exp|abs|sin|cos|tan|factorial|round|floor|ceil))?\()"
     r"|(?P<close>\))|(?P<operator>\*\*|//|[-+*/%])",
     re.IGNORECASE,
@@ -78,8 +79,8 @@ _PHRASES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ..
         ),
         (rf"(?:square root of|sqrt of)\s+(?P<a>{_N})", _one("sqrt({a})")),
         (rf"cube root of\s+(?P<a>{_N})", _one("cbrt({a})")),
-        (r"factorial of\s+(?P<a>\d+)", _one("factorial({a})")),
-        (r"(?<![\w.])(?P<a>\d+)!", _one("factorial({a})")),
+        (r"factorial of\s+(?P<a>\d{1,6})", _one("factorial({a})")),
+        (r"(?<![\w.])(?P<a>\d{1,6})!", _one("factorial({a})")),
         (rf"(?P<a>{_N})\s+squared|square of\s+(?P<b>{_N})", lambda m: f"{plain_number(m['a'] or m['b'])} ** 2"),
         (rf"\bsquare\s+(?P<a>{_N})", _one("{a} ** 2")),
         (rf"(?P<a>{_N})\s+cubed|cube of\s+(?P<b>{_N})", lambda m: f"{plain_number(m['a'] or m['b'])} ** 3"),

@@ -33,7 +33,7 @@ _TASKS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], tuple[str, 
         (rf"first {_COUNT} fibonacci(?: numbers?)?", _counted("fibonacci")),
         (rf"fibonacci .{{0,30}}?\b{_COUNT} (?:terms|numbers)", _counted("fibonacci")),
         (
-            r"days (?:are there )?(?:between|from) (?P<a>\d{4}-\d\d-\d\d) (?:and|to|until) (?P<b>\d{4}-\d\d-\d\d)",
+            r"\bdays\b[^.?!]{0,20} (?:between|from) (?P<a>\d{4}-\d\d-\d\d) (?:and|to|until) (?P<b>\d{4}-\d\d-\d\d)",
             lambda m: ("days_between", [m["a"], m["b"]]),
         ),
         (

@@ -4,7 +4,22 @@ from agents.llm.offline.conversation import Turn
 from agents.llm.offline.planner.parts import focus_in
 from agents.llm.offline.skills.base import Skill
 from agents.llm.offline.skills.small_talk import WHAT_I_CAN
-from agents.llm.offline.wording import shortened
+from agents.llm.offline.wording import is_unreadable, shortened
+
+
+class UnreadableSkill(Skill):
+    """Refuses what is no wording, before any other rule tries to read it."""
+
+    name = "unreadable"
+
+    def fits(self, turn: Turn) -> bool:
+        """Whether there is a stretch that is too long to be a word."""
+        return is_unreadable(turn.instruction)
+
+    def answer(self, turn: Turn) -> str:
+        """Why nothing was done."""
+        del turn
+        return "I do not read requests with a word, or a gap, of more than 400 characters; put such data into a file."
 
 
 class UnknownSkill(Skill):
