@@ -4,12 +4,27 @@ import re
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from orchestration.types import EventKind
 from shannon_project.settings.env import Environment
+from shannon_project.stack.doctor import CHECKS
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUEST_PATH = (ROOT / "docs" / "request-path.md").read_text()
+DOCS = ROOT / "docs"
+REQUEST_PATH = (DOCS / "request-path.md").read_text()
+CONFIGURATION = (DOCS / "configuration.md").read_text()
+EXAMPLE_ENVIRONMENT = (ROOT / ".env.example").read_text()
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *DOCS.rglob("*.md")))
+
+
+def environment_fields() -> dict[str, object]:
+    """Return the default of each variable that the settings read, by its name."""
+    prefix = Environment.model_config["env_prefix"]
+    return {
+        str(field.validation_alias) if field.validation_alias else f"{prefix}{name}".upper(): field.default
+        for name, field in Environment.model_fields.items()
+    }
 
 
 @pytest.mark.parametrize(("file", "name"), re.findall(r"`([\w/]+\.py)` `(\w+)`", REQUEST_PATH))
@@ -19,29 +34,53 @@ def test_the_request_path_names_code_that_is_there(file: str, name: str) -> None
 
 
 def test_the_documented_events_are_those_that_the_code_registers() -> None:
-    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "events.md").read_text(), re.MULTILINE))
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", (DOCS / "events.md").read_text(), re.MULTILINE))
     assert documented == {kind.value for kind in EventKind}
 
 
 def test_the_documented_environment_is_what_the_settings_read() -> None:
-    text = (ROOT / "docs" / "configuration.md").read_text()
-    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE))
-    prefix = Environment.model_config["env_prefix"]
-    read = {
-        str(field.validation_alias) if field.validation_alias else f"{prefix}{name}".upper()
-        for name, field in Environment.model_fields.items()
-    }
-    assert documented == read
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", CONFIGURATION, re.MULTILINE)
+    assert sorted(documented) == sorted(environment_fields())
 
 
-def test_the_example_environment_names_only_settings_that_are_read() -> None:
-    named = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    text = (ROOT / "docs" / "configuration.md").read_text()
-    assert named <= set(re.findall(r"^\| `([A-Z0-9_]+)` \|", text, re.MULTILINE))
+def test_documented_defaults_are_those_of_the_code() -> None:
+    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]+)`", CONFIGURATION, re.MULTILINE))
+    for name, default in environment_fields().items():
+        if isinstance(default, bool):
+            assert documented[name] == str(default).lower(), name
+        elif isinstance(default, int | float):
+            assert float(documented[name]) == default, name
+        elif isinstance(default, str) and default:
+            assert documented[name] == default, name
 
 
-@pytest.mark.parametrize("document", sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")))
+def test_documented_fixed_settings_exist() -> None:
+    _, fixed = CONFIGURATION.split("## Fixed settings")
+    named = re.findall(r"`(SHANNON_\w+)`", fixed)
+    assert named
+    assert [name for name in named if not hasattr(settings, name)] == []
+
+
+def test_the_example_environment_has_every_variable_and_no_other() -> None:
+    named = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", EXAMPLE_ENVIRONMENT, re.MULTILINE)
+    assert sorted(named) == sorted(environment_fields())
+
+
+def test_the_documented_checks_of_the_doctor_are_those_that_it_makes() -> None:
+    documented = re.findall(r"^\| `(D\d+)` \|", (DOCS / "operations.md").read_text(), re.MULTILINE)
+    assert documented == [check.check_id for check in CHECKS]
+
+
+@pytest.mark.parametrize("document", PAGES)
 def test_relative_links_lead_somewhere(document: str) -> None:
     path = ROOT / document
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), f"{document} links to {target}"
+
+
+@pytest.mark.parametrize("document", PAGES)
+def test_files_that_a_page_names_are_there(document: str) -> None:
+    """Paths in backticks that begin with a folder of the repository; `…/<name>.py` and the like are patterns."""
+    folders = "agents|benchmarks|docs|examples|orchestration|policy|sandbox|shannon_project|templates|tests"
+    named = re.findall(rf"`((?:{folders})/[\w./-]+)`", (ROOT / document).read_text())
+    assert [name for name in named if not (ROOT / name).exists()] == []
