@@ -4,7 +4,7 @@ Data is ASCII JSON: the official client splits lines at U+2028 and U+0085 too, w
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 from uuid import UUID
@@ -144,7 +144,7 @@ def event_body(event: Event, *, on_stream: bool = False) -> dict[str, Any]:
     return body
 
 
-async def task_frames(task: Task, *, after_seq: int, kinds: frozenset[str] | None) -> AsyncIterator[bytes]:
+async def task_frames(task: Task, *, after_seq: int, kinds: frozenset[str] | None) -> AsyncGenerator[bytes, None]:
     """Yield the stream of a task: what is stored after `after_seq`, then what happens, then `done`.
 
     Args:

@@ -1,7 +1,9 @@
 """The event stream of a task."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
+from asgiref.sync import SyncToAsync
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
@@ -15,10 +17,24 @@ from orchestration.api.views.tasks import task_id_of
 from orchestration.selectors import task_for
 
 
-def stream_response(frames: AsyncIterator[bytes]) -> StreamingHttpResponse:
+def stream_response(frames: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
     """Return an event stream that no proxy keeps or delays."""
     headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-    return StreamingHttpResponse(frames, content_type="text/event-stream", headers=headers)
+    return StreamingHttpResponse(_threadless(frames), content_type="text/event-stream", headers=headers)
+
+
+async def _threadless(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    """Yield the frames without the thread that Django keeps for a request until its answer is sent.
+
+    Thousands of open streams would mean thousands of idle threads. asgiref makes another one when it needs one.
+    """
+    context = SyncToAsync.thread_sensitive_context.get(None)
+    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context else None
+    if executor is not None:
+        executor.shutdown(wait=False)
+    async with aclosing(frames):
+        async for frame in frames:
+            yield frame
 
 
 class StreamView(AsyncEndpoint):
