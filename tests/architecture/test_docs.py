@@ -84,3 +84,9 @@ def test_files_that_a_page_names_are_there(document: str) -> None:
     folders = "agents|benchmarks|docs|examples|orchestration|policy|sandbox|shannon_project|templates|tests"
     named = re.findall(rf"`((?:{folders})/[\w./-]+)`", (ROOT / document).read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_tests_that_a_page_cites_are_there() -> None:
+    cited = [found for page in PAGES for found in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / page).read_text())]
+    assert cited
+    assert [name for file, name in cited if f"def {name}(" not in (ROOT / file).read_text()] == []
