@@ -106,10 +106,8 @@ def _clear(paths: StackPaths, report: Report) -> bool:
 
 
 def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackState:
-    fresh = not paths.postgres_dir.exists()
+    report("starting")
     servers = servers_choose(paths)
-    if servers.embedded and fresh:
-        report("made a Postgres database folder")
     ports = Ports(web=free_port(_WEB_PORT), flower=free_port(_FLOWER_PORT), supervisor=free_port(0))
     password = secrets.token_urlsafe(24)
     environment = _environment(paths, servers, ports)
@@ -137,6 +135,7 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
     servers.wait_ready()
     report("Postgres and Valkey are ready" if servers.embedded else "the given Postgres and Redis are ready")
     if not seeded or migrations_pending(servers.database_url):
+        report("migrating and seeding the database")
         client.stop("worker", "web")
         database_prepare(paths, environment)
         report("the database is migrated and seeded")
@@ -147,6 +146,8 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
     wait_healthy(paths, state, report, ["web"])
     # Beat and Flower, which nobody waits for, must not slow down the worker, which takes longest.
     client.start("beat", "flower")
+    if not seeded:
+        report("waiting for the worker; its first start on a machine compiles the sandbox's Python")
     wait_healthy(paths, state, report, ["worker"])
     if not key_is_accepted(state.base_url, state.api_key):
         database_prepare(paths, environment)
