@@ -31,6 +31,8 @@ from shannon_project.config.catalogue import TOKENS_PER_PRICE, CatalogueModel, M
 from shannon_project.foundation.errors import ShannonError
 
 _PROVIDER_MESSAGE_MAX_CHARACTERS = 500
+_REFUSALS = frozenset({401, 402, 403})
+_OUR_FAULTS = frozenset({400, 404, 413, 422})
 _loading = threading.Lock()
 _library: Any = None
 
@@ -77,7 +79,7 @@ class LitellmGateway(ModelGateway):
             chunks = litellm.completion(**parameters, stream=True, stream_options={"include_usage": True})
             return self._streamed(chunks, request, model, time.monotonic() + timeout_seconds, on_delta)
         except litellm.exceptions.openai.OpenAIError as error:  # every exception of litellm's providers derives from it
-            raise _typed(litellm.exceptions, error, model) from error
+            raise _typed(litellm, error, model) from error
 
     def _whole(self, answer: Any, request: ModelRequest, model: CatalogueModel) -> ModelReply:
         if not answer.choices:
@@ -239,11 +241,12 @@ def _parameters(request: ModelRequest, model: CatalogueModel, timeout_seconds: f
     return parameters
 
 
-def _typed(names: Any, error: Exception, model: CatalogueModel) -> ShannonError:
+def _typed(litellm: Any, error: Exception, model: CatalogueModel) -> ShannonError:
     """Return our error for one of litellm's."""
-    provider_message = str(getattr(error, "message", "") or error)[:_PROVIDER_MESSAGE_MAX_CHARACTERS]
-    details: dict[str, Any] = {"model": model.name, "provider": model.provider, "provider_message": provider_message}
+    names = litellm.exceptions
+    said = str(getattr(error, "message", "") or error)[:_PROVIDER_MESSAGE_MAX_CHARACTERS]
     status = getattr(error, "status_code", None)
+    details: dict[str, Any] = {"model": model.name, "provider": model.provider, "provider_message": said}
     if status:
         details["provider_status"] = status
     if isinstance(error, names.RateLimitError):
@@ -253,14 +256,14 @@ def _typed(names: Any, error: Exception, model: CatalogueModel) -> ShannonError:
         return ModelRateLimited(f"{model.provider} limits the rate of {model.name}.", details=details)
     if isinstance(error, names.Timeout):
         return ModelTimeout(f"{model.name} did not answer in time.", details=details)
-    refusals = (names.AuthenticationError, names.PermissionDeniedError, names.ContentPolicyViolationError)
-    if isinstance(error, (*refusals, names.PaymentRequiredError)):
-        return ModelRefused(f"{model.provider} refuses to let {model.name} answer: {provider_message}", details=details)
+    if isinstance(error, names.ContentPolicyViolationError) or status in _REFUSALS or "credentials" in said:
+        missing = litellm.validate_environment(model.litellm_name)["missing_keys"] if "credentials" in said else ()
+        why = f"set {', '.join(missing)} where workers run" if missing else said
+        return ModelRefused(f"{model.provider} refuses to let {model.name} answer: {why}", details=details)
     if isinstance(error, names.APIResponseValidationError):
         return ModelAnswerInvalid(f"The answer of {model.name} could not be read.", details=details)
-    invalid = (names.BadRequestError, names.NotFoundError, names.UnprocessableEntityError)
-    if isinstance(error, invalid):
-        message = f"{model.provider} calls the request to {model.name} invalid: {provider_message}"
+    if status in _OUR_FAULTS:
+        message = f"{model.provider} calls the request to {model.name} invalid: {said}"
         return ModelRequestInvalid(message, details=details)
     return ModelUnavailable(f"{model.name} is not available at {model.provider}.", details=details)
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from shannon_project.foundation.errors import InvalidInput, ShannonError
 
 TOKENS_PER_PRICE = Decimal(1_000_000)
+_SHOWN_PROBLEMS = 3
 
 
 class CatalogueInvalid(ShannonError):
@@ -181,7 +182,8 @@ def catalogue_load(path: Path) -> Catalogue:
     try:
         return Catalogue.model_validate(content)
     except ValidationError as error:
-        raise CatalogueInvalid(f"{path}: {_first_problem(error)}", details={"problems": _problems(error)}) from error
+        problems = _problems(error)
+        raise CatalogueInvalid(f"{path}: {_shown(problems)}", details={"problems": problems}) from error
 
 
 def catalogue() -> Catalogue:
@@ -206,7 +208,6 @@ def _problems(error: ValidationError) -> list[str]:
     ]
 
 
-def _first_problem(error: ValidationError) -> str:
-    problems = _problems(error)
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{problems[0]}{more}"
+def _shown(problems: list[str]) -> str:
+    more = f" (and {len(problems) - _SHOWN_PROBLEMS} more)" if len(problems) > _SHOWN_PROBLEMS else ""
+    return "; ".join(problems[:_SHOWN_PROBLEMS]) + more

@@ -7,6 +7,7 @@ import shutil
 import statistics
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -188,7 +189,7 @@ def test_memory_is_quoted(folder: Path) -> None:
 
 
 def test_last_turn_without_tools_answers_from_what_was_found(folder: Path) -> None:
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": "What is 2+3?"},
         {
             "role": "assistant",

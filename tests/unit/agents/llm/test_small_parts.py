@@ -1,0 +1,177 @@
+"""The parts of a model call that need neither a model nor a database."""
+
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agents.llm.deltas import DeltaBuffer
+from agents.llm.errors import ModelRateLimited, ModelRefused, ModelUnavailable
+from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
+from agents.llm.fake import FakeGateway
+from agents.llm.prompts import prompt_render
+from agents.llm.retry import RetryLimits, call_with_retries
+from agents.llm.stream import StreamAssembly
+from agents.llm.types import ModelReply, ModelRequest, ToolCall
+from shannon_project.config.catalogue import catalogue
+from shannon_project.foundation.errors import ShannonError
+
+NEVER = float("inf")
+
+
+def limits(**changes: float) -> RetryLimits:
+    values: dict[str, Any] = {
+        "attempts": 3,
+        "base_seconds": 0.5,
+        "max_seconds": 30.0,
+        "deadline_monotonic_seconds": NEVER,
+    }
+    return RetryLimits(**{**values, **changes})
+
+
+def test_reply_survives_json() -> None:
+    reply = ModelReply("hi", (ToolCall("c", "python", "{}"),), 3, 4, Decimal("0.000001"), "m", "p", "tool_calls", True)
+
+    assert ModelReply.from_json(reply.as_json()) == reply
+    assert ModelReply.from_json(ModelReply("x").as_json()).cost_usd is None
+
+
+def test_digest_of_a_request_covers_all_that_changes_the_answer() -> None:
+    request = ModelRequest(messages=[{"role": "user", "content": "x"}])
+
+    assert set(request.as_json()) >= {
+        "messages",
+        "tools",
+        "response_format",
+        "tier",
+        "temperature",
+        "max_output_tokens",
+    }
+
+
+@pytest.mark.parametrize("text", ["hello world", "ünïcödé", "日本語のテキスト", '{"a": [1, 2, 3]}', ""])
+def test_estimate_is_not_below_a_token_for_three_bytes(text: str) -> None:
+    assert text_tokens_estimate(text) * 3 >= len(text.encode())
+
+
+def test_estimate_counts_messages_tools_and_schema() -> None:
+    bare = ModelRequest(messages=[{"role": "user", "content": "x" * 300}])
+    tools = ModelRequest(messages=bare.messages, tools=[{"type": "function", "function": {"name": "python"}}])
+    schema = ModelRequest(messages=bare.messages, response_format={"type": "json_schema"})
+
+    assert 100 <= prompt_tokens_estimate(bare) < 120
+    assert prompt_tokens_estimate(tools) > prompt_tokens_estimate(bare)
+    assert prompt_tokens_estimate(schema) > prompt_tokens_estimate(bare)
+
+
+def chunk(usage: Any = None, finish: str | None = None, **delta: Any) -> Any:
+    fields = {"content": None, "tool_calls": None, **delta}
+    return SimpleNamespace(
+        usage=usage, model="m", choices=[SimpleNamespace(finish_reason=finish, delta=SimpleNamespace(**fields))]
+    )
+
+
+def part(index: int | None, own_id: str | None, name: str | None, arguments: str) -> Any:
+    return SimpleNamespace(index=index, id=own_id, function=SimpleNamespace(name=name, arguments=arguments))
+
+
+def test_stream_is_put_together() -> None:
+    seen: list[str] = []
+    assembly = StreamAssembly(seen.append)
+
+    assembly.add(chunk(content="Hel"))
+    assembly.add(chunk(content="lo"))
+    assembly.add(chunk(tool_calls=[part(0, "c1", "python", '{"co')]))
+    assembly.add(chunk(tool_calls=[part(1, "c2", "calculator", "{}")]))
+    assembly.add(chunk(tool_calls=[part(0, None, None, 'de": 1}')], finish="tool_calls"))
+    assembly.add(SimpleNamespace(choices=[], usage=SimpleNamespace(prompt_tokens=5, completion_tokens=6), model="m"))
+
+    assert seen == ["Hel", "lo"]
+    assert assembly.text == "Hello"
+    assert assembly.tool_calls() == (ToolCall("c1", "python", '{"code": 1}'), ToolCall("c2", "calculator", "{}"))
+    assert (assembly.prompt_tokens, assembly.completion_tokens, assembly.finish_reason) == (5, 6, "tool_calls")
+
+
+def test_pieces_of_text_arrive_whole_and_in_order() -> None:
+    sent: list[str] = []
+    buffer = DeltaBuffer(sent.append)
+
+    for number in range(200):
+        buffer.add(f"{number} ")
+    buffer.flush()
+
+    assert "".join(sent) == "".join(f"{number} " for number in range(200))
+    assert len(sent) < 100
+    assert sent[0] == "0 "
+
+
+def flaky(*errors: ShannonError) -> tuple[list[float], Any]:
+    pauses: list[float] = []
+    left = list(errors)
+
+    def call() -> ModelReply:
+        if left:
+            raise left.pop(0)
+        return ModelReply("ok")
+
+    return pauses, call
+
+
+def test_passing_failures_are_tried_again_with_growing_pauses() -> None:
+    pauses, call = flaky(ModelUnavailable(), ModelUnavailable())
+
+    assert call_with_retries(call, limits=limits(), may_repeat=lambda: True, pause=pauses.append).text == "ok"
+    assert 0.25 <= pauses[0] <= 0.5 <= pauses[1] <= 1.0
+
+
+def test_provider_says_when() -> None:
+    pauses, call = flaky(ModelRateLimited(details={"retry_after_seconds": 7.0}))
+
+    call_with_retries(call, limits=limits(), may_repeat=lambda: True, pause=pauses.append)
+
+    assert pauses == [7.0]
+
+
+@pytest.mark.parametrize(
+    ("errors", "changes", "may_repeat"),
+    [
+        ((ModelRefused(),), {}, True),
+        ((ModelUnavailable(),) * 3, {}, True),
+        ((ModelRateLimited(details={"retry_after_seconds": 120.0}),), {}, True),
+        ((ModelUnavailable(),), {"deadline_monotonic_seconds": 0.0}, True),
+        ((ModelUnavailable(),), {}, False),
+    ],
+    ids=["for good", "too often", "too long a pause", "no time left", "text was shown"],
+)
+def test_failure_is_raised_when_trying_again_is_no_use(
+    errors: tuple[ShannonError, ...], changes: dict[str, float], may_repeat: bool
+) -> None:
+    pauses, call = flaky(*errors)
+
+    with pytest.raises(ShannonError) as caught:
+        call_with_retries(call, limits=limits(**changes), may_repeat=lambda: may_repeat, pause=pauses.append)
+
+    assert caught.value is errors[-1]
+
+
+def test_prompt_leaves_dollar_signs_of_values_alone() -> None:
+    rendered = prompt_render("plan", max_subtasks="3", tools="- a: costs $5", workspace_overview="$x")
+
+    assert "at most 3" in rendered
+    assert "costs $5" in rendered
+
+
+def test_fake_answers_its_script_and_counts() -> None:
+    fake = FakeGateway(["one", ModelUnavailable()])
+    request = ModelRequest(messages=[{"role": "user", "content": "echo"}])
+    model = catalogue().model_for(tier="small")
+    seen: list[str] = []
+
+    first = fake.complete(request, model=model, timeout_seconds=1.0, on_delta=seen.append)
+    with pytest.raises(ModelUnavailable):
+        fake.complete(request, model=model, timeout_seconds=1.0)
+    third = fake.complete(request, model=model, timeout_seconds=1.0)
+
+    assert (first.text, seen, third.text, len(fake.requests)) == ("one", ["one"], "echo", 3)
+    assert first.cost_usd is not None
