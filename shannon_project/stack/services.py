@@ -109,36 +109,17 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
     report("starting")
     servers = servers_choose(paths)
     ports = Ports(web=free_port(_WEB_PORT), flower=free_port(_FLOWER_PORT), supervisor=free_port(0))
-    password = secrets.token_urlsafe(24)
     environment = _environment(paths, servers, ports)
-    _write_files(paths, environment)
-    config = supervisor_config(
-        paths,
-        servers=servers.roles(),
-        apps=app_roles(
-            paths,
-            web_port=ports.web,
-            flower_port=ports.flower,
-            worker_threads=ENV.worker_threads,
-            broker_url=servers.broker_url,
-        ),
-        rpc_port=ports.supervisor,
-        rpc_password=password,
-        owner_pid=owner_pid,
-    )
-    private_write(paths.supervisor_config, config)
-    client = SupervisorClient(f"http://stack:{password}@127.0.0.1:{ports.supervisor}")
-    client.wait(supervisor_spawn(paths, environment), paths.log("supervisor"))
-    seeded = json_read(paths.credentials) is not None
-    if seeded:
+    client = _launch(paths, servers, ports, environment, owner_pid)
+    first_time = json_read(paths.credentials) is None
+    if not first_time:
         client.start("worker", "web")  # they load for seconds before they ask a server anything
     servers.wait_ready()
     report("Postgres and Valkey are ready" if servers.embedded else "the given Postgres and Redis are ready")
-    if not seeded or migrations_pending(servers.database_url):
+    if first_time or migrations_pending(servers.database_url):
         report("migrating and seeding the database")
         client.stop("worker", "web")
         database_prepare(paths, environment)
-        report("the database is migrated and seeded")
         client.start("worker", "web")
     state = _state(paths, servers, ports, client, environment)
     client.publish(state)
@@ -146,7 +127,7 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
     wait_healthy(paths, state, report, ["web"])
     # Beat and Flower, which nobody waits for, must not slow down the worker, which takes longest.
     client.start("beat", "flower")
-    if not seeded:
+    if first_time:
         report("waiting for the worker; its first start on a machine compiles the sandbox's Python")
     wait_healthy(paths, state, report, ["worker"])
     if not key_is_accepted(state.base_url, state.api_key):
@@ -155,6 +136,33 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
         state = _state(paths, servers, ports, client, environment)
         client.publish(state)
     return state_of(paths) or state
+
+
+def _launch(
+    paths: StackPaths, servers: StackServers, ports: Ports, environment: dict[str, str], owner_pid: int | None
+) -> SupervisorClient:
+    """Write the files and start the supervisor, and with it the servers; ours are started by the client's word."""
+    password = secrets.token_urlsafe(24)
+    _write_files(paths, environment)
+    apps = app_roles(
+        paths,
+        web_port=ports.web,
+        flower_port=ports.flower,
+        worker_threads=ENV.worker_threads,
+        broker_url=servers.broker_url,
+    )
+    config = supervisor_config(
+        paths,
+        servers=servers.roles(),
+        apps=apps,
+        rpc_port=ports.supervisor,
+        rpc_password=password,
+        owner_pid=owner_pid,
+    )
+    private_write(paths.supervisor_config, config)
+    client = SupervisorClient(f"http://stack:{password}@127.0.0.1:{ports.supervisor}")
+    client.wait(supervisor_spawn(paths, environment), paths.log("supervisor"))
+    return client
 
 
 def _environment(paths: StackPaths, servers: StackServers, ports: Ports) -> dict[str, str]:
