@@ -122,9 +122,9 @@ def session_tasks(*, session_id: UUID, limit: int, offset: int = 0) -> tuple[lis
     return list(rows.order_by("created_at", "id")[offset : offset + limit]), rows.count()
 
 
-def events_of_tasks(*, task_ids: Sequence[UUID]) -> dict[UUID, list[Event]]:
-    """Return all events of several tasks in one query, in order."""
+def events_of_tasks(*, task_ids: Sequence[UUID], limit_per_task: int) -> dict[UUID, list[Event]]:
+    """Return the first events of several tasks in one query, in order."""
     found: dict[UUID, list[Event]] = {task_id: [] for task_id in task_ids}
-    for event in Event.objects.filter(task_id__in=task_ids).order_by("task_id", "seq"):
+    for event in Event.objects.filter(task_id__in=task_ids, seq__lte=limit_per_task).order_by("task_id", "seq"):
         found[event.task_id].append(event)
     return found

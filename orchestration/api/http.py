@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -55,6 +56,21 @@ class OneRendererNegotiation(DefaultContentNegotiation):
         """Return the endpoint's first renderer and its media type."""
         renderer = next(iter(renderers))
         return renderer, renderer.media_type
+
+
+def body_measure(request: HttpRequest) -> None:
+    """Refuse a body that is too large, and read one that came in chunks: without a length, DRF would call it empty.
+
+    Raises:
+        BodyTooLarge: It is larger than any body may be (the caller's fault).
+    """
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+    is_chunked = "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers
+    if is_chunked:
+        request._body = request.read(limit + 1)
+        request.META["CONTENT_LENGTH"] = str(len(request.body))
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        raise BodyTooLarge(details={"max_bytes": limit})
 
 
 def idempotency_key_of(request: Request) -> str | None:

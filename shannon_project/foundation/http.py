@@ -122,6 +122,17 @@ def _first_message(detail: Any, path: str = "") -> str:
     return f"{path}: {detail}" if path else str(detail)
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler400: a host that is not served, a body that is not what its headers say."""
+    details = {"reason": type(exception).__name__}
+    return JsonResponse(
+        envelope(
+            "BAD_REQUEST", "The request is malformed, or its host is not served here.", details, request_id_of(request)
+        ),
+        status=400,
+    )
+
+
 def server_error(request: HttpRequest) -> JsonResponse:
     """Django's handler500."""
     message = "Something went wrong inside the platform; the log has it under this request id."

@@ -29,11 +29,16 @@
     return `${Math.max(0, ((to ? new Date(to) : new Date()) - new Date(from)) / 1000).toFixed(1)} s`;
   }
 
+  function stepCost(step) {
+    if (!STEP_ENDED.has(step.status)) return "";
+    return step.cost_usd === null ? "unknown" : Number(step.cost_usd).toFixed(5);
+  }
+
   function stepRow(step) {
     const row = element("tr");
     row.append(
       element("td", step.key, "mono"), element("td", step.title), element("td"), element("td", step.depends_on.join(", "), "mono quiet"),
-      element("td", step.tokens || "", "number"), element("td", step.cost_usd === null ? "?" : Number(step.cost_usd).toFixed(5), "number"),
+      element("td", step.tokens || "", "number"), element("td", stepCost(step), "number"),
       element("td", seconds(step.started_at, step.completed_at), "number"),
     );
     const status = element("span", step.status, `badge ${step.status}`);

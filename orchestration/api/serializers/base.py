@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from orchestration.api.http import body_measure
 from orchestration.errors import UnsupportedOption
 from shannon_project.foundation.errors import InvalidInput
 
@@ -28,6 +29,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     @classmethod
     def of_body(cls, request: Request) -> Self:
         """Return the validated body; an absent one counts as `{}`."""
+        body_measure(request._request)
         body = cls(data=request.data)
         body.is_valid(raise_exception=True)
         return body

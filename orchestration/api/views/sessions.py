@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -104,10 +105,11 @@ class SessionEventsView(Endpoint):
 
     @extend_schema(operation_id="sessions_events", tags=["sessions"], parameters=[PageQuery], responses=TurnPageAnswer)
     def get(self, _request: Request, session_id: str) -> Response:
-        """List a session's tasks, oldest first, each with its events."""
+        """List a session's tasks, oldest first, each with its first 200 events; `metadata` says how many there are."""
         session = session_for(principal=self.principal, session_id=session_id)
         tasks, total = session_tasks(session_id=session.id, **self.query)
-        events = events_of_tasks(task_ids=[task.id for task in tasks])
+        task_ids = [task.id for task in tasks]
+        events = events_of_tasks(task_ids=task_ids, limit_per_task=settings.SHANNON_EVENTS_PAGE_MAX)
         turns = [
             turn_body(task, events[task.id], number)
             for number, task in enumerate(tasks, start=self.query["offset"] + 1)

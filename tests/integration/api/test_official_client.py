@@ -19,7 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def client(caller: Caller) -> AsyncIterator[AsyncShannonClient]:
     """A client whose requests do not leave the process."""
     client = AsyncShannonClient(base_url="http://testserver", api_key=caller.key)
-    client._http_client = httpx.AsyncClient(transport=httpx.ASGITransport(app=application))
+    transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type] # dict where MutableMapping would do
+    client._http_client = httpx.AsyncClient(transport=transport)
     yield client
     await client.close()
 

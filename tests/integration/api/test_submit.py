@@ -1,12 +1,15 @@
 """POST /api/v1/tasks and /api/v1/tasks/stream."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import httpx
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from orchestration.models import Event, Task
+from shannon_project.asgi import application
 from tests.integration.api.callers import Caller, error_of
 
 pytestmark = pytest.mark.django_db
@@ -140,6 +143,34 @@ def test_what_is_not_available_here_is_refused_by_name_and_not_ignored(caller: C
     assert error["code"] == "UNSUPPORTED_OPTION"
     name = next(iter(body)) if "context" not in body else next(iter(body["context"]))
     assert name in error["message"] or name in str(error["details"])
+
+
+def test_a_body_beyond_every_limit_is_refused_saying_the_limit(caller: Caller, settings: Settings) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 5000
+    error = error_of(post(caller, {"query": "x" * 5001}), 413)
+    assert (error["code"], error["details"]) == ("BODY_TOO_LARGE", {"max_bytes": 5000})
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("size", "status"), [(10, 200), (6000, 413)])
+async def test_a_body_in_chunks_without_a_length_is_read(
+    caller: Caller, settings: Settings, size: int, status: int
+) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 5000
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for part in (b'{"query": "', b"x" * size, b'"}'):
+            yield part
+
+    transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type] # dict where MutableMapping would do
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        headers = {"X-API-Key": caller.key, "Content-Type": JSON}
+        response = await client.post(URL, content=chunks(), headers=headers)
+    assert response.status_code == status, response.content
+
+
+def test_a_host_that_is_not_served_is_refused_with_the_envelope(caller: Caller) -> None:
+    error_of(caller.client.get(URL, headers={"Host": "elsewhere.example"}), 400)
 
 
 def test_another_content_type_is_refused(caller: Caller) -> None:
