@@ -20,7 +20,7 @@ _ASKED_WITH: Final = {
     "volatility": ("volatility", "annualised_volatility"),
     "worst_drawdown": ("worst_drawdown",),
 }
-_SUMMARY_ROWS: Final = ("count", "mean", "median", "min", "max", "sum", "stdev")
+SUMMARY_ROWS: Final = ("count", "mean", "median", "min", "max", "sum", "stdev")
 
 
 def shown_number(name: str, value: Any) -> str:
@@ -98,7 +98,7 @@ def _correlation_report(groups: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _summary_report(groups: Mapping[str, Mapping[str, Any]], measures: Sequence[str]) -> str:
-    asked = [name for name in _SUMMARY_ROWS if name in measures]
+    asked = [name for name in SUMMARY_ROWS if name in measures]
     parts = [line for line in (_counts_line(groups, measures),) if line]
     columns = list(dict.fromkeys(name for found in groups.values() for name in found if name != "rows"))
     for column in columns:
@@ -107,7 +107,7 @@ def _summary_report(groups: Mapping[str, Mapping[str, Any]], measures: Sequence[
             if not measures or "distinct" in measures:
                 parts += [_distinct_line(column, group, values) for group, values in described.items()]
         elif asked or not measures:
-            parts.append(_column_table(column, described, asked or list(_SUMMARY_ROWS)))
+            parts.append(_column_table(column, described, asked or list(SUMMARY_ROWS)))
             parts += _extreme_lines(column, described, measures)
     return "\n\n".join(parts)
 

@@ -26,6 +26,7 @@ _COMMAND: Final = re.compile(rf"^(?:please\s+|also\s+)*(?:{COMMANDS}|save|store|
 _AND_COMMAND: Final = re.compile(
     rf"\s*,?\s+and\s+(?:also\s+)?(?=(?:{COMMANDS})\b)|\s*,\s+(?=(?:{COMMANDS})\b)", re.IGNORECASE
 )
+_IT: Final = re.compile(r"\bit\b", re.IGNORECASE)
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|“[^”]*”|(?<!\w)'[^'\n]*'(?!\w)|```.*?```", re.DOTALL)
 _POINTS_AT_QUESTION: Final = re.compile(r"\b(?:it|they|them|its|their|that|he|she|his|her)\b", re.IGNORECASE)
 _COMPARES_RESULTS: Final = re.compile(
@@ -73,7 +74,9 @@ def several_commands(query: str, _files: Sequence[WorkspaceFile], _max_parts: in
     parts: list[Part] = []
     for command in commands:
         follows = bool(parts) and refers_back(_masked(command))
-        if follows and _SAVING.match(command):
+        # `Count the words in 'x' and reverse it`: both are about x, so one agent does both.
+        same_text = bool(parts) and bool(_QUOTED.search(parts[-1].instruction)) and bool(_IT.search(command))
+        if follows and (_SAVING.match(command) or same_text):
             before = parts[-1]
             text = f"{before.instruction.rstrip('.')} and {command[:1].lower()}{command[1:]}"
             parts[-1] = Part(before.title, text, before.after)

@@ -20,9 +20,10 @@ _KINDS: Final = (
 _COUNTED: Final = re.compile(
     rf"\b(?P<count>{'|'.join(NUMBER_WORDS)}|\d{{1,2}})\s+(?:\w+\s+)?(?P<noun>[a-z]+)\b", re.IGNORECASE
 )
+_WHICH: Final = re.compile(r"\b(?:which|what|whose)\s+(?:of the\s+)?(?:\w+\s+)??([a-z]+)\b", re.IGNORECASE)
 _EACH: Final = re.compile(
     r"\b(?:each|every|per|for all|all|all of)(?:\s+(?:of|the|these|those|single|different))*\s+(?P<noun>[a-z]+)\b"
-    r"|\b(?:compare|rank|contrast)\s+(?:the|these|those|all)?\s*(?:\w+\s+)?(?P<compared>[a-z]+)\b"
+    r"|\b(?:compare|rank|contrast)\s+(?:(?:the|these|those|all)\s+)?(?P<compared>[a-z]+)(?:\s+(?P<compared_too>[a-z]+))?\b"
     r"|\b(?P<by>[a-z]+) by (?P=by)\b",
     re.IGNORECASE,
 )
@@ -61,6 +62,16 @@ def groups_meant(text: str, column: str, values: Sequence[str]) -> bool:
             return True
     nouns = [noun for found in _EACH.finditer(text) for noun in found.groups() if noun]
     return any(_is_kind_of(noun, column) for noun in nouns)
+
+
+def kind_named(text: str, column: str) -> bool:
+    """Return whether a text speaks of what a column holds, in the singular or plural: `which company`."""
+    return any(_is_kind_of(word, column) for word in re.findall(r"[A-Za-z]+", text))
+
+
+def kind_asked_for(text: str, column: str) -> bool:
+    """Return whether a text asks which of the groups it is: `which company`, `what weather type`."""
+    return any(_is_kind_of(found.group(1), column) for found in _WHICH.finditer(text))
 
 
 def _is_kind_of(noun: str, column: str) -> bool:

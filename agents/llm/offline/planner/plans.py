@@ -90,7 +90,8 @@ def _tools_for(part: Part, files: Sequence[WorkspaceFile], tools: Sequence[str])
         history=(),
         observations=(),
     )
-    return [name for name in tools if name in tools_needed(turn)]
+    needed = tools_needed(turn)
+    return [name for name in tools if name in needed]
 
 
 def _synthesis_instruction(query: str, part_count: int) -> str:

@@ -4,19 +4,22 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from agents.llm.offline.comparisons import comparison, is_comparable
 from agents.llm.offline.conversation import Turn
 from agents.llm.offline.measures import CORRELATION, SERIES, SUMMARY, Measure, measures_in
-from agents.llm.offline.planner.groups import column_values_named, groups_meant
+from agents.llm.offline.planner.groups import column_values_named, groups_meant, kind_asked_for, kind_named
 from agents.llm.offline.planner.parts import focus_in
 from agents.llm.offline.programs import program
-from agents.llm.offline.reports import group_report
+from agents.llm.offline.reports import group_report, json_block
 from agents.llm.offline.skills.base import Skill, WantedCall, program_result
 from agents.llm.offline.workspace import FILE_NAME, WorkspaceFile
 
 PYTHON: Final = "python"
 _OVERVIEW: Final = re.compile(
-    r"\b(?:describe|overview|statistics|stats|summari[sz]e|profile|analy[sz]e|explore|look at)\b", re.IGNORECASE
+    r"\b(?:describe|overview|statistics|stats|summari[sz]e|profile|analy[sz]e|explore|look at|compare|how)\b",
+    re.IGNORECASE,
 )
+_HOT_OR_COLD: Final = re.compile(r"\b(?:hot|cold|warm|cool)(?:t?er|t?est)?\b", re.IGNORECASE)
 _TABLE: Final = re.compile(r"\b(?:table|csv|data ?set|data|spreadsheet|rows?|columns?)\b", re.IGNORECASE)
 
 
@@ -52,9 +55,15 @@ class CsvStatisticsSkill(Skill):
         parts = []
         for task, observation in zip(_tasks(turn), observations, strict=False):
             result, failure = program_result(observation)
-            measures = [measure.name for measure in task.measures]
-            parts.append(failure if result is None else group_report(result, task.template, measures))
+            parts.append(failure if result is None else _report(result, task, turn.instruction))
         return "\n\n".join(parts)
+
+
+def _report(result: dict[str, Any], task: _Task, asked: str) -> str:
+    groups: dict[str, Any] = result.get("groups") or {}
+    if len(groups) > 1 and all(map(is_comparable, groups.values())):
+        return "\n\n".join([*comparison(asked, groups), json_block(result)])
+    return group_report(result, task.template, [measure.name for measure in task.measures])
 
 
 def _tasks(turn: Turn) -> list[_Task]:
@@ -91,14 +100,21 @@ def _table(turn: Turn, focus: str | None, instruction: str) -> WorkspaceFile | N
 def _speaks_of(file: WorkspaceFile, instruction: str) -> bool:
     """Whether a text is about the only table there is: its columns, its values, or `the data`."""
     values_named = any(column_values_named(instruction, values) for values in file.distinct.values())
-    groups = any(groups_meant(instruction, column, values) for column, values in file.distinct.items())
+    groups = any(kind_named(instruction, column) for column in file.distinct)
     return bool(_columns_named(file, instruction) or values_named or groups or _TABLE.search(instruction))
 
 
 def _columns_named(file: WorkspaceFile, text: str) -> list[str]:
-    return [
-        name for name in file.columns if re.search(rf"(?<!\w){re.escape(name)}(?:s|es)?(?!\w)", text, re.IGNORECASE)
-    ]
+    exact = [n for n in file.columns if re.search(rf"(?<!\w){re.escape(n)}(?:s|es)?(?!\w)", text, re.IGNORECASE)]
+    return exact or [name for name in file.columns if name not in file.distinct and _is_hinted_at(name, text)]
+
+
+def _is_hinted_at(column: str, text: str) -> bool:
+    """Whether a word of the text begins like a word of the column's name: `temperature` and `temp_max`."""
+    words = [word for word in re.split(r"[\W_]+", column.lower()) if len(word) >= 4]
+    if "temp" in words and _HOT_OR_COLD.search(text):
+        return True
+    return any(re.search(rf"\b{re.escape(word)}", text, re.IGNORECASE) for word in words)
 
 
 def _spec(file: WorkspaceFile, focus: str | None, asked: str, template: str) -> dict[str, Any]:
@@ -126,9 +142,8 @@ def _group_by(file: WorkspaceFile, filters: dict[str, list[str]], asked: str, te
     for column, values in file.distinct.items():
         if column in filters:
             continue
-        if groups_meant(asked, column, values) or re.search(
-            rf"\b(?:by|per|each) {re.escape(column)}\b", asked, re.IGNORECASE
-        ):
+        by_column = re.search(rf"\b(?:by|per|each) {re.escape(column)}\b", asked, re.IGNORECASE)
+        if by_column or groups_meant(asked, column, values) or kind_asked_for(asked, column):
             return column
         # Prices of several companies in one column are no series; a `who` or `which` asks for one of the groups.
         is_mixed = len(values) > 1 and not filters

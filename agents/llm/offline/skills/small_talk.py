@@ -21,7 +21,9 @@ _GREETING: Final = re.compile(
     r"^\s*(?:hi|hello|hey|good (?:morning|afternoon|evening)|greetings|thanks?(?: you)?)\b[^?]{0,40}$", re.IGNORECASE
 )
 _WHO: Final = re.compile(
-    r"\b(?:who|what) are you\b|\bwhat can you do\b|\bwhich model are you\b|^\s*help\s*[.!?]?$", re.IGNORECASE
+    r"\b(?:who|what) are you\b|\bwhat can you do\b|\bwhich model are you\b|\btools (?:do |can )?you (?:have|use)\b"
+    r"|^\s*help\s*[.!?]?$",
+    re.IGNORECASE,
 )
 _REPEAT: Final = re.compile(
     r"^\s*(?:please\s+)?(?:say|reply(?: only)?(?: with)?|respond(?: only)?(?: with)?"

@@ -63,10 +63,22 @@ def test_superlative_names_the_winner() -> None:
     assert "**RISKY** has the highest growth: 900.00 %" in answer("Who grew most?", [RISKY, CALM])
 
 
+def test_described_groups_are_compared_by_what_was_asked() -> None:
+    results = [
+        measured(name, rows=3, price={"count": 3, "mean": mean, "median": 1.0, "min": 0.5, "max": 9.0})
+        for name, mean in (("A", 2.0), ("B", 4.0))
+    ]
+
+    text = answer("Mean price for each; which is highest?", results)
+
+    assert "**B** has the highest mean of `price`: 4" in text
+    assert "| B | 4 |" in text
+
+
 def test_failed_subtask_is_named_with_its_reason() -> None:
     failed = SubtaskResult("s3", "GONE: growth", "failed", "", "The sandbox stopped the program.")
 
-    text = answer("Compare", [RISKY, failed])
+    text = answer("Compare", [RISKY, CALM, failed])
 
     assert "Not done" in text
     assert "GONE: growth: The sandbox stopped the program." in text
