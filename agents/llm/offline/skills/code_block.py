@@ -9,7 +9,8 @@ from agents.llm.offline.skills.base import Skill, WantedCall, program_text
 PYTHON: Final = "python"
 _BLOCK: Final = re.compile(r"```(?:python|py)?[ \t]*\n(?P<code>.*?)```", re.DOTALL | re.IGNORECASE)
 _INLINE: Final = re.compile(
-    r"\b(?:run|execute|evaluate)\b[^`:\n]*(?:python|code|program)[^`:\n]*:?\s*`(?P<code>[^`]+)`", re.IGNORECASE
+    r"\b(?:run|execute|evaluate)\b[^`:\n]{0,40}\b(?:python|code|program)\b[^`:\n]{0,40}:?\s{0,4}`(?P<code>[^`]+)`",
+    re.IGNORECASE,
 )
 
 

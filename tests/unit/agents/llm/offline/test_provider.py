@@ -93,8 +93,17 @@ def test_latency_is_a_setting(settings: Settings) -> None:
         "1+" * 3000,
         "a, " * 3000,
         "9" * 5000,
-        "then " * 500,
-        "compare a and b " * 200,
+        "1 " * 5000,
+        "- " * 5000,
+        "then " * 2000,
+        "compare a and b " * 600,
+        "run code " * 1100,
+        "how many " * 1100,
+        "A? " * 3000,
+        "1. " * 3000,
+        "my name is " * 900,
+        "which what who " * 600,
+        "<result " * 1200,
     ],
 )
 def test_strange_requests_are_answered_soon(text: str) -> None:
@@ -102,4 +111,4 @@ def test_strange_requests_are_answered_soon(text: str) -> None:
 
     ask(text, tools=[definition("calculator"), definition("python")])
 
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 5.0
