@@ -6,8 +6,8 @@ import structlog
 from celery import shared_task
 
 from orchestration.engine.advance import task_advance
+from orchestration.engine.drain import drain
 from orchestration.engine.recover import recover as recover_pass
-from orchestration.engine.run import drain
 
 log = structlog.get_logger(__name__)
 

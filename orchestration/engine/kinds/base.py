@@ -9,7 +9,7 @@ from agents.context import StepContext
 from agents.services import Journal
 from agents.types import AgentUsage
 from orchestration.engine.claim import ClaimedStep
-from orchestration.engine.execution import TaskFacts
+from orchestration.engine.step_engine import TaskFacts
 from orchestration.types import StepKind, StepOutcome, Usage
 from policy.types import Charge
 

@@ -12,7 +12,7 @@ from django.test import AsyncClient, Client
 from pytest_django import Settings
 
 from orchestration.engine.advance import task_advance
-from orchestration.engine.run import drain
+from orchestration.engine.drain import drain
 from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL
 from tests.integration.api.callers import Caller, error_of

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 from orchestration.engine.advance import task_advance
+from orchestration.engine.drain import drain
 from orchestration.engine.lease import KEEPER
-from orchestration.engine.run import drain
 from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL
 from policy.services import tenant_seed

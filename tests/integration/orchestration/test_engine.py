@@ -12,11 +12,12 @@ from django.db.models.functions import Now
 
 from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import steps_claim
-from orchestration.engine.execution import task_facts
+from orchestration.engine.drain import drain
+from orchestration.engine.execute import execute
 from orchestration.engine.lease import KEEPER
 from orchestration.engine.outcome import StepEnd, outcomes_write
 from orchestration.engine.recover import recover
-from orchestration.engine.run import drain, execute
+from orchestration.engine.step_engine import task_facts
 from orchestration.models import Event, Step, Task
 from orchestration.services import fanout_submit, task_cancel
 from orchestration.types import StepOutcome, StepStatus, TaskStatus

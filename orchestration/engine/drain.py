@@ -5,42 +5,32 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from random import SystemRandom
 from typing import Final
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
-from agents.errors import StepSuperseded, TaskCancelled
-from agents.services import Journal, step_usage
-from orchestration.engine.claim import ClaimedStep, steps_claim
+from orchestration.engine.claim import steps_claim
 from orchestration.engine.dispatch import ring_advance
-from orchestration.engine.execution import TaskFacts, step_context, task_facts
-from orchestration.engine.kinds import KINDS, Work
-from orchestration.engine.kinds.base import usage_from
-from orchestration.engine.lease import KEEPER, Batch, Lease
+from orchestration.engine.execute import execute
+from orchestration.engine.lease import KEEPER, Batch
 from orchestration.engine.outcome import StepEnd, Written, outcomes_write
-from orchestration.events.write import EventDraft
+from orchestration.engine.step_engine import TaskFacts, task_facts
 from orchestration.metrics import STEP_SECONDS, STEPS_ENDED
 from orchestration.models import Task
-from orchestration.types import EventKind, StepOutcome, StepStatus, Usage
+from orchestration.types import EventKind, StepOutcome, StepStatus
 from policy.errors import BudgetExceeded
 from policy.services import refusal_record
-from shannon_project.foundation.database import connection_release
-from shannon_project.foundation.errors import ShannonError, Unavailable
 from shannon_project.foundation.logs import log_context
 
 log = structlog.get_logger(__name__)
 
 SHORT_STEP_SECONDS: Final = 0.005  # shorter than this, and the next claim takes twice as many
 FLUSH_SECONDS: Final = 0.02  # an outcome waits no longer than this for the others of its batch
-RETRY_BASE_SECONDS: Final = 0.5
-RETRY_MAX_SECONDS: Final = 30.0
 WRITE_RETRY_SECONDS: Final = 0.5
 WRITE_PATIENCE_SECONDS: Final = 30.0  # how long an outcome waits for a database that restarts
-_random = SystemRandom()
 
 
 @dataclass(slots=True)
@@ -170,99 +160,3 @@ def _write(run: Drain, ends: list[StepEnd]) -> Written:
             log.warning("outcome_write_retried", error=str(error))
             connection.close()
             threading.Event().wait(WRITE_RETRY_SECONDS)
-
-
-def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None:
-    """Execute one claimed step. Returns how it ended, or None when it is not ours any more."""
-    kind = KINDS[step.kind]
-    ctx = step_context(step, lease, facts, agent_id=kind.agent_id(step))
-    work = Work(ctx=ctx, journal=Journal(ctx), step=step, facts=facts)
-    started = time.monotonic()
-    with log_context(step_id=step.step_id, step_key=step.key):
-        try:
-            ctx.engine.checkpoint()
-            if kind.announces_start:
-                with ctx.engine.transaction() as emit:
-                    emit(EventKind.AGENT_STARTED, step.title, _started_payload(step))
-            outcome = kind.execute(work)
-            end = StepEnd(step, StepStatus.SUCCEEDED, outcome, charges=kind.charges(work))
-            end = replace(end, notes=tuple(work.journal.pending_notes()))
-        except StepSuperseded:
-            log.warning("step_superseded", attempt=step.attempt)
-            return None
-        except TaskCancelled as error:
-            end = StepEnd(step, StepStatus.CANCELLED, StepOutcome(error=error.as_json(), usage=_spent(step)))
-        except ShannonError as error:
-            end = _failed(step, error)
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("step_lost_the_database", error=str(error))
-            connection.close()
-            end = _failed(step, Unavailable("The database did not answer while the step ran."))
-        except Exception as error:
-            log.exception("step_broke")
-            end = _failed(step, ShannonError(f"The step broke: {type(error).__name__}; the log has the rest."))
-        finally:
-            connection_release()
-    return replace(end, events=(_end_event(end, work, round((time.monotonic() - started) * 1000)),))
-
-
-def _started_payload(step: ClaimedStep) -> dict[str, object]:
-    return {
-        "step_key": step.key,
-        "kind": step.kind,
-        "title": step.title,
-        "attempt": step.attempt,
-        "depends_on": list(step.depends_on),
-    }
-
-
-def _failed(step: ClaimedStep, error: ShannonError) -> StepEnd:
-    """Try again if that may help and the step has attempts left; exponential delay with full jitter."""
-    outcome = StepOutcome(error=error.as_json(), usage=_spent(step))
-    if error.retryable and step.failures + 1 < settings.SHANNON_STEP_MAX_ATTEMPTS:
-        ceiling = min(RETRY_BASE_SECONDS * 2**step.failures, RETRY_MAX_SECONDS)
-        asked = float(error.details.get("retry_after_seconds", 0.0))
-        return StepEnd(step, StepStatus.READY, outcome, retry_after_seconds=asked + _random.uniform(0, ceiling))
-    log.info("step_failed", code=error.code, error=error.message)
-    return StepEnd(step, StepStatus.FAILED, outcome)
-
-
-def _spent(step: ClaimedStep) -> Usage:
-    """Return what a step that did not succeed has used all the same, from its journal."""
-    try:
-        return usage_from(step_usage(step.step_id))
-    except (DatabaseError, InterfaceError) as error:
-        log.warning("usage_unknown", error=str(error))
-        return Usage(cost_usd=None)
-
-
-def _end_event(end: StepEnd, work: Work, duration_ms: int) -> EventDraft:
-    step = end.step
-    usage = end.outcome.usage
-    payload = {
-        "step_key": step.key,
-        "kind": step.kind,
-        "title": step.title,
-        "status": str(end.status),
-        "attempt": step.attempt,
-        "duration_ms": duration_ms,
-        "usage": {
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "total_tokens": usage.total_tokens,
-            "cost_usd": None if usage.cost_usd is None else str(usage.cost_usd),
-            "model_calls": usage.model_calls,
-            "tool_calls": usage.tool_calls,
-        },
-    }
-    kind = EventKind.AGENT_COMPLETED
-    message = step.title
-    if end.status is StepStatus.READY:
-        kind = EventKind.ERROR_RECOVERY
-        message = f"{step.title}: tried again in {end.retry_after_seconds or 0:.1f} s"
-    elif end.status is StepStatus.FAILED:
-        kind = EventKind.ERROR_OCCURRED
-        message = f"{step.title}: {(end.outcome.error or {}).get('message', '')}"
-    if end.outcome.error is not None:
-        payload["error"] = end.outcome.error
-    return EventDraft(kind, message, payload, step.key, work.ctx.agent_id)
