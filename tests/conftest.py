@@ -34,6 +34,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_keepdb(servers: TestServers) -> bool:
+    """Leave the test database to its server's end when the server is ours: a pool's connection cannot hold it up."""
+    return servers.postgres is not None
+
+
+@pytest.fixture(scope="session")
 def servers(pytestconfig: pytest.Config) -> TestServers:
     """The servers of this run."""
     return pytestconfig.stash[_servers_key]

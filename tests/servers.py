@@ -47,6 +47,7 @@ def start_servers() -> TestServers:
     _sweep_abandoned()
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
     folder.chmod(0o755)  # Postgres runs as another user when we are root
+    (folder / "static_root").mkdir()  # whitenoise warns at each request when it is missing
     os.environ["SHANNON_LOCAL_DIR"] = str(folder)
     # Compiled guests are the same for every run, and compiling takes seconds: once per clone.
     os.environ["SHANNON_SANDBOX_CACHE_DIR"] = str(_REPOSITORY / ".local" / "sandbox-cache")

@@ -54,6 +54,11 @@ class StackPaths:
         return self.local_dir / "prometheus"
 
     @property
+    def static_root(self) -> Path:
+        """Collected static files; empty here, because web finds them in the packages."""
+        return self.local_dir / "static_root"
+
+    @property
     def postgres_dir(self) -> Path:
         """Data of the embedded Postgres."""
         return self.local_dir / "postgres"

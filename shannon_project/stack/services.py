@@ -190,6 +190,7 @@ def _write_files(paths: StackPaths, environment: dict[str, str]) -> None:
     rmtree(paths.prometheus_dir, ignore_errors=True)
     paths.prometheus_dir.mkdir(parents=True)
     paths.log_dir.mkdir(exist_ok=True)
+    paths.static_root.mkdir(exist_ok=True)
     for role in ("worker", "web", "beat", "flower"):
         paths.log(role).unlink(missing_ok=True)
     kept = ("DATABASE_URL", "REDIS_URL", "SHANNON_SECRET_KEY", "SHANNON_FLOWER_URL")
