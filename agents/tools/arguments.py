@@ -1,6 +1,7 @@
 """Arguments of a tool call, as a model wrote them, made fit for the tool."""
 
 import json
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NoReturn
@@ -13,21 +14,25 @@ from agents.journal.bounds import bounded_text
 from agents.tools.base import Tool
 
 _SHOWN_CHARACTERS = 300
+_MAX_DEPTH = 64  # of objects and lists in each other: what walks a value recursively must come to its end
 
 
 def arguments_from(text: str) -> dict[str, Any]:
     """Return the JSON object that a model wrote as arguments; nothing at all counts as `{}`.
 
     Raises:
-        ToolInputInvalid: It is no JSON object (the model's fault).
+        ToolInputInvalid: It is no JSON object, holds a number too large to keep, or is nested deeper than 64 levels
+            (the model's fault).
     """
     try:
-        arguments = json.loads(text or "{}", parse_constant=_refuse_constant)
+        arguments = json.loads(text or "{}", parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         shown = bounded_text(text, _SHOWN_CHARACTERS)
         raise ToolInputInvalid(f"The arguments are not valid JSON: {error}. They were: {shown}") from error
     if not isinstance(arguments, dict):
         raise ToolInputInvalid(f"The arguments must be one JSON object, not {type(arguments).__name__}.")
+    if _is_deeper(arguments, _MAX_DEPTH):
+        raise ToolInputInvalid(f"The arguments are nested deeper than {_MAX_DEPTH} levels.")
     return arguments
 
 
@@ -50,6 +55,25 @@ def arguments_check(tool: Tool, arguments: Mapping[str, Any]) -> None:
 @cache
 def _validator(tool: type[Tool]) -> Draft202012Validator:
     return Draft202012Validator(dict(tool.parameters))
+
+
+def _is_deeper(value: dict[str, Any], max_depth: int) -> bool:
+    """Return whether lists and objects are nested deeper than that; level by level, so any depth can be looked at."""
+    level: list[Any] = [value]
+    for _ in range(max_depth):
+        inner = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        message = f"{number[:40]} is too large a number"
+        raise ValueError(message)
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -4,20 +4,24 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from django.conf import settings
+from django.db import Error as DatabaseError
 
 from agents.context import Emit, StepContext
 from agents.errors import ToolInputInvalid
 from agents.journal import Effect, Journal, bounded_json, bounded_text
 from agents.metrics import TOOL_CALLS
 from agents.tools.arguments import arguments_check, arguments_from
-from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.base import Tool, ToolContext
 from agents.tools.registry import tool_for
 from agents.types import ToolError, ToolResult
 from policy.errors import PolicyDenied
 from policy.services import authorize
 from policy.types import Action
 from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError
+
+log = structlog.get_logger(__name__)
 
 _EVENT_MAX_BYTES = 16 * 1024
 _THOUGHT_MAX_CHARACTERS = 2_000
@@ -120,13 +124,24 @@ class _Call:
             timeout_seconds=max(_MIN_TIMEOUT_SECONDS, min(self.tool.timeout_seconds, left_seconds)),
         )
         try:
-            done = self.tool.execute(tool_ctx, self.arguments)
+            return self._executed(self.tool, tool_ctx)
         except ShannonError as error:
             if error.retryable:
                 raise
-            done = ToolOutput(error=_refused(error).error)
-        self.files_changed = done.files_changed
+            return _refused(error).as_json()
+        except DatabaseError:
+            raise
+        except Exception:  # the outermost edge of a tool: its defect is this call's, not the whole step's
+            if not self.tool.idempotent:
+                raise  # nobody knows how far it came, and the journal says so
+            log.exception("tool_broke", tool=self.name, step_id=str(self.ctx.step_id))
+            message = f"{self.name} has a defect and cannot do this; the operator's log has the details."
+            return ToolResult(ok=False, error=ToolError("TOOL_BROKE", message, final=True)).as_json()
+
+    def _executed(self, tool: Tool, tool_ctx: ToolContext) -> dict[str, Any]:
+        done = tool.execute(tool_ctx, self.arguments)
         bounded = bounded_json({"output": done.output}, settings.SHANNON_TOOL_OUTPUT_MAX_BYTES)
+        self.files_changed = done.files_changed
         return ToolResult(ok=done.error is None, output=bounded.get("output", bounded), error=done.error).as_json()
 
     def _invoked(self, emit: Emit, position: int) -> None:

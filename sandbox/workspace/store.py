@@ -81,7 +81,7 @@ class Workspace:
         """Return a file's contents.
 
         Raises:
-            WorkspacePathInvalid: The path does not stay inside.
+            WorkspacePathInvalid: The path does not stay inside, or is a folder.
             WorkspaceFileMissing: There is no such file.
         """
         relative = path_checked(path)
@@ -91,10 +91,16 @@ class Workspace:
                 file_fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder_fd)
             except OSError as error:  # missing, or a link
                 raise _missing(relative) from error
-        with open(file_fd, "rb") as file:  # noqa: PTH123 - a file descriptor
-            if not stat.S_ISREG(os.fstat(file_fd).st_mode):
+        try:
+            mode = os.fstat(file_fd).st_mode
+            if stat.S_ISDIR(mode):
+                raise _is_folder(relative)
+            if not stat.S_ISREG(mode):
                 raise _missing(relative)
-            return file.read()
+            with open(file_fd, "rb", closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(file_fd)  # `open` refuses a folder before the descriptor is its own
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file, new or not; its folders are made.
@@ -200,7 +206,7 @@ class Workspace:
         with self._folder(folders, shown=path, create=True) as folder_fd:
             with suppress(FileNotFoundError):
                 if stat.S_ISDIR(os.stat(name, dir_fd=folder_fd, follow_symlinks=False).st_mode):
-                    raise WorkspacePathInvalid(f"The path {path!r} is a folder.", details={"path": path})
+                    raise _is_folder(path)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             with open(os.open(temporary, flags, 0o600, dir_fd=folder_fd), "wb") as file:  # noqa: PTH123
                 file.write(data)
@@ -214,7 +220,10 @@ class Workspace:
     def _unlink(self, path: str) -> None:
         *folders, name = path.split("/")
         with suppress(FileNotFoundError, WorkspaceFileMissing), self._folder(folders, shown=path) as folder_fd:
-            os.unlink(name, dir_fd=folder_fd)
+            try:
+                os.unlink(name, dir_fd=folder_fd)
+            except IsADirectoryError as error:
+                raise _is_folder(path) from error
 
     @contextmanager
     def _folder(self, folders: Sequence[str], *, shown: str, create: bool = False) -> Iterator[int]:
@@ -263,6 +272,10 @@ class Workspace:
 
 def _missing(path: str) -> WorkspaceFileMissing:
     return WorkspaceFileMissing(f"The workspace has no file {path!r}.", details={"path": path})
+
+
+def _is_folder(path: str) -> WorkspacePathInvalid:
+    return WorkspacePathInvalid(f"The path {path!r} is a folder, not a file.", details={"path": path})
 
 
 def _check(limit: str, actual: int, allowed: int) -> None:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from pytest_django import DjangoAssertNumQueries
+from structlog.testing import capture_logs
 
 from agents.context import StepContext
 from agents.errors import OutcomeUnknown
@@ -88,6 +90,8 @@ def test_a_fresh_call_costs_six_queries(
         ("calculator", "{}", "TOOL_INPUT_INVALID", False),
         ("calculator", '{"expression": "1 / 0"}', "TOOL_INPUT_INVALID", False),
         ("nope", "{}", "TOOL_NOT_FOUND", True),
+        ("calculator", '{"expression": "1", "x": 1e400}', "TOOL_INPUT_INVALID", False),
+        ("calculator", '{"expression": "1", "x": ' + "[" * 1500 + "]" * 1500 + "}", "TOOL_INPUT_INVALID", False),
         ("file_read", '{"path": "none.txt"}', "WORKSPACE_FILE_MISSING", False),
         ("file_read", '{"path": "../../etc/passwd"}', "WORKSPACE_PATH_INVALID", False),
     ],
@@ -115,6 +119,41 @@ def test_a_denied_call_is_a_final_error_and_an_audit_entry(principal: Principal)
     assert AuditEntry.objects.get(action="tool.call").actor == "key:reader"
     assert call(next_attempt(ctx), "calculator", expression="1") == result
     assert AuditEntry.objects.filter(action="tool.call").count() == 1
+
+
+def test_a_tools_defect_is_told_to_the_model_and_logged(principal: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> ToolOutput:
+        raise AttributeError("a defect")
+
+    monkeypatch.setattr(CalculatorTool, "execute", broken)
+    ctx = step_of(principal)
+    with capture_logs() as logs:
+        result = call(ctx, "calculator", expression="1")
+    assert code_of(result) == ("TOOL_BROKE", True)
+    assert [(entry["event"], entry["tool"]) for entry in logs] == [("tool_broke", "calculator")]
+    assert call(next_attempt(ctx), "calculator", expression="1") == result
+
+
+@pytest.mark.parametrize("output", [{"x": float("nan")}, {"x": object()}])
+def test_an_output_that_is_no_json_is_a_tools_defect(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch, output: Any
+) -> None:
+    monkeypatch.setattr(CalculatorTool, "execute", lambda *_: ToolOutput(output))
+    assert code_of(call(step_of(principal), "calculator", expression="1")) == ("TOOL_BROKE", True)
+
+
+def test_a_defect_of_a_tool_that_may_not_run_twice_and_one_of_the_database_stop_the_step(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error, idempotent in ((AttributeError("a defect"), False), (OperationalError("gone"), True)):
+
+        def broken(*_: object, raised: Exception = error) -> ToolOutput:
+            raise raised
+
+        monkeypatch.setattr(CalculatorTool, "idempotent", idempotent)
+        monkeypatch.setattr(CalculatorTool, "execute", broken)
+        with pytest.raises(type(error)):
+            call(step_of(principal), "calculator", expression="1")
 
 
 def test_a_passing_failure_stops_the_step_and_is_tried_again(

@@ -101,6 +101,22 @@ def test_a_pipe_in_the_folder_is_not_a_file(workspace: Workspace, root: Path) ->
         workspace.read("pipe")
 
 
+def test_a_folder_is_not_read_and_costs_no_descriptor(workspace: Workspace) -> None:
+    workspace.write("out/x", b"1")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(20):
+        with pytest.raises(WorkspacePathInvalid, match="is a folder"):
+            workspace.read("out")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_folder_is_not_deleted_as_if_it_were_a_file(workspace: Workspace) -> None:
+    workspace.write("out/x", b"1")
+    with pytest.raises(WorkspacePathInvalid, match="is a folder"):
+        workspace.apply(files_changed={}, files_deleted=("out",))
+    assert workspace.read("out/x") == b"1"
+
+
 def test_a_folder_is_not_overwritten_by_a_file_nor_led_through_one(workspace: Workspace) -> None:
     workspace.write("a/b", b"1")
     for path in ("a", "a/b/c"):

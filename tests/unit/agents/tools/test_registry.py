@@ -47,6 +47,23 @@ def test_arguments_that_are_no_json_object_are_refused(text: str) -> None:
         arguments_from(text)
 
 
+@pytest.mark.parametrize("text", ['{"x": 1e400}', '{"x": [-1e999]}', '{"x": ' + "[" * 64 + "]" * 64 + "}"])
+def test_arguments_that_cannot_be_kept_are_refused(text: str) -> None:
+    with pytest.raises(ToolInputInvalid):
+        arguments_from(text)
+
+
+@pytest.mark.parametrize("levels", [1500, 20_000])
+def test_deep_arguments_are_refused_however_deep(levels: int) -> None:
+    with pytest.raises(ToolInputInvalid):
+        arguments_from('{"x": ' + '{"a": [' * levels + "1" + "]}" * levels + "}")
+
+
+def test_arguments_may_be_nested_and_large_within_reason() -> None:
+    text = '{"x": ' + "[" * 63 + "1.5e300" + "]" * 63 + "}"
+    assert arguments_from(text)["x"]
+
+
 def test_absent_arguments_are_an_empty_object() -> None:
     assert arguments_from("") == {}
 
