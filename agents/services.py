@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from agents.journal import Journal
+from agents.journal import Journal, storable_json
 from agents.journal.reading import notes_write, step_usage
 from agents.llm.base import gateway_in_use
 from agents.llm.calls import model_call
@@ -37,6 +37,7 @@ __all__ = [
     "session_open",
     "session_rename",
     "step_usage",
+    "storable_json",
     "tool_call",
     "worker_shutdown",
     "worker_warm",

@@ -8,7 +8,8 @@ from orchestration.errors import UnsupportedOption
 from orchestration.types import TaskRequest
 from shannon_project.foundation.errors import InvalidInput
 
-STRATEGY_OF_MODE: Final = {"simple": "simple", "standard": "dag", "complex": "dag", "dag": "dag"}
+STRATEGY_OF_MODE: Final = {"simple": "simple", "standard": "dag", "complex": "dag"}
+BUDGET_MAX_TOKENS: Final = 10**12  # beyond every platform limit; larger numbers are mistakes
 MODES_NOT_AVAILABLE: Final = frozenset({"supervisor"})
 MODEL_TIERS: Final = ("small", "medium", "large")
 CONTEXT_NOT_AVAILABLE: Final = frozenset(
@@ -66,8 +67,8 @@ def context_check(context: Mapping[str, Any]) -> TaskBudget:
     tokens = context.get("budget_max")
     if tokens is None:
         return TaskBudget()
-    if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens <= 0:
-        raise InvalidInput("context.budget_max: must be a positive whole number of tokens.")
+    if isinstance(tokens, bool) or not isinstance(tokens, int) or not 0 < tokens <= BUDGET_MAX_TOKENS:
+        raise InvalidInput(f"context.budget_max: must be a whole number of tokens from 1 to {BUDGET_MAX_TOKENS}.")
     return TaskBudget(tokens=tokens)
 
 

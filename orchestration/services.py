@@ -196,7 +196,10 @@ def _query_check(request: TaskRequest) -> None:
 
 
 def _size_check(name: str, value: Mapping[str, Any]) -> None:
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        raise InvalidInput(f"{name}: is nested too deeply.") from None
     if "\\u0000" in text:
         raise InvalidInput(f"{name}: must not contain NUL characters.")
     if len(text) > settings.SHANNON_CONTEXT_MAX_BYTES:
@@ -262,7 +265,7 @@ def _insert(principal: Principal, session: Session, new: _NewTask) -> Task:
         tenant_id=principal.tenant_id,
         scope=BudgetScope.TASK,
         scope_id=task.id,
-        limit_tokens=new.budget.tokens or settings.SHANNON_TASK_BUDGET_TOKENS,
+        limit_tokens=min(new.budget.tokens or settings.SHANNON_TASK_BUDGET_TOKENS, settings.SHANNON_TASK_BUDGET_TOKENS),
         limit_usd=settings.SHANNON_TASK_BUDGET_USD,
     )
     budget_open(

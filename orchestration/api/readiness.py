@@ -22,6 +22,11 @@ class Readiness:
 
     @property
     def is_ready(self) -> bool:
+        """Whether this server can do its work: without a broker it still accepts, answers and streams."""
+        return self.checks["database"] == OK and self.checks["migrations"] == OK
+
+    @property
+    def is_whole(self) -> bool:
         """Whether every part is well."""
         return all(said == OK for said in self.checks.values())
 

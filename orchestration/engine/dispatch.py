@@ -38,7 +38,7 @@ def ring_steps(task_id: UUID, first_step_ids: Sequence[UUID]) -> bool:
     body = signature(ADVANCE, args=(str(task_id),), immutable=True)
     try:
         chord(header, app=current_app)(body, retry=False)
-    except (BrokerError, redis.RedisError, OSError) as error:
+    except (BrokerError, redis.RedisError, OSError, RuntimeError) as error:  # RuntimeError: Celery's backend gave up
         log.warning("chord_not_dispatched", task_id=str(task_id), error=str(error))
         return False
     return True

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DataError, InterfaceError, OperationalError, connection
 
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.dispatch import ring_advance
@@ -18,11 +18,13 @@ from orchestration.engine.execute import execute
 from orchestration.engine.lease import KEEPER, Batch
 from orchestration.engine.outcome import StepEnd, Written, outcomes_write
 from orchestration.engine.step_engine import TaskFacts, task_facts
+from orchestration.events.write import EventDraft
 from orchestration.metrics import STEP_SECONDS, STEPS_ENDED
 from orchestration.models import Task
 from orchestration.types import EventKind, StepOutcome, StepStatus
 from policy.errors import BudgetExceeded
 from policy.services import refusal_record
+from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.logs import log_context
 
 log = structlog.get_logger(__name__)
@@ -101,15 +103,20 @@ def _keep(run: Drain, end: StepEnd, seconds: float) -> None:
 
 
 def _flush(run: Drain) -> None:
-    """Write what has ended and ring for what may go on."""
+    """Write what has ended."""
     if not run.pending:
         return
     ends, run.pending = run.pending, []
     try:
         written = _write(run, ends)
-    except BudgetExceeded as error:
-        _flush_refused(run, ends, error)
+    except (BudgetExceeded, DataError, TypeError, ValueError) as error:
+        _flush_apart(run, ends, error)
         return
+    _after_write(run, ends, written)
+
+
+def _after_write(run: Drain, ends: list[StepEnd], written: Written) -> None:
+    """Count what has ended and ring for what may go on."""
     run.done += written.recorded
     for end in ends:
         STEPS_ENDED.labels(kind=end.step.kind, status=end.status).inc()
@@ -119,33 +126,36 @@ def _flush(run: Drain) -> None:
         ring_advance(run.facts.task_id)  # more than this drainer can take: others may help
 
 
-def _flush_refused(run: Drain, ends: list[StepEnd], error: BudgetExceeded) -> None:
-    """A budget does not cover what the steps are to be charged: write them one by one; who is not covered fails."""
-    if len(ends) == 1:
-        refusal_record(principal=run.facts.principal, error=error)
-        run.pending = [_refused(ends[0], error)]
-        _flush(run)
+def _flush_apart(run: Drain, ends: list[StepEnd], error: Exception) -> None:
+    """One of the steps cannot be paid for or stored: write them one by one; only the one at fault fails."""
+    if len(ends) > 1:
+        for end in ends:
+            run.pending = [end]
+            _flush(run)
         return
-    for end in ends:
-        run.pending = [end]
-        _flush(run)
+    if isinstance(error, BudgetExceeded):
+        refusal_record(principal=run.facts.principal, error=error)
+        refusal: ShannonError = error
+    else:
+        log.error("outcome_not_storable", step_key=ends[0].step.key, error=repr(error)[:500])
+        refusal = ShannonError("What the step returned cannot be stored; the log has the rest.")
+    failed = [_failed_instead(ends[0], refusal)]
+    _after_write(run, failed, _write(run, failed))
 
 
-def _refused(end: StepEnd, error: BudgetExceeded) -> StepEnd:
-    """Return the end of a step that could not be paid for: nothing of it counts but the refusal."""
+def _failed_instead(end: StepEnd, error: ShannonError) -> StepEnd:
+    """Return the end of a step that could not be paid for or stored: nothing of it counts but the refusal."""
     failed = StepStatus.FAILED
-    message = f"{end.step.title}: {error.message}"
-    events = tuple(
-        replace(
-            draft,
-            kind=EventKind.ERROR_OCCURRED,
-            message=message,
-            payload={**draft.payload, "status": str(failed), "error": error.as_json()},
-        )
-        for draft in end.events
+    payload = {"step_key": end.step.key, "kind": end.step.kind, "title": end.step.title, "status": str(failed)}
+    event = EventDraft(
+        EventKind.ERROR_OCCURRED,
+        f"{end.step.title}: {error.message}",
+        {**payload, "error": error.as_json()},
+        end.step.key,
+        next((draft.agent_id for draft in end.events), ""),
     )
-    outcome = StepOutcome(error=error.as_json())
-    return replace(end, status=failed, outcome=outcome, charges=(), notes=(), events=events)
+    outcome = StepOutcome(error=error.as_json(), usage=end.outcome.usage)
+    return replace(end, status=failed, outcome=outcome, charges=(), notes=(), events=(event,))
 
 
 def _write(run: Drain, ends: list[StepEnd]) -> Written:

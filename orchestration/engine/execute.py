@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from agents.errors import StepSuperseded, TaskCancelled
-from agents.services import Journal, step_usage
+from agents.services import Journal, step_usage, storable_json
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds import KINDS, Work
 from orchestration.engine.kinds.base import usage_from
@@ -42,7 +42,7 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
             if kind.announces_start:
                 with ctx.engine.transaction() as emit:
                     emit(EventKind.AGENT_STARTED, step.title, _started_payload(step))
-            outcome = kind.execute(work)
+            outcome = _storable(kind.execute(work))
             end = StepEnd(step, StepStatus.SUCCEEDED, outcome, charges=kind.charges(work))
             end = replace(end, notes=tuple(work.journal.pending_notes()))
         except StepSuperseded:
@@ -62,6 +62,15 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
         finally:
             connection_release()
     return replace(end, events=(_end_event(end, work, round((time.monotonic() - started) * 1000)),))
+
+
+def _storable(outcome: StepOutcome) -> StepOutcome:
+    """Return the outcome as `jsonb` can keep it. What a model wrote may hold NUL, half characters or NaN.
+
+    Raises:
+        ValueError: It holds a number that JSON has no word for.
+    """
+    return outcome if outcome.output is None else replace(outcome, output=storable_json(outcome.output)[0])
 
 
 def _started_payload(step: ClaimedStep) -> dict[str, object]:

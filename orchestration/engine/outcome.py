@@ -22,7 +22,7 @@ from orchestration.types import (
     StepOutcome,
     StepStatus,
 )
-from policy.services import budgets_charge
+from policy.services import budgets_charge, budgets_release
 from policy.types import Charge
 
 
@@ -60,6 +60,9 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
         recorded = [end for end in ends if end.step.step_id in ours]
         notes_write([note for end in recorded for note in end.notes])
         budgets_charge([charge for end in recorded for charge in end.charges])
+        unsettled = [end.step.step_id for end in recorded if end.status is not StepStatus.SUCCEEDED]
+        if unsettled:
+            budgets_release(unsettled)
         ended = {end.step.key: end.status for end in recorded if end.status in STEP_TERMINAL}
         changes = dependants_release(task_id, ended)
         _usage_add(task_id, recorded)

@@ -2,7 +2,14 @@
 
 from policy.services.audit import audit_record, refusal_record
 from policy.services.budget_accounts import budget_limit, budget_open
-from policy.services.budgets import budget_charge, budget_release, budget_reserve, budget_settle, budgets_charge
+from policy.services.budgets import (
+    budget_charge,
+    budget_release,
+    budget_reserve,
+    budget_settle,
+    budgets_charge,
+    budgets_release,
+)
 from policy.services.decisions import authorize, decide, policies_forget
 from policy.services.keys import IssuedKey, api_key_issue, api_key_revoke, principal_authenticate
 from policy.services.policies import policies_seed, policy_activate, policy_check, policy_deactivate, policy_save
@@ -21,6 +28,7 @@ __all__ = [
     "budget_reserve",
     "budget_settle",
     "budgets_charge",
+    "budgets_release",
     "decide",
     "policies_forget",
     "policies_seed",

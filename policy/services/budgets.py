@@ -92,6 +92,16 @@ def budget_release(*, step_id: UUID, position: int | None = None) -> None:
     _execute(sql.RELEASE, {"step_id": step_id, "position": position})
 
 
+def budgets_release(step_ids: Sequence[UUID]) -> None:
+    """Give back whatever several steps still hold: they have ended, so nobody will settle it. Idempotent.
+
+    One statement when they hold nothing, one more for each step that does.
+    """
+    held = Reservation.objects.filter(step_id__in=step_ids, status=ReservationStatus.HELD)
+    for step_id in sorted(set(held.values_list("step_id", flat=True))):
+        budget_release(step_id=step_id)
+
+
 def _take(charges: Sequence[Charge], *, settle: bool) -> None:
     """Reserve or charge effects that share a tenant and budgets."""
     first = charges[0]

@@ -130,6 +130,15 @@ def test_a_broker_flushed_in_the_fan_out_loses_nothing(slow_stack: Stack) -> Non
     assert attempts == [(1,)]
 
 
+def test_a_broker_killed_in_the_fan_out_loses_nothing(slow_stack: Stack) -> None:
+    task_id = submit(slow_stack)
+    wait_until(lambda: in_the_middle(slow_stack, task_id), "the fan-out is half done")
+    killed = slow_stack.refreshed().pids["valkey"]
+    os.kill(killed, signal.SIGKILL)
+    assert submit(slow_stack) != task_id  # accepted although the broker may still be away
+    finished_task(slow_stack, task_id)
+
+
 def test_a_task_submitted_while_no_worker_lives_is_done_when_one_is_back(slow_stack: Stack) -> None:
     killed = slow_stack.refreshed().pids["worker"]
     os.kill(killed, signal.SIGKILL)

@@ -102,9 +102,17 @@ class WholeNumberField(serializers.IntegerField):
 class OneOfField(serializers.ChoiceField):
     """One of some names; the refusal lists them."""
 
-    def __init__(self, choices: tuple[str, ...], **kwargs: Any) -> None:
+    def __init__(self, choices: tuple[str, ...], *, refused_later: tuple[str, ...] = (), **kwargs: Any) -> None:
+        """Make a field.
+
+        Args:
+            choices: The names that work.
+            refused_later: Names that the service refuses with a reason of its own; they are not offered.
+            **kwargs: As for any serializer field.
+        """
         messages: dict[str, Any] = {"invalid_choice": f"must be one of: {', '.join(choices)}"}
-        super().__init__(choices=[(choice, choice) for choice in choices], error_messages=messages, **kwargs)
+        taken = [(choice, choice) for choice in (*choices, *refused_later)]
+        super().__init__(choices=taken, error_messages=messages, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         """Return the name."""

@@ -16,9 +16,10 @@ from orchestration.api.serializers.base import (
     WholeNumberField,
 )
 from orchestration.models import Task
+from orchestration.options import MODES_NOT_AVAILABLE, STRATEGY_OF_MODE
 from orchestration.types import STEP_TERMINAL, TaskRequest, TaskStatus
 
-MODES: Final = ("simple", "standard", "complex", "supervisor")
+MODES: Final = tuple(STRATEGY_OF_MODE)
 MODEL_TIERS: Final = ("small", "medium", "large")
 STATUS_PREFIX: Final = "TASK_STATUS_"
 
@@ -56,7 +57,14 @@ class SubmitBody(StrictSerializer):
         default=dict,
         help_text="Values for the run, as an object.",
     )
-    mode = OneOfField(MODES, required=False, allow_null=True, default=None, help_text="Absent: chosen here.")
+    mode = OneOfField(
+        MODES,
+        refused_later=tuple(sorted(MODES_NOT_AVAILABLE)),
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Absent: chosen here.",
+    )
     model_tier = OneOfField(MODEL_TIERS, required=False, allow_null=True, default=None)
     model_override = TextField(required=False, allow_null=True, default=None, max_length=128)
     provider_override = TextField(required=False, allow_null=True, default=None, max_length=64)

@@ -55,10 +55,14 @@ class ReadinessView(APIView):
         auth=[],
     )
     def get(self, _request: Request) -> Response:
-        """Answer 200 when the database, its migrations and the broker are there, else 503 with what is missing."""
+        """Answer 200 when the database and its migrations are there, else 503 with what is missing.
+
+        Without the broker the status is `degraded`, still with 200: requests are accepted and carried out later, so a
+        load balancer must not take the server away.
+        """
         state = readiness()
         if state.is_ready:
-            return Response({"status": "ready", "checks": state.checks})
+            return Response({"status": "ready" if state.is_whole else "degraded", "checks": state.checks})
         answer = {"status": "not ready", "checks": state.checks}
         return Response(answer, status=503, headers={"Retry-After": RETRY_AFTER_SECONDS})
 

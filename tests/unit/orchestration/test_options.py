@@ -10,7 +10,7 @@ from orchestration.types import TaskRequest
 from shannon_project.foundation.errors import InvalidInput
 
 
-@pytest.mark.parametrize("mode", ["", "simple", "standard", "complex", "dag"])
+@pytest.mark.parametrize("mode", ["", "simple", "standard", "complex"])
 def test_known_modes_pass(mode: str) -> None:
     mode_check(mode)
 
@@ -38,7 +38,7 @@ def test_the_context_may_set_the_tasks_budget() -> None:
     assert context_check({"budget_max": 5000}).tokens == 5000
 
 
-@pytest.mark.parametrize("value", [0, -1, "many", 1.5, True])
+@pytest.mark.parametrize("value", [0, -1, "many", 1.5, True, 10**24])
 def test_a_budget_that_is_no_number_of_tokens_is_refused(value: Any) -> None:
     with pytest.raises(InvalidInput, match="budget_max"):
         context_check({"budget_max": value})
