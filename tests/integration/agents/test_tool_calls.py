@@ -1,6 +1,7 @@
 """Tool calls as a step makes them: authorised, recorded, told to the model."""
 
 import json
+import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -307,6 +308,34 @@ def test_an_overview_lists_no_column_with_many_values_and_stays_bounded(principa
     cut = workspace_overview(tenant_id=principal.tenant_id, session_id=ctx.session_id)
     assert cut.startswith("- many.csv")
     assert "[cut:" in cut
+
+
+def test_a_header_with_thousands_of_cells_costs_little(principal: Principal) -> None:
+    ctx = step_of(principal)
+    workspace = workspace_open(tenant_id=principal.tenant_id, session_id=ctx.session_id)
+    workspace.write("a-wide.csv", b"c," * 30_000 + b"c\n" + b"v," * 30_000 + b"v\n")
+    workspace.write("b-hostile.csv", b"," * 4_000_000)
+    tracemalloc.start()
+    try:
+        text = workspace_overview(tenant_id=principal.tenant_id, session_id=ctx.session_id)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    lines = text.splitlines()
+    assert lines[1].startswith("  1 rows; columns: c, c, c")
+    assert lines[1].endswith("c, and 29,961 more")
+    assert lines[-1] == "- b-hostile.csv (4,000,000 bytes)"
+    assert peak_bytes < 40_000_000  # as a column each, these cells cost 2 GB
+
+
+def test_tables_beyond_what_is_read_together_are_only_named(principal: Principal) -> None:
+    ctx = step_of(principal)
+    workspace = workspace_open(tenant_id=principal.tenant_id, session_id=ctx.session_id)
+    for name in ("a", "b", "c"):
+        workspace.write(f"{name}.csv", b"name\n" + (b"x" * 99 + b"\n") * 38_000)
+    lines = workspace_overview(tenant_id=principal.tenant_id, session_id=ctx.session_id).splitlines()
+    assert [line for line in lines if "rows" in line] == ["  38000 rows; columns: name"] * 2
+    assert lines[-1].startswith("- c.csv")
 
 
 def test_a_tool_is_told_how_much_time_is_left(principal: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
