@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from orchestration.errors import UnsupportedOption
 from orchestration.types import TaskRequest
+from shannon_project.config.catalogue import model_override_check
 from shannon_project.foundation.errors import InvalidInput
 
 STRATEGY_OF_MODE: Final = {"simple": "simple", "standard": "dag", "complex": "dag"}
@@ -73,16 +74,18 @@ def context_check(context: Mapping[str, Any]) -> TaskBudget:
 
 
 def model_check(request: TaskRequest) -> None:
-    """Refuse a tier that does not exist and a provider that cannot be chosen by itself.
+    """Refuse a tier that does not exist, a model that may not be named and a provider chosen by itself.
 
     Raises:
-        InvalidInput: The tier is unknown.
+        InvalidInput: The tier is unknown; ModelUnknown (one of these): the model is.
         UnsupportedOption: `provider_override` is given; a model's name says its provider.
     """
     if request.model_tier is not None and request.model_tier not in MODEL_TIERS:
         raise InvalidInput(f"model_tier: '{request.model_tier}' is unknown; use one of {list(MODEL_TIERS)}.")
+    if request.model_override:
+        model_override_check(request.model_override)
     if request.provider_override:
         raise UnsupportedOption(
-            "provider_override: is not available; name the provider in model_override, for example openai/gpt-5-mini.",
+            "provider_override: is not available; name one of the catalogue's models in model_override.",
             details={"field": "provider_override"},
         )

@@ -1,5 +1,6 @@
 """The typed catalogue of models: what they are called, what they cost, and which of them serve a tier."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -14,6 +15,7 @@ from shannon_project.foundation.errors import InvalidInput, ShannonError
 
 TOKENS_PER_PRICE = Decimal(1_000_000)
 _SHOWN_PROBLEMS = 3
+_SHOWN_NAME_CHARACTERS = 100
 
 
 class CatalogueInvalid(ShannonError):
@@ -121,6 +123,11 @@ class Catalogue(_Strict):
         models = {**self.models, model.name: model}
         return self.model_copy(update={"models": models, "tiers": dict.fromkeys(Tier, (model.name,))})
 
+    def allowing(self, litellm_names: Sequence[str]) -> Self:
+        """Return this catalogue with more litellm models that a request may name; those listed stay as they are."""
+        more = {name: CatalogueModel.outside(name) for name in litellm_names if self._named(name) is None}
+        return self.model_copy(update={"models": {**self.models, **more}})
+
     def candidates(self, tier: str) -> tuple[CatalogueModel, ...]:
         """Return the models of a tier, preferred first.
 
@@ -141,11 +148,12 @@ class Catalogue(_Strict):
 
         Args:
             tier: A tier's name; its first candidate with all the abilities answers, or its first.
-            override: A catalogue name, a tier's name, or a litellm name with its provider (`provider/model`).
+            override: A tier's name, or the name or litellm name of a model in this catalogue. Nothing else: litellm
+                takes some model names for addresses, and would send the prompt wherever a tenant says.
             abilities: What the call needs.
 
         Raises:
-            ModelUnknown: No such tier, or the override is none of the three.
+            ModelUnknown: No such tier, or the override names no tier and no model of the catalogue.
         """
         if override and override not in set(Tier):
             return self._overridden(override)
@@ -153,14 +161,15 @@ class Catalogue(_Strict):
         return next((model for model in candidates if abilities <= model.abilities), candidates[0])
 
     def _overridden(self, override: str) -> CatalogueModel:
-        model = self._named(override)
+        model = None if "://" in override else self._named(override)
         if model is not None:
             return model
-        if "/" in override and not override.startswith("offline/"):
-            return CatalogueModel.outside(override)
-        known = sorted(self.models)
-        message = f"There is no model {override!r}; use one of {', '.join(known)}, or a litellm name as provider/model."
-        raise ModelUnknown(message, details={"known": known})
+        known = sorted(name for name in self.models if "://" not in name)
+        raise ModelUnknown(
+            f"model_override: there is no model {override[:_SHOWN_NAME_CHARACTERS]!r} here; use one of "
+            f"{', '.join(known)}. SHANNON_MODELS_ALLOWED adds to them.",
+            details={"known": known},
+        )
 
     def _named(self, name: str) -> CatalogueModel | None:
         by_name = self.models.get(name)
@@ -187,18 +196,30 @@ def catalogue_load(path: Path) -> Catalogue:
 
 
 def catalogue() -> Catalogue:
-    """Return the catalogue in use: `SHANNON_MODEL_CATALOGUE_PATH`, with `SHANNON_MODEL` for every tier if that is set.
+    """Return the catalogue in use: the file, `SHANNON_MODEL` for every tier if set, and `SHANNON_MODELS_ALLOWED`.
 
     Raises:
         CatalogueInvalid: See `catalogue_load`.
     """
-    return _in_use(Path(settings.SHANNON_MODEL_CATALOGUE_PATH), settings.SHANNON_MODEL)
+    path = Path(settings.SHANNON_MODEL_CATALOGUE_PATH)
+    return _in_use(path, settings.SHANNON_MODEL, tuple(settings.SHANNON_MODELS_ALLOWED))
+
+
+def model_override_check(override: str) -> None:
+    """Refuse a model that a request may not name; needs nothing of litellm.
+
+    Raises:
+        ModelUnknown: It names no tier, no model of the catalogue, not `SHANNON_MODEL`, and is not allowed by
+        `SHANNON_MODELS_ALLOWED`. The caller's fault.
+        CatalogueInvalid: See `catalogue_load`.
+    """
+    catalogue().model_for(tier=Tier.SMALL, override=override)
 
 
 @lru_cache(maxsize=8)
-def _in_use(path: Path, litellm_name: str) -> Catalogue:
+def _in_use(path: Path, litellm_name: str, allowed: tuple[str, ...]) -> Catalogue:
     loaded = catalogue_load(path)
-    return loaded.served_by(litellm_name) if litellm_name else loaded
+    return (loaded.served_by(litellm_name) if litellm_name else loaded).allowing(allowed)
 
 
 def _problems(error: ValidationError) -> list[str]:

@@ -3,6 +3,7 @@
 from shannon_project.settings.env import BASE_DIR, ENV
 
 SHANNON_MODEL = ENV.model  # litellm name that serves every tier; empty: the catalogue decides
+SHANNON_MODELS_ALLOWED = tuple(name.strip() for name in ENV.models_allowed.split(",") if name.strip())
 SHANNON_MODEL_CATALOGUE_PATH = BASE_DIR / "shannon_project" / "config" / "models.yaml"
 SHANNON_MODEL_GATEWAY = "agents.llm.gateway.LitellmGateway"  # dotted path of a `ModelGateway`
 SHANNON_MODEL_TIMEOUT_SECONDS = ENV.model_timeout_seconds  # one attempt at a model call, first byte to last

@@ -19,7 +19,7 @@ class Environment(BaseSettings):
 
     database_url: str = Field("postgresql://127.0.0.1:5432/shannon", validation_alias="DATABASE_URL")
     redis_url: str = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
-    secret_key: SecretStr = Field(SecretStr(""), description="Signs sessions and encrypts credentials.")
+    secret_key: SecretStr = Field(SecretStr(""), description="Signs sessions; web does not start without.")
     debug: bool = False
     allowed_hosts: str = Field("127.0.0.1,localhost,[::1]", description="Comma-separated host names.")
     log_level: str = "INFO"
@@ -30,6 +30,9 @@ class Environment(BaseSettings):
     database_pool_timeout_seconds: float = Field(10.0, gt=0)
 
     model: str = Field("", description="litellm model name that serves every tier, for example openai/gpt-5-mini.")
+    models_allowed: str = Field(
+        "", description="litellm names that a model_override may name beside the catalogue; comma-separated."
+    )
     model_timeout_seconds: float = Field(120.0, gt=0, description="One attempt at a model call.")
     offline_latency_seconds: float = Field(0.0, ge=0, description="How long the offline model waits before it answers.")
     workspace_dir: Path | None = Field(None, description="Session workspaces; default: `workspaces` in the local dir.")

@@ -14,6 +14,7 @@ from shannon_project.config.catalogue import (
     Tier,
     catalogue,
     catalogue_load,
+    model_override_check,
 )
 
 GOOD = """
@@ -95,13 +96,30 @@ def test_override_names_a_model_its_litellm_name_or_a_tier(tmp_path: Path, overr
     assert catalogue_load(write(tmp_path, GOOD)).model_for(tier="small", override=override).name == name
 
 
-def test_litellm_model_outside_the_catalogue_has_no_price_here(tmp_path: Path) -> None:
-    model = catalogue_load(write(tmp_path, GOOD)).model_for(tier="small", override="anthropic/some-model")
+def test_allowed_model_outside_the_catalogue_has_no_price_here(settings: Settings) -> None:
+    settings.SHANNON_MODELS_ALLOWED = ("anthropic/some-model",)
+
+    model = catalogue().model_for(tier="small", override="anthropic/some-model")
 
     assert (model.provider, model.price) == ("anthropic", None)
 
 
-@pytest.mark.parametrize("override", ["ghost", "offline/ghost"])
+def test_model_of_the_setting_may_be_named(settings: Settings) -> None:
+    settings.SHANNON_MODEL = "openai/gpt-x"
+
+    model_override_check("openai/gpt-x")
+
+
+def test_address_is_refused_even_if_a_setting_allows_it(settings: Settings) -> None:
+    settings.SHANNON_MODELS_ALLOWED = ("oobabooga/http://127.0.0.1:1/x",)
+
+    with pytest.raises(ModelUnknown):
+        model_override_check("oobabooga/http://127.0.0.1:1/x")
+
+
+@pytest.mark.parametrize(
+    "override", ["ghost", "offline/ghost", "openai/gpt-5", "oobabooga/http://127.0.0.1:1/x", "http://127.0.0.1:1/x"]
+)
 def test_unknown_model_is_refused_with_those_that_exist(override: str) -> None:
     with pytest.raises(ModelUnknown) as caught:
         catalogue().model_for(tier="small", override=override)
