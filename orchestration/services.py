@@ -21,6 +21,7 @@ from orchestration.engine.dispatch import ring_advance
 from orchestration.engine.finish import task_stop
 from orchestration.errors import IdempotencyMismatch, TaskNotFound
 from orchestration.events.write import EventDraft, events_append
+from orchestration.limits import json_check, query_check
 from orchestration.metrics import TASKS_SUBMITTED
 from orchestration.models import IdempotencyRecord, Task
 from orchestration.options import STRATEGY_OF_MODE, TaskBudget, context_check, mode_check, model_check
@@ -28,7 +29,6 @@ from orchestration.strategies import route
 from orchestration.types import TASK_TERMINAL, EventKind, TaskRequest, TaskStatus
 from policy.services import authorize, budget_open
 from policy.types import Action, BudgetScope, Principal
-from shannon_project.foundation.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         SessionNotFound: The session is not the tenant's.
         IdempotencyMismatch: The key was used with another body.
     """
-    _query_check(request)
+    query_check(request)
     mode_check(request.mode)
     model_check(request)
     budget = context_check(request.context)
@@ -129,7 +129,7 @@ def tool_execute(
         resource={"strategy": "tool", "query_chars": 0, "mode": "tool"},
     )
     parameters = {"tool": name, "arguments": dict(arguments)}
-    _size_check("arguments", parameters)
+    json_check("arguments", parameters)
     new = _NewTask(
         query=f"Call the tool {name}",
         mode="tool",
@@ -182,28 +182,6 @@ def task_cancel(*, principal: Principal, task_id: UUID, reason: str = "") -> boo
         error = TaskCancelled(reason or "Cancelled by request.")
         task_stop(task, status=TaskStatus.CANCELLED, error=error, by=principal.actor)
     return True
-
-
-def _query_check(request: TaskRequest) -> None:
-    if not request.query.strip():
-        raise InvalidInput("query: must not be empty.")
-    limit = settings.SHANNON_QUERY_MAX_CHARS
-    if len(request.query) > limit:
-        raise InvalidInput(f"query: has {len(request.query)} characters; at most {limit} are allowed.")
-    if "\x00" in request.query:
-        raise InvalidInput("query: must not contain NUL characters.")
-    _size_check("context", request.context)
-
-
-def _size_check(name: str, value: Mapping[str, Any]) -> None:
-    try:
-        text = json.dumps(value)
-    except RecursionError:
-        raise InvalidInput(f"{name}: is nested too deeply.") from None
-    if "\\u0000" in text:
-        raise InvalidInput(f"{name}: must not contain NUL characters.")
-    if len(text) > settings.SHANNON_CONTEXT_MAX_BYTES:
-        raise InvalidInput(f"{name}: has {len(text)} bytes; at most {settings.SHANNON_CONTEXT_MAX_BYTES} are allowed.")
 
 
 def _insert_once(
