@@ -94,28 +94,31 @@ class ApiClient:
         seq = 0
         while True:
             try:
-                for event in self._stream(task_id, seq):
+                for event in self._stream(task_id, seq, deadline):
                     seq = event.seq or seq
                     yield event
                     if event.name == "done":
                         return
-                    if monotonic() > deadline:
-                        break
             except httpx.HTTPError:
-                Event().wait(_RECONNECT_SECONDS)  # the server restarts, or the line was cut
+                pass  # the server restarts, or the line was cut
             if monotonic() > deadline:
                 raise FollowTimeout(f"Task {task_id} did not end in {timeout_seconds:g} s.")
+            Event().wait(_RECONNECT_SECONDS)  # also after a stream that ended in good order: it may do so each time
 
-    def _stream(self, task_id: str, after_seq: int) -> Iterator[StreamEvent]:
+    def _stream(self, task_id: str, after_seq: int, deadline: float) -> Iterator[StreamEvent]:
         parameters = {"workflow_id": task_id}
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after_seq)}
-        with self._http.stream("GET", "/api/v1/stream/sse", params=parameters, headers=headers) as response:
+        silence_seconds = max(0.1, min(_TIMEOUT_SECONDS, deadline - monotonic()))
+        timeout = httpx.Timeout(_TIMEOUT_SECONDS, read=silence_seconds)
+        with self._http.stream(
+            "GET", "/api/v1/stream/sse", params=parameters, headers=headers, timeout=timeout
+        ) as response:
             if response.status_code >= 500:
                 raise httpx.ReadError(f"HTTP {response.status_code}")
             if response.status_code != 200:
                 response.read()
                 raise ApiRefused(_reason(response))
-            yield from events_of(response.iter_lines())
+            yield from events_of(_until(deadline, response.iter_lines()))
 
     def _ask(self, method: str, address: str, **options: Any) -> dict[str, Any]:
         try:
@@ -126,6 +129,14 @@ class ApiClient:
             raise ApiRefused(f"{method} {address}: {_reason(response)}")
         answer: dict[str, Any] = response.json()
         return answer
+
+
+def _until(deadline: float, lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines until the deadline; heartbeats are lines and no events, so that only here each of them is seen."""
+    for line in lines:
+        yield line
+        if monotonic() > deadline:
+            return
 
 
 def events_of(lines: Iterable[str]) -> Iterator[StreamEvent]:

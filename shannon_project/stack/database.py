@@ -10,9 +10,7 @@ import psycopg
 from shannon_project.settings.core import INSTALLED_APPS
 from shannon_project.settings.env import BASE_DIR, child_environment
 from shannon_project.stack.errors import PreparationFailed
-from shannon_project.stack.paths import StackPaths
-
-_LOG_TAIL_LINES = 15
+from shannon_project.stack.paths import StackPaths, log_end
 
 
 def migrations_pending(database_url: str) -> list[tuple[str, str]]:
@@ -42,8 +40,9 @@ def database_prepare(paths: StackPaths, environment: dict[str, str]) -> None:
             command, cwd=BASE_DIR, stdout=log, stderr=log, env=child_environment(**environment), check=False
         )
     if done.returncode != 0:
-        tail = "\n".join(log_path.read_text(errors="replace").splitlines()[-_LOG_TAIL_LINES:])
-        raise PreparationFailed(f"The database could not be migrated and seeded. The end of {log_path}:\n{tail}")
+        raise PreparationFailed(
+            f"The database could not be migrated and seeded. The end of {log_path}:\n{log_end(log_path)}"
+        )
 
 
 def _migrations_on_disk() -> set[tuple[str, str]]:

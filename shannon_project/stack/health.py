@@ -9,7 +9,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from shannon_project.stack.errors import StackNotHealthy
-from shannon_project.stack.paths import StackPaths
+from shannon_project.stack.paths import StackPaths, log_end
 from shannon_project.stack.roles import APP_ROLES
 from shannon_project.stack.state import StackState
 from shannon_project.stack.supervisor import SupervisorClient
@@ -18,8 +18,6 @@ START_TIMEOUT_SECONDS = 240.0  # the first time on a machine, the worker compile
 
 _POLL_SECONDS = 0.2
 _ANSWER_TIMEOUT_SECONDS = 2.0
-_LOG_TAIL_LINES = 15
-_LOG_TAIL_CHARS = 2_000  # one line of JSON may hold a whole traceback
 
 
 def web_is_healthy(base_url: str) -> bool:
@@ -53,9 +51,12 @@ def key_is_accepted(base_url: str, api_key: str) -> bool:
     """Return whether the API takes a key: a database may be younger than the key that is kept beside it.
 
     Raises:
-        StackNotHealthy: The API answers neither yes nor no.
+        StackNotHealthy: The API answers neither yes nor no, or not at all.
     """
-    response = httpx.get(f"{base_url}/api/v1/sessions", params={"limit": 1}, headers={"X-API-Key": api_key})
+    try:
+        response = httpx.get(f"{base_url}/api/v1/sessions", params={"limit": 1}, headers={"X-API-Key": api_key})
+    except httpx.HTTPError as exc:
+        raise StackNotHealthy(f"The API at {base_url} does not answer a listing of sessions: {exc!r}") from exc
     if response.status_code not in (200, 401):
         raise StackNotHealthy(f"The API answers {response.status_code} to a listing of sessions: {response.text[:300]}")
     return response.status_code == 200
@@ -109,8 +110,7 @@ def beat_has_begun(paths: StackPaths, client: SupervisorClient) -> bool:
 def log_tail(paths: StackPaths, role: str) -> str:
     """Return a sentence with a log's name, and the last lines of it."""
     path = paths.log(role)
-    text = path.read_text(errors="replace") if path.exists() else ""
-    return f"The end of {path}:\n" + "\n".join(text.splitlines()[-_LOG_TAIL_LINES:])[-_LOG_TAIL_CHARS:]
+    return f"The end of {path}:\n{log_end(path)}"
 
 
 def _answers(url: str) -> bool:

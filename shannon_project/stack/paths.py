@@ -2,14 +2,20 @@
 
 import json
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fcntl import LOCK_EX, flock
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
-from typing import Any
+from threading import Event
+from time import monotonic
+from typing import Any, TextIO
 
-_PRIVATE = 0o600  # files that hold a key or a password
+_LOCK_SILENT_SECONDS = 2.0  # a wait that takes longer is told
+_LOCK_POLL_SECONDS = 0.05
+_LOG_END_LINES = 15
+_LOG_LINE_CHARS = 300  # one line of JSON may hold a whole traceback
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +79,52 @@ class StackPaths:
         return self.log_dir / f"{role}.log"
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the stack: one `up` or `down` at a time."""
+    def lock(self, report: Callable[[str], None]) -> Iterator[None]:
+        """Hold the stack: one `up` or `down` at a time.
+
+        Args:
+            report: Told when another one has held it for 2 s; the wait goes on.
+        """
         self.local_dir.mkdir(parents=True, exist_ok=True)
-        with (self.local_dir / "lock").open("w") as file:
-            flock(file, LOCK_EX)
+        path = self.local_dir / "lock"
+        with path.open("w") as file:
+            if not _locked_soon(file):
+                report(f"another `up` or `down` holds {path}: waiting for its end")
+                flock(file, LOCK_EX)
             yield
 
 
+def _locked_soon(file: TextIO) -> bool:
+    """Lock a file, waiting 2 s at most; return whether that worked."""
+    deadline = monotonic() + _LOCK_SILENT_SECONDS
+    while True:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            if monotonic() > deadline:
+                return False
+            Event().wait(_LOCK_POLL_SECONDS)
+        else:
+            return True
+
+
 def private_write(path: Path, text: str) -> None:
-    """Replace a file by one that only its owner may read; a reader never sees half of it."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.unlink(missing_ok=True)
-    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE), "w") as file:
-        file.write(text)
-    scratch.replace(path)
+    """Replace a file by one that only its owner may read (mode 600); a reader never sees half of it."""
+    # A name of its own for each write: threads, processes and signal handlers may write the same file at once.
+    descriptor, scratch = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+
+
+def log_end(path: Path) -> str:
+    """Return a log's last 15 lines, each cut at 300 characters; empty when there is no such file."""
+    lines = path.read_text(errors="replace").splitlines()[-_LOG_END_LINES:] if path.exists() else []
+    return "\n".join(line if len(line) <= _LOG_LINE_CHARS else f"{line[:_LOG_LINE_CHARS]}…" for line in lines)
 
 
 def json_read(path: Path) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from shutil import rmtree
 
-from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey
+from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey, ValkeyPortTaken
 from shannon_project.settings.env import ENV
 from shannon_project.stack.database import database_prepare, migrations_pending
 from shannon_project.stack.errors import StackNotHealthy, StackNotRunning
@@ -54,17 +54,17 @@ def stack_up(*, paths: StackPaths, report: Report, owner_pid: int | None = None)
         StackError: It did not come up; what was started is stopped again.
         EmbeddedServerError: A server did not come up.
     """
-    with paths.lock():
+    with paths.lock(report):
         state = state_of(paths)
         if state is not None and supervisor_process(paths) is not None:
             wait_healthy(paths, state, report, ["web", "worker"])
             return state, False
         _clear(paths, report)
         try:
-            return _start(paths, report, owner_pid), True
-        except BaseException:
-            _clear(paths, report)
-            raise
+            return _start_or_clear(paths, report, owner_pid), True
+        except ValkeyPortTaken as exc:
+            report(f"{exc.message} Starting again with another port.")
+            return _start_or_clear(paths, report, owner_pid), True
 
 
 def stack_wait(*, paths: StackPaths, report: Report) -> StackState:
@@ -87,7 +87,7 @@ def stack_down(*, paths: StackPaths, report: Report) -> bool:
     Returns:
         Whether there was anything to stop.
     """
-    with paths.lock():
+    with paths.lock(report):
         return _clear(paths, report)
 
 
@@ -103,6 +103,14 @@ def _clear(paths: StackPaths, report: Report) -> bool:
     EmbeddedValkey(paths.valkey_dir).stop()
     paths.state.unlink(missing_ok=True)
     return supervisor is not None or bool(left)
+
+
+def _start_or_clear(paths: StackPaths, report: Report, owner_pid: int | None) -> StackState:
+    try:
+        return _start(paths, report, owner_pid)
+    except BaseException:
+        _clear(paths, report)
+        raise
 
 
 def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackState:

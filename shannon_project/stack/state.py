@@ -38,6 +38,19 @@ class StackState:
         return cls(**{item.name: values[item.name] for item in fields(cls)})
 
 
+def admin_login(state: StackState, paths: StackPaths, known_before: dict[str, Any] | None) -> str:
+    """Return the admin's login as a command prints it: the password once, by the command that made it.
+
+    Args:
+        state: The running stack.
+        paths: Its folder.
+        known_before: What `credentials.json` held when the command began; None when there was none.
+    """
+    if (known_before or {}).get("admin_password") == state.admin_password:
+        return f"{state.admin_user}, password in {paths.credentials}"
+    return f"{state.admin_user} / {state.admin_password}   (shown once; kept in {paths.credentials})"
+
+
 def state_of(paths: StackPaths) -> StackState | None:
     """Return what `stack.json` says, or None when there is none; the processes may be gone all the same."""
     values = json_read(paths.state)

@@ -6,7 +6,6 @@ supervisord loads this as an RPC interface, its documented way to be extended.
 import json
 import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +46,13 @@ class StackInterface:
 
     def _write(self) -> None:
         if self._published:
-            text = json.dumps({**self._published, "pids": self._pids()}, indent=2)
-            private_write(self._state_path, text + "\n")
+            # Without the timer's signal in between: its newer pids would be overwritten by these.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+            try:
+                text = json.dumps({**self._published, "pids": self._pids()}, indent=2)
+                private_write(self._state_path, text + "\n")
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
 
     def _pids(self) -> dict[str, int]:
         groups = self._supervisord.process_groups.values()
@@ -61,7 +65,7 @@ class StackInterface:
         signal.setitimer(signal.ITIMER_REAL, _SETTLE_SECONDS)
 
     def _on_tick(self, _event: Any) -> None:
-        if self._owner is not None and not self._owner.is_running():
+        if self._owner is not None and _has_ended(self._owner):
             self._supervisord.options.mood = SupervisorStates.SHUTDOWN
 
     def _on_stopping(self, _event: Any) -> None:
@@ -72,6 +76,17 @@ class StackInterface:
 def make_interface(supervisord: Any, state_path: str, owner_pid: str = "") -> StackInterface:
     """Make the interface; supervisord calls this with the options of its `[rpcinterface:stack]` section."""
     owner = None
-    with suppress(psutil.NoSuchProcess):
+    try:
         owner = psutil.Process(int(owner_pid)) if owner_pid else None
+    except psutil.NoSuchProcess:
+        # The owner ended before we were loaded: a stack that has one must not become one that stays.
+        supervisord.options.mood = SupervisorStates.SHUTDOWN
     return StackInterface(supervisord, Path(state_path), owner)
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Return whether a process does nothing any more: it is gone, or waits for a parent that never asks for it."""
+    try:
+        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True

@@ -3,16 +3,18 @@
 import json
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from threading import Event
 from time import monotonic
 from typing import Any, cast
-from xmlrpc.client import Fault, ServerProxy
+from xmlrpc.client import Error, Fault, ServerProxy
 
 import psutil
+from supervisor.xmlrpc import Faults
 
 from shannon_project.settings.env import BASE_DIR, child_environment
 from shannon_project.stack.errors import StackNotHealthy
@@ -52,7 +54,7 @@ class SupervisorClient:
 
     def answers(self) -> bool:
         """Return whether the supervisor is there."""
-        with suppress(OSError, Fault, HTTPException):
+        with suppress(OSError, Error, HTTPException):
             return bool(self._proxy.supervisor.getState()["statename"] == "RUNNING")
         return False
 
@@ -69,19 +71,37 @@ class SupervisorClient:
             Event().wait(_POLL_SECONDS)
 
     def start(self, *roles: str) -> None:
-        """Start processes of ours; waits for nothing."""
+        """Start processes of ours; waits for nothing.
+
+        Raises:
+            StackNotHealthy: The supervisor does not answer, or cannot start one.
+        """
         for role in roles:
-            self._proxy.supervisor.startProcess(f"{APP_GROUP}:{role}", False)
+            with _asked(f"to start {role}"):
+                self._proxy.supervisor.startProcess(f"{APP_GROUP}:{role}", False)
 
     def stop(self, *roles: str) -> None:
-        """Stop processes of ours and wait for their end; one that does not run is stopped already."""
+        """Stop processes of ours and wait for their end; one that does not run is stopped already.
+
+        Raises:
+            StackNotHealthy: The supervisor does not answer, or cannot stop one.
+        """
         for role in roles:
-            with suppress(Fault):
-                self._proxy.supervisor.stopProcess(f"{APP_GROUP}:{role}")
+            with _asked(f"to stop {role}"):
+                try:
+                    self._proxy.supervisor.stopProcess(f"{APP_GROUP}:{role}")
+                except Fault as fault:
+                    if fault.faultCode != Faults.NOT_RUNNING:
+                        raise
 
     def publish(self, state: StackState) -> None:
-        """Have `stack.json` written; the supervisor adds the pids and keeps them true."""
-        self._proxy.stack.publish(json.dumps(state.as_json()))
+        """Have `stack.json` written; the supervisor adds the pids and keeps them true.
+
+        Raises:
+            StackNotHealthy: The supervisor does not answer, or cannot write it.
+        """
+        with _asked("to write stack.json"):
+            self._proxy.stack.publish(json.dumps(state.as_json()))
 
     def reports(self) -> dict[str, ProcessReport]:
         """Return what every process does, by role.
@@ -89,13 +109,24 @@ class SupervisorClient:
         Raises:
             StackNotHealthy: The supervisor does not answer.
         """
-        try:
+        with _asked("what runs"):
             rows = cast("list[dict[str, Any]]", self._proxy.supervisor.getAllProcessInfo())
-        except (OSError, Fault, HTTPException) as exc:
-            raise StackNotHealthy(f"The supervisor does not answer: {exc}. `make down`, then `make up`.") from exc
         return {
             row["name"]: ProcessReport(row["name"], row["statename"], row["pid"], row["description"]) for row in rows
         }
+
+
+@contextmanager
+def _asked(what: str) -> Iterator[None]:
+    """Turn what goes wrong with a question to the supervisor into an error of ours."""
+    try:
+        yield
+    except Fault as exc:
+        raise StackNotHealthy(f"The supervisor was asked {what} and refused: {exc.faultString}.") from exc
+    except (OSError, Error, HTTPException) as exc:
+        raise StackNotHealthy(
+            f"The supervisor was asked {what} and does not answer: {exc}. `make down`, then `make up`."
+        ) from exc
 
 
 def supervisor_spawn(paths: StackPaths, environment: dict[str, str]) -> "subprocess.Popen[bytes]":

@@ -24,6 +24,8 @@ def test_up_again_changes_nothing(stack: Stack) -> None:
     done = stack.command("up")
     assert done.returncode == 0, done.stderr
     assert "was up already" in done.stdout
+    assert stack.admin_password not in done.stdout + done.stderr
+    assert str(stack.paths.credentials) in done.stdout
     assert stack.refreshed().pids == stack.pids
 
 

@@ -14,10 +14,10 @@ from shannon_project.demo.client import ApiClient
 from shannon_project.demo.follow import task_follow
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.settings.env import BASE_DIR, ENV
-from shannon_project.stack.paths import StackPaths
+from shannon_project.stack.paths import StackPaths, json_read
 from shannon_project.stack.progress import Progress
 from shannon_project.stack.services import stack_down, stack_up, stack_wait
-from shannon_project.stack.state import StackState
+from shannon_project.stack.state import StackState, admin_login
 
 _EXAMPLES = BASE_DIR / "examples"
 _TIMEOUT_SECONDS = 300.0
@@ -41,6 +41,7 @@ class Command(BaseCommand):
         """Start, run, and on a terminal keep serving until Ctrl-C."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that both leave nothing behind
         paths, report, console = StackPaths(ENV.local_dir.resolve()), Progress(), Console()
+        known = json_read(paths.credentials)
         started = answered = False
         try:
             # The stack ends with this process, however it ends; one that `make up` started stays.
@@ -48,7 +49,7 @@ class Command(BaseCommand):
             self._run(state, options, console, report)
             answered = True
             stack_wait(paths=paths, report=report)
-            _addresses_show(state, paths, console)
+            _addresses_show(state, admin_login(state, paths, known), paths, console)
             if started and console.is_terminal and not options["once"]:
                 console.print("Serving; Ctrl-C stops everything.", style="bold")
                 signal.pause()
@@ -80,10 +81,10 @@ class Command(BaseCommand):
         report("answered")
 
 
-def _addresses_show(state: StackState, paths: StackPaths, console: Console) -> None:
+def _addresses_show(state: StackState, login: str, paths: StackPaths, console: Console) -> None:
     rows = {
         "home": f"{state.base_url}/",
-        "admin": f"{state.admin_url}   {state.admin_user} / {state.admin_password}",
+        "admin": f"{state.admin_url}   {login}",
         "Flower": state.flower_url,
         "API docs": state.docs_url,
         "metrics": state.metrics_url,

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from redis import Redis
 
-from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey, PostgresNotStarted
+from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey, PostgresNotStarted, ValkeyPortTaken
 from tests.servers import TestServers
 
 
@@ -34,6 +34,21 @@ def test_a_second_pair_runs_beside_the_first(servers: TestServers, tmp_path: Pat
         valkey.stop()
     assert postgres.pid is None
     assert valkey.pid is None
+
+
+def test_a_valkey_whose_port_another_one_took_says_so_and_chooses_another(tmp_path: Path) -> None:
+    first, second = EmbeddedValkey(tmp_path / "first"), EmbeddedValkey(tmp_path / "second")
+    taken = first.start()
+    try:
+        second.prepare()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(second, "_port", int(taken.rpartition(":")[2].removesuffix("/0")))
+            with pytest.raises(ValkeyPortTaken):
+                second.wait_ready()
+        assert second.start() != taken
+    finally:
+        first.stop()
+        second.stop()
 
 
 def test_a_handle_stops_a_server_that_another_one_started(tmp_path: Path) -> None:

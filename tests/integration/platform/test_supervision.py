@@ -6,16 +6,18 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from time import monotonic
 
 import psutil
 import pytest
 
-from shannon_project.stack.paths import StackPaths, private_write
+from shannon_project.stack.errors import StackNotHealthy
+from shannon_project.stack.health import key_is_accepted
+from shannon_project.stack.paths import StackPaths, log_end, private_write
 from shannon_project.stack.roles import Role, supervisor_config
 from shannon_project.stack.services import free_port
-from shannon_project.stack.state import StackState, state_of
+from shannon_project.stack.state import StackState, admin_login, state_of
 from shannon_project.stack.supervisor import (
     SupervisorClient,
     leftovers_of,
@@ -108,3 +110,78 @@ def test_the_stack_ends_with_its_owner(paths: StackPaths) -> None:
     owner.wait()
     wait_for(lambda: supervisor_process(paths) is None)
     wait_for(lambda: leftovers_of(paths) == [])
+
+
+def test_a_stack_whose_owner_is_gone_already_does_not_stay(paths: StackPaths) -> None:
+    owner = psutil.Popen([sys.executable, "-c", ""])
+    owner.wait()
+    config = supervisor_config(
+        paths, servers=[], apps=[SLEEPER], rpc_port=free_port(0), rpc_password="secret", owner_pid=owner.pid
+    )
+    private_write(paths.supervisor_config, config)
+    process = supervisor_spawn(paths, {})
+    process.wait(30)
+    assert leftovers_of(paths) == []
+
+
+def test_a_supervisor_that_refuses_or_is_silent_is_told_as_such(paths: StackPaths) -> None:
+    client = supervised(paths, SLEEPER)
+    with pytest.raises(StackNotHealthy, match="refused"):
+        client.start("nobody")
+    with pytest.raises(StackNotHealthy, match="refused"):
+        client.stop("nobody")
+    client.stop("worker")
+    client.stop("worker")  # stopped already
+    process = supervisor_process(paths)
+    assert process is not None
+    supervisor_stop(process)
+    asks: list[Callable[[], None]] = [
+        lambda: client.start("worker"),
+        lambda: client.stop("worker"),
+        lambda: client.publish(state()),
+    ]
+    for ask in asks:
+        with pytest.raises(StackNotHealthy, match="does not answer"):
+            ask()
+
+
+def test_an_api_that_is_not_there_is_told_as_such() -> None:
+    with pytest.raises(StackNotHealthy, match="does not answer"):
+        key_is_accepted(f"http://127.0.0.1:{free_port(0)}", "key")
+
+
+def test_the_end_of_a_log_is_fifteen_lines_that_fit_a_terminal(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    assert log_end(log) == ""
+    log.write_text("first\n" * 20 + "x" * 5_000 + "\n")
+    lines = log_end(log).splitlines()
+    assert len(lines) == 15
+    assert lines[-1] == "x" * 300 + "…"
+
+
+def test_waiting_for_another_up_is_told(paths: StackPaths) -> None:
+    told: list[str] = []
+    is_told = Event()
+
+    def report(text: str) -> None:
+        told.append(text)
+        is_told.set()
+
+    def second() -> None:
+        with paths.lock(report):
+            told.append("held")
+
+    thread = Thread(target=second)
+    with paths.lock(told.append):
+        thread.start()
+        assert is_told.wait(30)
+        assert len(told) == 1
+    thread.join(30)
+    assert "waiting" in told[0]
+    assert told[1:] == ["held"]
+
+
+def test_the_admins_password_is_shown_by_the_command_that_made_it_only(paths: StackPaths) -> None:
+    assert " / x " in admin_login(state(), paths, None)
+    assert " / x " in admin_login(state(), paths, {"admin_password": "of another database"})
+    assert admin_login(state(), paths, {"admin_password": "x"}) == f"x, password in {paths.credentials}"
