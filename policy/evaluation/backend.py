@@ -18,11 +18,12 @@ from regopy.rego_shared import LogLevel, rego_bundle_query_entrypoint
 from policy.errors import PolicyFailed, PolicyInvalid
 from policy.evaluation.combine import Contribution
 from policy.evaluation.exchange import Answer, Question
-from policy.evaluation.source import KINDS, PolicySource
+from policy.evaluation.source import EMPTY_RULES, KINDS, PolicySource
 from policy.types import Action
 
 EVALUATORS_MAX = max(2, min(4, os.cpu_count() or 2))  # an evaluation is pure CPU; each evaluator takes about 1.5 MB
 _DECISION_PACKAGE = "decision"
+_ACTIONS_ENTRYPOINT = f"{_DECISION_PACKAGE}/actions"
 
 
 class CompiledPolicies:
@@ -39,7 +40,7 @@ class CompiledPolicies:
             source.check_text()
         self._policies_of = self._read_actions()
         self._plan = {
-            action: [(source, kind) for source in policies for kind in KINDS if source.defines(kind)]
+            action: [(source, kind) for source in policies for kind in KINDS]
             for action, policies in self._policies_of.items()
         }
         self._module = self._decision_module()
@@ -58,7 +59,7 @@ class CompiledPolicies:
         return {source.label: source.version for source in self._policies_of[action]}
 
     def contributions(self, action: Action, question: dict[str, Any]) -> list[Contribution]:
-        """Ask every policy that wants to be asked about the action.
+        """Ask every policy that wants to be asked about the action. What it leaves empty is left out.
 
         Args:
             action: What is to be done.
@@ -75,8 +76,9 @@ class CompiledPolicies:
         if not isinstance(answer, list) or len(answer) != len(plan):
             raise PolicyFailed("A policy gave no answer: one of its rules is undefined.")
         return [
-            Contribution(source.label, kind, tuple(_values(source, kind, values)))
+            Contribution(source.label, kind, tuple(found))
             for (source, kind), values in zip(plan, answer, strict=True)
+            if (found := _values(source, kind, values))
         ]
 
     @contextmanager
@@ -92,13 +94,14 @@ class CompiledPolicies:
     def _read_actions(self) -> dict[Action, list[PolicySource]]:
         """Ask each policy for its constant `actions`."""
         policies: dict[Action, list[PolicySource]] = {action: [] for action in Action}
-        declaring = [source for source in self._sources if source.defines("actions")]
-        entrypoints = {source: f"{source.package.replace('.', '/')}/actions" for source in declaring}
-        evaluator = _Evaluator(self._sources, None, list(entrypoints.values())) if declaring else None
-        for source in self._sources:
-            wanted: Any = list(Action)
-            if evaluator and source in entrypoints:
-                wanted = evaluator.ask(entrypoints[source], {})
+        asked = ", ".join(f"[value | value := data.{source.package}.actions]" for source in self._sources)
+        module = f"package {_DECISION_PACKAGE}\nimport rego.v1\nactions := [{asked}]"
+        answers = _Evaluator(self._sources, module, [_ACTIONS_ENTRYPOINT]).ask(_ACTIONS_ENTRYPOINT, {})
+        if not isinstance(answers, list) or len(answers) != len(self._sources):
+            raise PolicyInvalid("The policies do not say which actions they want to be asked about.")
+        for source, found in zip(self._sources, answers, strict=True):
+            # Undefined means all; but then the name must not stand there, or a condition would have made it undefined.
+            wanted: Any = list(Action) if not found and not source.mentions("actions") else (found or [None])[0]
             if (
                 not isinstance(wanted, list)
                 or not wanted
@@ -121,9 +124,7 @@ class CompiledPolicies:
 class _Evaluator:
     """One interpreter with one prepared bundle; used by one thread at a time."""
 
-    def __init__(
-        self, sources: Sequence[PolicySource], module: str | None, entrypoints: Sequence[str] | None = None
-    ) -> None:
+    def __init__(self, sources: Sequence[PolicySource], module: str, entrypoints: Sequence[str] | None = None) -> None:
         self._interpreter = Interpreter()
         self._interpreter.log_level = LogLevel.NONE
         self._interpreter.strict_built_in_errors = True
@@ -133,13 +134,19 @@ class _Evaluator:
             except RegoError as error:
                 raise PolicyInvalid(f"{source.label} does not parse: {error}") from error
         try:
-            if module is not None:
-                self._interpreter.add_module("decision.rego", module)
+            for source in sources:
+                empty = f"package {source.package}\nimport rego.v1\n{EMPTY_RULES}"
+                self._interpreter.add_module(f"{source.label}.empty.rego", empty)
+            self._interpreter.add_module("decision.rego", module)
             self._bundle = self._interpreter.build(None, entrypoints or [_entrypoint(action) for action in Action])
         except RegoError as error:
             raise PolicyInvalid(f"The policies do not compile together: {error}") from error
         if not self._bundle.ok():  # a query of it would end the process
-            raise PolicyInvalid("The policies do not compile together: a set rule was defined in two ways.")
+            names = ", ".join(KINDS)
+            raise PolicyInvalid(
+                f"The policies do not compile together: a rule was defined in two ways. {names} must be sets: "
+                "write `deny contains … if { … }`."
+            )
 
     def ask(self, entrypoint: str, question: dict[str, Any]) -> Any:
         """Return the value of an entrypoint for an input; None when it is undefined."""

@@ -9,7 +9,11 @@ own), so that no two policies share rules. It may define:
     allow contains "a sentence" if { ... }            a reason for; at least one is needed
     obligations contains {"max_...": 3} if { ... }    limits that come with an allow; the tightest holds
 
-All four are sets: rules add to them and can never contradict each other.
+All four are sets: rules add to them and can never contradict each other. Which of them a policy defines is the Rego
+compiler's to know, never told from the text: `EMPTY_RULES` makes all four defined.
+
+What is refused by its text alone is what could reach out of the evaluation (`opa.runtime()` gives the environment of
+the process) and what would hide that from a reading of the text.
 """
 
 import re
@@ -20,7 +24,15 @@ from policy.errors import PolicyInvalid
 KINDS = ("deny", "require_approval", "allow", "obligations")
 SOURCE_MAX_BYTES = 64 * 1024
 _NAME = re.compile(r"^[a-z][a-z0-9_]{0,48}$")
-_PACKAGE = re.compile(r"^\s*package\s+([A-Za-z0-9_.]+)\s*$")
+EMPTY_RULES = "\n".join(f'{kind} contains "" if false' for kind in KINDS)
+"""Added to the package of every policy: each set is then defined, and a rule that is no set does not compile."""
+
+_PACKAGE = re.compile(r"\s*package[ \t]+([A-Za-z0-9_.]+)[ \t\r]*(?:\n|\Z)")
+# Only what JSON and the library both take for a text; a quote that is left over is refused, not guessed at.
+_TEXT_OR_COMMENT = re.compile(r'#[^\n]*|"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*"|`[^`]*`')
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]|\r(?!\n)")
+_REACHES_OUT = re.compile(r"\b(opa|http|net)\b")
+_PART_OF_A_SET = re.compile(rf"(?<![\w.])({'|'.join(KINDS)})\s*[.\[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +54,12 @@ class PolicySource:
         """How decisions name the policy: a tenant's own is told apart from one of the platform."""
         return f"tenant.{self.name}" if self.is_of_tenant else self.name
 
-    def defines(self, rule: str) -> bool:
-        """Tell whether a rule of this name stands at the beginning of a line."""
-        return re.search(rf"^\s*(?:default\s+)?{rule}\b(?!\s*\()", self.rego, re.MULTILINE) is not None
+    def mentions(self, *names: str) -> bool:
+        """Tell whether one of the names stands in the code, outside of texts and comments."""
+        return re.search(rf"\b(?:{'|'.join(names)})\b", self._code()) is not None
 
     def check_text(self) -> None:
-        """Check what can be seen without compiling.
+        """Check what can be seen without compiling. Also done when stored policies are loaded.
 
         Raises:
             PolicyInvalid: The writer's fault; the message says what to change.
@@ -58,8 +70,25 @@ class PolicySource:
             raise PolicyInvalid(f"The source is longer than {SOURCE_MAX_BYTES} bytes.")
         if "\x00" in self.rego:
             raise PolicyInvalid("The source contains a NUL character.")
-        declared = next((match[1] for line in self.rego.splitlines() if (match := _PACKAGE.match(line))), None)
+        if _CONTROL.search(self.rego):
+            raise PolicyInvalid("The source contains a control character that is neither a tab nor the end of a line.")
+        self._check_code(self._code())
+
+    def _check_code(self, code: str) -> None:
+        if strange := re.search(r"[\"`$\\]", code):
+            raise PolicyInvalid(
+                f"The source has a {strange[0]} outside of a text: an unclosed text, a wrong escape or `$`."
+            )
+        declared = found[1] if (found := _PACKAGE.match(code)) else None
         if declared != self.package:
             raise PolicyInvalid(f"The source must declare `package {self.package}`, it declares `{declared}`.")
-        if not any(self.defines(kind) for kind in KINDS):
+        if reaching := _REACHES_OUT.search(code):
+            raise PolicyInvalid(f"A policy may not use `{reaching[1]}`: opa, http and net reach out of the evaluation.")
+        if part := _PART_OF_A_SET.search(code):
+            raise PolicyInvalid(f"Parts of `{part[1]}` would never be asked: write `{part[1]} contains … if {{ … }}`.")
+        if not self.mentions(*KINDS):
             raise PolicyInvalid(f"The source defines none of {', '.join(KINDS)}: it would never decide anything.")
+
+    def _code(self) -> str:
+        """Return the source with every comment and text replaced by `0`: what is left is names and signs."""
+        return _TEXT_OR_COMMENT.sub(lambda found: "" if found[0].startswith("#") else "0", self.rego)

@@ -34,6 +34,62 @@ def test_a_policy_without_actions_is_asked_about_all() -> None:
         assert len(policies.contributions(action, {})) == 1
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        'allow contains "ok" if { true }; deny contains "no" if { true }',
+        'allow contains "ok" if { true } deny contains "no" if { true }',
+        'x := 1; deny contains "no" if { true }\nallow contains "ok" if { true }',
+        'allow contains "ok" if true\nx := `\n` deny contains "no" if true',
+        'allow contains "ok" if { true\n} deny contains "no" if { true }',
+    ],
+)
+def test_a_denial_counts_wherever_on_a_line_it_stands(body: str) -> None:
+    """The text does not tell which sets are defined; either the library does, or the source is refused."""
+    try:
+        policies = CompiledPolicies([source(body)])
+    except PolicyInvalid:
+        assert ";" not in body
+        return
+    assert ask(policies, {}) == {"allow": ("ok",), "deny": ("no",)}
+
+
+def test_actions_count_wherever_on_a_line_they_stand() -> None:
+    policies = CompiledPolicies([source('x := 1; actions := {"tool.call"}\nallow contains "ok" if true')])
+    assert policies.contributions(Action.TASK_SUBMIT, {}) == []
+    assert ask(policies, {}) == {"allow": ("ok",)}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "opa.runtime().env.PATH",
+        'opa["runtime"]().env.PATH',
+        "opa . runtime().env.PATH",
+        "opa\n.runtime()",
+        '$"{opa.runtime()}"',
+        '"\\d" # " + opa.runtime()',
+        'http.send({"method": "get", "url": "http://127.0.0.1:1"})',
+        'net.lookup_ip_addr("localhost")',
+    ],
+)
+def test_a_policy_cannot_reach_out_of_the_evaluation(expression: str) -> None:
+    with pytest.raises(PolicyInvalid):
+        CompiledPolicies([source(f'deny contains sprintf("%v", [x]) if x := {expression}')])
+    with pytest.raises(PolicyInvalid):
+        policies_check([source(f'allow contains "a" if true\nx := {expression}')])
+
+
+def test_an_import_cannot_rename_what_reaches_out() -> None:
+    with pytest.raises(PolicyInvalid, match="opa"):
+        CompiledPolicies([source("import opa.runtime as r\nallow contains r().env.PATH if true")])
+
+
+def test_texts_and_comments_may_name_anything() -> None:
+    policies = CompiledPolicies([source('# opa.runtime() $ "\nallow contains "opa.runtime() http net $ #" if true')])
+    assert ask(policies, {}) == {"allow": ("opa.runtime() http net $ #",)}
+
+
 def test_policies_of_the_platform_and_of_a_tenant_may_have_the_same_name() -> None:
     own = PolicySource("p", 7, 'package tenant.p\nimport rego.v1\ndeny contains "Ours." if true', is_of_tenant=True)
     policies = CompiledPolicies([source('allow contains "Yes." if true'), own])
@@ -50,7 +106,12 @@ def test_policies_of_the_platform_and_of_a_tenant_may_have_the_same_name() -> No
         ("x := 1", "defines none"),
         ('actions := {"tool.eat"}\nallow contains "a" if true', "actions"),
         ('actions := "tool.call"\nallow contains "a" if true', "actions"),
+        ('actions := {"tool.call"} if input.x\nallow contains "a" if true', "actions"),
         ('allow contains "a\x00" if true', "NUL"),
+        ('allow contains "a" if true\n# c\rdeny contains "b" if true', "control"),
+        ('deny.foo contains "x" if true\nallow contains "a" if true', "never be asked"),
+        ("allow contains 1 if true\ndefault deny := false", "two ways"),
+        ('allow contains "a" if true\ndeny := {"x"} if input.x', "two ways"),
         ("# " + "x" * 70_000 + '\nallow contains "a" if true', "longer"),
     ],
 )
@@ -61,7 +122,15 @@ def test_a_source_that_cannot_work_is_refused_with_the_reason(body: str, says: s
 
 
 @pytest.mark.parametrize(
-    "package", ["", "package other.p\n", "package shannon.q\n", "package tenant.p\n", "package decision\n"]
+    "package",
+    [
+        "",
+        "package other.p\n",
+        "package shannon.q\n",
+        "package tenant.p\n",
+        "package decision\n",
+        "package tenant # x\nx := `\npackage shannon.p\n`\n",
+    ],
 )
 def test_a_policy_stays_in_its_own_package(package: str) -> None:
     with pytest.raises(PolicyInvalid, match="package"):
@@ -111,7 +180,7 @@ def test_eight_threads_get_their_own_answers() -> None:
         for number in range(300):
             who, bad = f"{thread}-{number}", (thread + number) % 2 == 0
             answer = ask(policies, {"who": who, "bad": bad})
-            if answer != {"deny": (who,) if bad else (), "allow": () if bad else (who,)}:
+            if answer != {"deny" if bad else "allow": (who,)}:
                 wrong.append((who, answer))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]

@@ -67,7 +67,7 @@ def test_a_rule_that_compares_with_an_awkward_text_fires(text: str) -> None:
     literal = json.dumps(text, ensure_ascii=False)
     rego = f'package shannon.echo\nimport rego.v1\ndeny contains "Same." if input.value == {literal}\n'
     assert ask(rego, text) == [("echo", "deny", ("Same.",))]
-    assert ask(rego, text + "x") == [("echo", "deny", ())]
+    assert ask(rego, text + "x") == []
 
 
 @pytest.mark.parametrize(
