@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from agents.context import StepContext
+from agents.context import Emit, StepContext
 from agents.errors import (
     JournalMismatch,
     JournalValueTooLarge,
@@ -19,6 +19,7 @@ from agents.errors import (
 )
 from agents.journal.base import JournalStore
 from agents.journal.bounds import bounded_json, canonical_digest, storable_json
+from agents.journal.closing import write_patiently
 from agents.journal.effect import After, Before, Effect, OnFailure, Perform, nothing
 from agents.journal.postgres import PostgresJournalStore
 from agents.metrics import JOURNAL_EFFECTS
@@ -250,18 +251,30 @@ class Journal:
             self._record_failure(entry, effect, error, on_failure)
             raise
         self._close(entry, effect, JournalStatus.FINISHED, response=response)
-        with self._ctx.engine.transaction() as emit:
-            self._store.update(entry)
-            after(emit, entry.position, response)
+        self._write_end(entry, lambda emit: after(emit, entry.position, response))
         JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="performed").inc()
         return response
 
     def _record_failure(self, entry: JournalEntry, effect: Effect, error: ShannonError, on_failure: OnFailure) -> None:
         self._close(entry, effect, JournalStatus.FAILED, error=bounded_json(error.as_json()))
-        with self._ctx.engine.transaction() as emit:
-            self._store.update(entry)
-            on_failure(emit, entry.position, error)
+        self._write_end(entry, lambda emit: on_failure(emit, entry.position, error))
         JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="failed").inc()
+
+    def _write_end(self, entry: JournalEntry, tell: Callable[[Emit], None]) -> None:
+        """Record how the effect ended. It has happened, so this does not give up at the first lost connection."""
+
+        def write(may_be_written: bool) -> None:
+            with self._ctx.engine.transaction() as emit:
+                if may_be_written and self._is_written(entry):
+                    return
+                self._store.update(entry)
+                tell(emit)
+
+        write_patiently(write)
+
+    def _is_written(self, entry: JournalEntry) -> bool:
+        kept = self._store.load(self._ctx.step_id)[entry.position]
+        return (kept.status, kept.attempt) == (entry.status, entry.attempt)
 
     def _close(
         self,

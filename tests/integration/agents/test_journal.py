@@ -5,11 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from pytest_django import DjangoAssertNumQueries
 
 from agents.errors import JournalMismatch, OutcomeUnknown
 from agents.journal import Effect, Journal
+from agents.journal.postgres import PostgresJournalStore
 from agents.journal.reading import notes_write, step_usage
 from agents.models import JournalEntry
 from agents.types import AgentUsage
@@ -188,3 +189,29 @@ def test_the_usage_of_a_step_is_the_sum_of_its_finished_effects(principal: Princ
     assert step_usage(ctx.step_id) == AgentUsage(20, 4, Decimal("0.5"), model_calls=2, tool_calls=1)
     journal.effect(kind="model", key="", request={}, perform=model(None), idempotent=True)
     assert step_usage(ctx.step_id).cost_usd is None
+
+
+class KillingStore(PostgresJournalStore):
+    """Has the server end the connection once, in the transaction that closes an effect."""
+
+    def __init__(self) -> None:
+        self.killed = 0
+
+    def update(self, entry: JournalEntry) -> None:
+        """End our own connection, the first time."""
+        if not self.killed:
+            self.killed += 1
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        super().update(entry)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_done_is_recorded_although_the_server_ends_the_connection(principal: Principal) -> None:
+    ctx, counter, store = step_of(principal), Counter(), KillingStore()
+    answer = ask(Journal(ctx, store), counter)
+    assert store.killed == 1
+    assert ask(Journal(next_attempt(ctx)), counter) == answer
+    assert counter.happened == 1
+    assert JournalEntry.objects.get().status == "finished"
+    assert engine_of(ctx).kinds() == ["BEFORE", "AFTER"]

@@ -1,17 +1,27 @@
 """The journal's rules, with a store in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError
 
 from agents.context import Emit, StepContext
-from agents.errors import JournalMismatch, JournalValueTooLarge, OutcomeUnknown, RecordedFailure, TaskCancelled
+from agents.errors import (
+    JournalMismatch,
+    JournalValueTooLarge,
+    OutcomeUnknown,
+    RecordedFailure,
+    StepSuperseded,
+    TaskCancelled,
+)
 from agents.fake_engine import FakeStepEngine, fake_context
 from agents.journal import Effect, Journal
 from agents.journal.fake import FakeJournalStore
+from agents.models import JournalEntry
 from shannon_project.foundation.errors import ShannonError, Unavailable
 from tests.unit.agents.principals import someone
 
@@ -32,7 +42,7 @@ class Play:
     def __init__(self) -> None:
         self.engine = FakeStepEngine()
         self.ctx: StepContext = fake_context(engine=self.engine, principal=someone())
-        self.store = FakeJournalStore()
+        self.store: FakeJournalStore = FakeJournalStore()
         self.performed: list[int] = []
 
     def attempt(self) -> Journal:
@@ -176,6 +186,78 @@ def test_on_failure_is_called_with_the_error() -> None:
             on_failure=lambda emit, position, error: emit("FAILED", f"{position} {error.message}"),
         )
     assert [(event.kind, event.message) for event in play.engine.events] == [("FAILED", "0 no")]
+
+
+class BlinkingStore(FakeJournalStore):
+    """A store whose database goes away once, `before` or `after` the writing of a closed entry."""
+
+    def __init__(self, blink: str, error: type[Exception]) -> None:
+        super().__init__()
+        self.blink, self.error = blink, error
+
+    def update(self, entry: JournalEntry) -> None:
+        """Fail once."""
+        blink, self.blink = self.blink, ""
+        if blink == "before":
+            raise self.error("the server closed the connection")
+        super().update(entry)
+        if blink == "after":
+            raise self.error("the server closed the connection")
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_an_effect_whose_end_could_not_be_written_at_once_is_not_done_again(error: type[Exception]) -> None:
+    play = Play()
+    play.store = BlinkingStore("before", error)
+    assert play.call(play.attempt()) == {"position": 0}
+    assert play.call(play.attempt()) == {"position": 0}
+    assert play.performed == [0]
+    assert play.engine.kinds() == ["DONE"]
+
+
+def test_an_end_that_was_committed_though_the_connection_was_lost_is_not_told_twice() -> None:
+    play = Play()
+    play.store = BlinkingStore("after", OperationalError)
+    assert play.call(play.attempt()) == {"position": 0}
+    assert play.performed == [0]
+    assert play.engine.kinds() == []  # the fake's events went with the first try, as committed ones would have stayed
+
+
+def test_a_failure_that_could_not_be_written_at_once_is_kept() -> None:
+    play = Play()
+    play.store = BlinkingStore("before", OperationalError)
+    with pytest.raises(Final):
+        play.call(play.attempt(), perform=raising(Final("no")))
+    with pytest.raises(RecordedFailure):
+        play.call(play.attempt())
+    assert play.performed == []
+
+
+def test_a_step_that_another_worker_holds_by_then_stops_trying_to_write() -> None:
+    class Superseding(FakeStepEngine):
+        @contextmanager
+        def transaction(self) -> Iterator[Emit]:
+            """Let the start pass, lose the connection at the end, and then the lease."""
+            self.transactions += 1
+            if self.transactions == 2:
+                raise OperationalError("the server closed the connection")
+            if self.transactions == 3:
+                raise StepSuperseded
+            yield lambda *_, **__: None
+
+    play = Play()
+    play.ctx = replace(play.ctx, engine=Superseding())
+    with pytest.raises(StepSuperseded):
+        play.call(play.attempt())
+    assert play.performed == [0]
+
+
+def test_an_end_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.journal.closing.PATIENCE_SECONDS", 0.0)
+    play = Play()
+    play.store = BlinkingStore("before", OperationalError)
+    with pytest.raises(OperationalError):
+        play.call(play.attempt())
 
 
 def test_what_an_effect_used_is_kept_with_it() -> None:
