@@ -17,7 +17,8 @@ PUBLIC: Final = "public"
 class HasScope(BasePermission):
     """Asks for the scope that the view states in `required_scopes`: one for all methods, or one per method.
 
-    A view or method that states none is denied: forgetting is safe.
+    A view or method that states none is denied: forgetting is safe. HEAD needs what GET needs, and OPTIONS, which only
+    describes the view, any of its scopes. A method that the view does not have is let through: DRF answers 405.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -26,8 +27,11 @@ class HasScope(BasePermission):
         Raises:
             ScopeMissing: The key lacks the scope, or the view states none. The refusal is in the audit log.
         """
+        method = str(request.method)
+        if method not in view.allowed_methods:
+            return True
         stated: Mapping[str, str] | str = getattr(view, "required_scopes", {})
-        required = stated if isinstance(stated, str) else stated.get(str(request.method), "")
+        required = stated if isinstance(stated, str) else _scope_of(method, stated, request.auth)
         if required == PUBLIC:
             return True
         principal = request.auth
@@ -44,3 +48,12 @@ class HasScope(BasePermission):
         error = ScopeMissing(message, details={"required": required, "held": sorted(principal.scopes)})
         refusal_record(principal=principal, error=error, resource={"method": request.method, "path": request.path})
         return error
+
+
+def _scope_of(method: str, stated: Mapping[str, str], principal: object) -> str:
+    """Return the scope that the method needs, or "" when none is stated."""
+    if method in stated:
+        return stated[method]
+    if method == "OPTIONS" and isinstance(principal, Principal):
+        return next(filter(principal.has_scope, stated.values()), next(iter(stated.values()), ""))
+    return stated.get("GET", "") if method in {"HEAD", "OPTIONS"} else ""

@@ -7,6 +7,8 @@ from typing import Any
 from policy.errors import PolicyFailed
 from policy.types import Decision, Verdict
 
+LIMIT_MAX = 2**31 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
@@ -50,7 +52,8 @@ def combine(contributions: Sequence[Contribution], policy_versions: Mapping[str,
 def merge_obligations(contributions: Sequence[Contribution]) -> dict[str, Any]:
     """Return all obligations in one mapping; where several name the same limit, the tightest holds.
 
-    Numbers: the smallest. Truth values: true. Lists: what is in all of them. Anything else must be equal.
+    Numbers: the smallest. Truth values: true. Lists: what is in all of them. Anything else must be equal. What is named
+    `max_…` must be a number, for callers count with it.
     """
     merged: dict[str, Any] = {}
     for contribution in contributions:
@@ -60,8 +63,16 @@ def merge_obligations(contributions: Sequence[Contribution]) -> dict[str, Any]:
             if not isinstance(obligation, dict):
                 raise PolicyFailed(f"{contribution.policy}.obligations must hold objects, it holds {obligation!r}.")
             for name, value in obligation.items():
+                _check_limit(contribution.policy, name, value)
                 merged[name] = _tightest(name, merged[name], value) if name in merged else value
     return dict(sorted(merged.items()))
+
+
+def _check_limit(policy: str, name: str, value: Any) -> None:
+    if name.startswith("max_") and not (_is_number(value) and 1 <= value <= LIMIT_MAX):
+        raise PolicyFailed(
+            f"{policy}.obligations: {name} must be a number from 1 to {LIMIT_MAX}, it is {value!r:.100}."
+        )
 
 
 def _tightest(name: str, one: Any, other: Any) -> Any:

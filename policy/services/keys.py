@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from policy.errors import ApiKeyExpired, ApiKeyInvalid, ScopeUnknown, TenantInactive
 from policy.metrics import KEYS_REFUSED
-from policy.models import ApiKey, Tenant
+from policy.models import ApiKey, AuditEntry, Tenant
 from policy.services.audit import audit_record
 from policy.types import SCOPES, AuditOutcome, Principal
 from shannon_project.foundation.errors import ShannonError
@@ -25,6 +25,7 @@ KEY_PREFIX = "sk_"
 _RANDOM_BYTES = 32
 _SHOWN_CHARS = 10
 _KEY_MAX_CHARS = 128
+_AUTHENTICATE = "key.authenticate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +129,24 @@ def _touch(row: ApiKey, now: datetime) -> None:
 def _refused(error: ShannonError, row: ApiKey | None) -> ShannonError:
     """Count the refusal, and record it where the tenant is known."""
     KEYS_REFUSED.labels(code=error.code).inc()
-    if row is not None:
+    if row is not None and not _was_recorded(row, error.code):
         audit_record(
             tenant_id=row.tenant_id,
             actor=f"key:{row.name}",
-            action="key.authenticate",
+            action=_AUTHENTICATE,
             outcome=AuditOutcome.DENIED,
             rule=error.code,
             reason="The key was revoked." if row.revoked_at is not None else error.message,
             resource={"api_key_id": str(row.id), "prefix": row.prefix},
         )
     return error
+
+
+def _was_recorded(row: ApiKey, code: str) -> bool:
+    """Tell whether the log has this refusal already: a client that goes on with a dead key must not fill the table."""
+    since = datetime.now(UTC) - timedelta(seconds=settings.SHANNON_API_KEY_LAST_USED_SECONDS)
+    recent = AuditEntry.objects.filter(tenant_id=row.tenant_id, created_at__gt=since)
+    return recent.filter(action=_AUTHENTICATE, rule=code, resource__api_key_id=str(row.id)).exists()
 
 
 def _record_change(row: ApiKey, action: str, actor: str) -> None:

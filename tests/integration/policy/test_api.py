@@ -95,6 +95,27 @@ def test_what_states_no_scope_is_denied_even_to_an_admin(tenant: Tenant, view: t
     assert answer(view, method, **{"X-API-Key": admin})[0] == 403
 
 
+def test_a_method_that_a_view_does_not_have_is_a_405_and_no_refusal(key: str) -> None:
+    for method in ("put", "patch"):
+        assert answer(Things, method, **{"X-API-Key": key})[0] == 405
+    assert answer(Undeclared, "delete", **{"X-API-Key": key})[0] == 405
+    assert answer(Things, "put")[0] == 401
+    assert not AuditEntry.objects.filter(outcome="denied").exists()
+
+
+@pytest.mark.parametrize("method", ["head", "options"])
+def test_head_and_options_need_a_scope_of_the_view(key: str, tenant: Tenant, method: str) -> None:
+    other = api_key_issue(tenant=tenant, name="tools", user_id="", scopes=["tools:read"]).plaintext
+    assert answer(Things, method, **{"X-API-Key": key})[0] == 200
+    assert answer(Things, method, **{"X-API-Key": other})[0] == 403
+    assert answer(Undeclared, method, **{"X-API-Key": other})[0] == 403
+
+
+def test_options_is_answered_to_a_key_that_may_only_write(tenant: Tenant) -> None:
+    writer = api_key_issue(tenant=tenant, name="writer", user_id="", scopes=["tasks:write"]).plaintext
+    assert answer(Things, "options", **{"X-API-Key": writer})[0] == 200
+
+
 def test_a_view_may_be_open_to_everyone_only_by_saying_so() -> None:
     assert answer(Open)[0] == 200
 

@@ -92,6 +92,15 @@ def test_without_any_policy_everything_is_denied(principal: Principal) -> None:
     [
         ("package shannon.broken\nimport rego.v1\ndeny contains x if {", "default.invalid"),
         ('package shannon.broken\nimport rego.v1\nallow contains "a" if true\nallow := 3', "default.invalid"),
+        ("package shannon.broken\nimport rego.v1\nallow contains opa.runtime().env.PATH if true", "default.invalid"),
+        (
+            'package shannon.broken\nimport rego.v1\nallow contains "a" if true; deny contains "b" if true',
+            "broken.deny",
+        ),
+        (
+            'package shannon.broken\nimport rego.v1\nobligations contains {"max_output_tokens": "many"} if true',
+            "default.failed",
+        ),
         (
             "package shannon.broken\nimport rego.v1\na := 1 if true\na := 2 if true\ndeny contains a if true",
             "default.failed",

@@ -67,6 +67,20 @@ def test_a_revoked_key_is_refused_and_recorded(tenant: Tenant) -> None:
     assert denials() == [("key.authenticate", "API_KEY_INVALID")]
 
 
+def test_a_refused_key_is_recorded_once_a_minute(tenant: Tenant) -> None:
+    dead, other = issue(tenant), issue(tenant)
+    for issued in (dead, other):
+        api_key_revoke(api_key=issued.row)
+    for issued in (dead, dead, dead, other):
+        with pytest.raises(ApiKeyInvalid):
+            principal_authenticate(api_key=issued.plaintext)
+    assert denials() == [("key.authenticate", "API_KEY_INVALID")] * 2
+    AuditEntry.objects.update(created_at=datetime.now(UTC) - timedelta(seconds=61))
+    with pytest.raises(ApiKeyInvalid):
+        principal_authenticate(api_key=dead.plaintext)
+    assert len(denials()) == 3
+
+
 def test_keys_of_a_tenant_that_is_switched_off_are_refused(tenant: Tenant) -> None:
     issued = issue(tenant)
     tenant_switch(tenant=tenant, is_active=False)

@@ -67,3 +67,10 @@ def test_the_tightest_obligation_holds(one: dict[str, Any], other: dict[str, Any
 def test_what_cannot_be_combined_is_a_failure(wrong: list[Contribution]) -> None:
     with pytest.raises(PolicyFailed):
         combine(wrong, {})
+
+
+@pytest.mark.parametrize("name", ["max_output_tokens", "max_concurrent_agents"])
+@pytest.mark.parametrize("value", ["many", "12", None, True, [3], {"n": 3}, 0, -1, float("nan"), float("inf"), 2**40])
+def test_a_limit_that_nobody_can_count_with_is_a_failure_that_names_it(name: str, value: Any) -> None:
+    with pytest.raises(PolicyFailed, match=f"a.obligations: {name} must be a number"):
+        combine([ALLOW, obligations("a", {name: value})], {})
