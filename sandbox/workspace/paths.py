@@ -1,6 +1,7 @@
 """The path jail: what may name a file of a workspace."""
 
 import unicodedata
+from collections.abc import Collection
 
 from sandbox.errors import WorkspacePathInvalid
 
@@ -30,6 +31,30 @@ def path_checked(path: str) -> str:
     if problem:
         raise WorkspacePathInvalid(f"The path {path[:200]!r} {problem}.", details={"path": path[:200]})
     return relative
+
+
+def paths_fit(written: Collection[str], kept: Collection[str]) -> None:
+    """Check that files can be side by side: none is where another one needs a folder.
+
+    Args:
+        written: Paths that will be written, as `path_checked` returns them.
+        kept: Paths of the files that stay.
+
+    Raises:
+        WorkspacePathInvalid: A written path is a folder of another file, or leads through a file.
+    """
+    files = {*written, *kept}
+    folders = {folder for path in files for folder in _folders_of(path)}
+    for path in written:
+        if path in folders:
+            raise WorkspacePathInvalid(f"The path {path!r} is a folder, not a file.", details={"path": path})
+        if not files.isdisjoint(_folders_of(path)):
+            raise WorkspacePathInvalid(f"The path {path!r} leads through a file.", details={"path": path})
+
+
+def _folders_of(path: str) -> list[str]:
+    segments = path.split("/")
+    return ["/".join(segments[:depth]) for depth in range(1, len(segments))]
 
 
 def _problem_of(path: str) -> str:

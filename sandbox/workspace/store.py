@@ -9,18 +9,20 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.errors import WorkspaceFileMissing, WorkspacePathInvalid, WorkspaceQuotaExceeded
 from sandbox.types import FileEntry
-from sandbox.workspace.paths import RESERVED_PREFIX, path_checked
+from sandbox.workspace.paths import RESERVED_PREFIX, path_checked, paths_fit
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 Entries = list[FileEntry]  # the class has a method of the name `list`
 _LOCK_NAME = f"{RESERVED_PREFIX}lock"
+_STALE_SECONDS = 3600.0  # no writer takes this long
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +145,18 @@ class Workspace:
         changed = {path_checked(path): data for path, data in files_changed.items()}
         deleted = [path_checked(path) for path in files_deleted]
         with self._locked():
-            self._check_quota(changed, deleted)
-            staged: list[tuple[str, str]] = []
+            self._check_fits(changed, deleted)
+            staged: dict[str, str] = {}
             try:
                 for path, data in changed.items():
-                    staged.append((self._stage(path, data), path))
-                for temporary, path in staged:
-                    self._rename(temporary, path)
+                    staged[path] = self._stage(data)
+                for path in deleted:  # first: a file that became a folder, or a folder a file, makes way
+                    self._unlink(path)
+                for path, temporary in staged.items():
+                    self._place(temporary, path)
             finally:
-                for temporary, _ in staged:
+                for temporary in staged.values():
                     self._unlink(temporary)  # gone already unless something failed
-            for path in deleted:
-                self._unlink(path)
 
     def files_snapshot(self, *, file_count: int, file_bytes: int) -> dict[str, bytes]:
         """Return path → contents of every file, to be handed to a run.
@@ -189,33 +191,46 @@ class Workspace:
                         path = str((Path(folder) / name).relative_to(self._root))
                         yield FileEntry(path=path, name=name, is_dir=False, size_bytes=status.st_size)
 
-    def _check_quota(self, changed: Mapping[str, bytes], deleted: Sequence[str]) -> None:
+    def _check_fits(self, changed: Mapping[str, bytes], deleted: Sequence[str]) -> None:
         sizes = {entry.path: entry.size_bytes for entry in self._files()}
         for path in deleted:
-            sizes.pop(path, None)
+            if sizes.pop(path, None) is None and any(other.startswith(f"{path}/") for other in sizes):
+                raise _is_folder(path)
+        paths_fit(changed, sizes)
         sizes |= {path: len(data) for path, data in changed.items()}
         for data in changed.values():
             _check("file_bytes", len(data), self._quota.file_bytes)
         _check("file_count", len(sizes), self._quota.file_count)
         _check("total_bytes", sum(sizes.values()), self._quota.total_bytes)
 
-    def _stage(self, path: str, data: bytes) -> str:
-        """Write a temporary file beside the path, which must not be a folder; returns its own path."""
-        *folders, name = path.split("/")
+    def _stage(self, data: bytes) -> str:
+        """Write a temporary file and return its path: at the top, since its own folder may still be a file."""
         temporary = f"{RESERVED_PREFIX}{secrets.token_hex(8)}"
-        with self._folder(folders, shown=path, create=True) as folder_fd:
-            with suppress(FileNotFoundError):
-                if stat.S_ISDIR(os.stat(name, dir_fd=folder_fd, follow_symlinks=False).st_mode):
-                    raise _is_folder(path)
+        with self._folder([], shown=temporary) as root_fd:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with open(os.open(temporary, flags, 0o600, dir_fd=folder_fd), "wb") as file:  # noqa: PTH123
+            with open(os.open(temporary, flags, 0o600, dir_fd=root_fd), "wb") as file:  # noqa: PTH123
                 file.write(data)
-        return "/".join([*folders, temporary])
+        return temporary
 
-    def _rename(self, temporary: str, path: str) -> None:
+    def _place(self, temporary: str, path: str) -> None:
+        """Move a staged file to its place; a folder that `_check_fits` found without files makes way."""
         *folders, name = path.split("/")
-        with self._folder(folders, shown=path) as folder_fd:
-            os.replace(temporary.rpartition("/")[2], name, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
+        with self._folder([], shown=path) as root_fd, self._folder(folders, shown=path, create=True) as folder_fd:
+            try:
+                os.replace(temporary, name, src_dir_fd=root_fd, dst_dir_fd=folder_fd)
+            except IsADirectoryError:
+                shutil.rmtree(name, dir_fd=folder_fd)
+                os.replace(temporary, name, src_dir_fd=root_fd, dst_dir_fd=folder_fd)
+
+    def _sweep(self, root_fd: int) -> None:
+        """Remove what a writer left that died between staging and placing. Called under the lock."""
+        stale_before = time.time() - _STALE_SECONDS
+        with os.scandir(root_fd) as found:
+            names = [entry.name for entry in found if entry.name.startswith(RESERVED_PREFIX)]
+        for name in names:
+            status = os.stat(name, dir_fd=root_fd, follow_symlinks=False)
+            if name != _LOCK_NAME and stat.S_ISREG(status.st_mode) and status.st_mtime < stale_before:
+                os.unlink(name, dir_fd=root_fd)
 
     def _unlink(self, path: str) -> None:
         *folders, name = path.split("/")
@@ -250,16 +265,14 @@ class Workspace:
         """One writer at a time, over threads and processes; the kernel frees the lock of one that dies."""
         with suppress(FileExistsError):  # a link, say, which opening it refuses
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        root_fd = self._root_fd("")
-        try:
+        with ExitStack() as opened:
+            root_fd = self._root_fd("")
+            opened.callback(os.close, root_fd)
             lock_fd = os.open(_LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=root_fd)
-        finally:
-            os.close(root_fd)
-        try:
+            opened.callback(os.close, lock_fd)
             fcntl.flock(lock_fd, fcntl.LOCK_EX)
+            self._sweep(root_fd)
             yield
-        finally:
-            os.close(lock_fd)
 
     def _root_fd(self, shown: str) -> int:
         try:

@@ -11,6 +11,7 @@ from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.types import ToolError
 from sandbox.services import execute, limits_default, workspace_open
 from sandbox.types import ExecutionRequest
+from shannon_project.foundation.errors import ShannonError
 
 _SHOWN_CHARACTERS = 16_000  # of stdout and of stderr
 
@@ -20,7 +21,8 @@ class PythonTool(Tool):
 
     A program that came to its own end is a success of the tool, whatever its exit code: the model reads stderr. One
     that the sandbox stopped is an error named for the limit (`SANDBOX_TIMEOUT`, `SANDBOX_MEMORY_EXCEEDED`,
-    `SANDBOX_OUTPUT_EXCEEDED`, `SANDBOX_QUOTA_EXCEEDED`, `SANDBOX_CRASHED`), and its files are not kept.
+    `SANDBOX_OUTPUT_EXCEEDED`, `SANDBOX_QUOTA_EXCEEDED`, `SANDBOX_CRASHED`), and its files are not kept. One whose
+    files the workspace refuses is the workspace's error. What a program printed is in the error's details.
     """
 
     name = "python"
@@ -48,8 +50,12 @@ class PythonTool(Tool):
             limits=replace(limits, wall_seconds=min(limits.wall_seconds, ctx.timeout_seconds)),
         )
         result = execute(request)
-        workspace.apply(files_changed=result.files_changed, files_deleted=result.files_deleted)
-        changed = (*sorted(result.files_changed), *sorted(result.files_deleted))
+        refusal: ShannonError | None = None
+        try:
+            workspace.apply(files_changed=result.files_changed, files_deleted=result.files_deleted)
+        except ShannonError as error:  # a bad file name, or too many files: what was printed is still worth reading
+            refusal = error
+        changed = () if refusal else (*sorted(result.files_changed), *sorted(result.files_deleted))
         output = {
             "stdout": _shown(result.stdout, result.stdout_truncated),
             "stderr": _shown(result.stderr, result.stderr_truncated),
@@ -57,6 +63,9 @@ class PythonTool(Tool):
             "outcome": str(result.outcome),
             "files_changed": list(changed),
         }
+        if refusal is not None:
+            message = f"The program ran, but none of its files was kept. {refusal.message}"
+            return ToolOutput(error=ToolError(refusal.code, message, final=False, details=output))
         if result.outcome.ended_by_itself:
             return ToolOutput(output, files_changed=changed)
         return ToolOutput(

@@ -36,3 +36,12 @@ def test_an_exception_is_shown_to_the_model(principal: Principal) -> None:
     assert isinstance(result.output, dict)
     assert result.output["exit_code"] == 1
     assert "ZeroDivisionError" in result.output["stderr"]
+
+
+def test_a_program_may_turn_a_file_into_a_folder(principal: Principal) -> None:
+    ctx = step_of(principal)
+    workspace = workspace_open(tenant_id=principal.tenant_id, session_id=ctx.session_id)
+    workspace.write("data", b"1")
+    code = "import os\nos.remove('data')\nos.mkdir('data')\nopen('data/x', 'w').write('2')"
+    assert tool_call(ctx, Journal(ctx), "python", json.dumps({"code": code})).ok
+    assert [(entry.path, workspace.read(entry.path)) for entry in workspace.files()] == [("data/x", b"2")]

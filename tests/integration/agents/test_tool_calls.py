@@ -265,6 +265,17 @@ def test_python_is_given_the_sessions_files_and_its_own_come_back(principal: Pri
 
 
 @pytest.mark.usefixtures("_fake_sandbox")
+def test_what_a_program_printed_is_told_although_a_file_of_it_is_refused(principal: Principal) -> None:
+    ctx = step_of(principal)
+    FakeRuntime.answers["code"] = replace(fake_result(stdout="useful"), files_changed={"a\nb": b"", "good": b"1"})
+    result = call(ctx, "python", code="code")
+    assert code_of(result) == ("WORKSPACE_PATH_INVALID", False)
+    assert result.error is not None
+    assert (result.error.details["stdout"], result.error.details["files_changed"]) == ("useful", [])
+    assert workspace_open(tenant_id=principal.tenant_id, session_id=ctx.session_id).files() == []
+
+
+@pytest.mark.usefixtures("_fake_sandbox")
 def test_a_program_that_fails_by_itself_is_a_success_of_the_tool(principal: Principal) -> None:
     FakeRuntime.answers["code"] = fake_result(outcome=Outcome.FAILED, stderr="Traceback")
     output = output_of(call(step_of(principal), "python", code="code"))

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,33 @@ def test_one_bad_path_among_many_changes_nothing(workspace: Workspace, root: Pat
             workspace.apply(files_changed={"good": b"1", bad: b"2"}, files_deleted=())
     assert [entry.path for entry in workspace.files()] == ["folder/x"]
     assert [path.name for path in root.rglob(".shannon-*")] == [".shannon-lock"]
+
+
+def test_a_file_may_become_a_folder_and_a_folder_a_file(workspace: Workspace) -> None:
+    workspace.write("data", b"1")
+    workspace.apply(files_changed={"data/x": b"2"}, files_deleted=("data",))
+    assert [(entry.path, workspace.read(entry.path)) for entry in workspace.files()] == [("data/x", b"2")]
+    workspace.apply(files_changed={"data": b"3"}, files_deleted=("data/x",))
+    assert [(entry.path, workspace.read(entry.path)) for entry in workspace.files()] == [("data", b"3")]
+
+
+def test_files_that_cannot_be_side_by_side_change_nothing(workspace: Workspace) -> None:
+    workspace.write("kept", b"1")
+    with pytest.raises(WorkspacePathInvalid, match="is a folder"):
+        workspace.apply(files_changed={"a": b"1", "a/b": b"2"}, files_deleted=("kept",))
+    assert [entry.path for entry in workspace.files()] == ["kept"]
+
+
+def test_what_a_dead_writer_left_is_swept_after_an_hour(workspace: Workspace, root: Path) -> None:
+    workspace.write("a", b"1")
+    for name, age_seconds in (("old", 4000), ("new", 60)):
+        left = root / f".shannon-{name}"
+        left.write_bytes(b"half")
+        at = time.time() - age_seconds
+        os.utime(left, (at, at))
+    os.utime(root / ".shannon-lock", (0, 0))
+    workspace.write("b", b"1")
+    assert sorted(path.name for path in root.iterdir()) == [".shannon-lock", ".shannon-new", "a", "b"]
 
 
 def test_a_snapshot_has_every_file_or_says_what_is_too_much(workspace: Workspace) -> None:
