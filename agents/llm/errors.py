@@ -1,9 +1,38 @@
 """What may go wrong between a request and a model's answer, and whose fault it is."""
 
+from dataclasses import dataclass
+from decimal import Decimal
+
 from shannon_project.foundation.errors import ShannonError, Unavailable
 
 
-class ModelUnavailable(Unavailable):
+@dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """What a call used. `cost_usd` None: no price is known. `is_estimate`: the provider did not state the tokens."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal | None = None
+    is_estimate: bool = True
+
+    def plus(self, other: "ModelUsage") -> "ModelUsage":
+        """Return both together; the known cost of each counts."""
+        costs = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
+        return ModelUsage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            sum(costs, Decimal(0)) if costs else None,
+            self.is_estimate or other.is_estimate,
+        )
+
+
+class ModelFailure(ShannonError):
+    """A model call failed. `used` is what it used nevertheless, None if nothing came of the answer."""
+
+    used: ModelUsage | None = None
+
+
+class ModelUnavailable(ModelFailure, Unavailable):
     """The model's provider does not answer; try again. The provider's fault."""
 
     code = "MODEL_UNAVAILABLE"
@@ -16,7 +45,7 @@ class ModelTimeout(ModelUnavailable):
     http_status = 504
 
 
-class ModelRateLimited(ShannonError):
+class ModelRateLimited(ModelFailure):
     """The provider limits our rate. `details.retry_after_seconds` says when to try again, if the provider said so."""
 
     code = "MODEL_RATE_LIMITED"
@@ -24,22 +53,22 @@ class ModelRateLimited(ShannonError):
     http_status = 429
 
 
-class ModelRefused(ShannonError):
+class ModelRefused(ModelFailure):
     """The provider refuses to answer: a bad or missing key, no permission, or its content policy. Ours to configure."""
 
     code = "MODEL_REFUSED"
     http_status = 502
 
 
-class ModelRequestInvalid(ShannonError):
+class ModelRequestInvalid(ModelFailure):
     """The provider calls the request invalid: an unknown model, a prompt too long, a malformed message. Our fault."""
 
     code = "MODEL_REQUEST_INVALID"
     http_status = 502
 
 
-class ModelAnswerInvalid(ShannonError):
-    """The provider's answer could not be read; trying again may help. The provider's fault."""
+class ModelAnswerInvalid(ModelFailure):
+    """The provider's answer is empty or could not be read; trying again may help. The provider's fault."""
 
     code = "MODEL_ANSWER_INVALID"
     retryable = True

@@ -1,8 +1,6 @@
 """The way to models through litellm. The only file that imports it, and only when a model is first needed."""
 
-import json
 import logging
-import math
 import os
 import threading
 import time
@@ -14,25 +12,15 @@ from django.conf import settings
 from dotenv import load_dotenv
 
 from agents.llm.base import ModelGateway, OnDelta, cost_usd_of
-from agents.llm.errors import (
-    ModelAnswerInvalid,
-    ModelRateLimited,
-    ModelRefused,
-    ModelRequestInvalid,
-    ModelTimeout,
-    ModelUnavailable,
-)
+from agents.llm.errors import ModelAnswerInvalid, ModelFailure, ModelRefused, ModelTimeout, ModelUnavailable, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
+from agents.llm.failures import filtered_message, typed_failure
 from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
 from agents.llm.offline.provider import OfflineProvider
 from agents.llm.stream import StreamAssembly
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
 from shannon_project.config.catalogue import TOKENS_PER_PRICE, CatalogueModel, ModelPrice, catalogue
-from shannon_project.foundation.errors import ShannonError
 
-_PROVIDER_MESSAGE_MAX_CHARACTERS = 500
-_REFUSALS = frozenset({401, 402, 403})
-_OUR_FAULTS = frozenset({400, 404, 413, 422})
 _loading = threading.Lock()
 _library: Any = None
 
@@ -79,7 +67,8 @@ class LitellmGateway(ModelGateway):
             chunks = litellm.completion(**parameters, stream=True, stream_options={"include_usage": True})
             return self._streamed(chunks, request, model, time.monotonic() + timeout_seconds, on_delta)
         except litellm.exceptions.openai.OpenAIError as error:  # every exception of litellm's providers derives from it
-            raise _typed(litellm, error, model) from error
+            # Not chained: what the provider said may hold our key, and whoever logs the error would log the chain.
+            raise typed_failure(litellm, error, model) from None
 
     def _whole(self, answer: Any, request: ModelRequest, model: CatalogueModel) -> ModelReply:
         if not answer.choices:
@@ -108,11 +97,22 @@ class LitellmGateway(ModelGateway):
         on_delta: OnDelta,
     ) -> ModelReply:
         assembly = StreamAssembly(on_delta)
-        for chunk in chunks:
-            assembly.add(chunk)
-            # The library's own limit is between two chunks; a slow trickle would never end.
-            if time.monotonic() > deadline_monotonic_seconds:
-                raise ModelTimeout(f"{model.name} was still answering when its time was over.")
+        failure: ModelFailure | None = None
+        try:
+            for chunk in chunks:
+                assembly.add(chunk)
+                # The library's own limit is between two chunks; a slow trickle would never end.
+                if time.monotonic() > deadline_monotonic_seconds:
+                    failure = ModelTimeout(f"{model.name} was still answering when its time was over.")
+                    break
+        except _library.exceptions.openai.OpenAIError as error:
+            failure = typed_failure(_library, error, model)
+        # The library ends a stream that was cut off with a "stop" of its own; here is what the provider said.
+        if failure is None and not getattr(chunks, "received_finish_reason", assembly.finish_reason):
+            failure = ModelUnavailable(f"The answer of {model.name} ended before it was complete.")
+        if failure is not None:
+            failure.used = self._used(request, model, assembly)
+            raise failure
         reported = None
         if assembly.prompt_tokens is not None and assembly.completion_tokens is not None:
             reported = (assembly.prompt_tokens, assembly.completion_tokens)
@@ -124,6 +124,15 @@ class LitellmGateway(ModelGateway):
             finish_reason=assembly.finish_reason,
             reported=reported,
         )
+
+    def _used(self, request: ModelRequest, model: CatalogueModel, assembly: StreamAssembly) -> ModelUsage | None:
+        """Estimate what a broken answer used: the part that came is billed. None: nothing came."""
+        written = assembly.text + "".join(call.name + call.arguments_json for call in assembly.tool_calls())
+        if not written:
+            return None
+        prompt_tokens, completion_tokens = prompt_tokens_estimate(request), text_tokens_estimate(written)
+        cost_usd = cost_usd_of(self.price_of(model), prompt_tokens, completion_tokens)
+        return ModelUsage(prompt_tokens, completion_tokens, cost_usd)
 
     def _reply(
         self,
@@ -142,12 +151,21 @@ class LitellmGateway(ModelGateway):
             reported = (prompt_tokens_estimate(request), text_tokens_estimate(written))
         price = self.price_of(model)
         prompt_tokens, completion_tokens = reported
+        cost_usd = cost_usd_of(price, prompt_tokens, completion_tokens)
+        failure: ModelFailure | None = None
+        if finish_reason == "content_filter":
+            failure = ModelRefused(filtered_message(model))
+        elif not text.strip() and not tool_calls:
+            failure = ModelAnswerInvalid(f"{model.name} answered nothing (finish reason: {finish_reason}).")
+        if failure is not None:
+            failure.used = ModelUsage(prompt_tokens, completion_tokens, cost_usd, is_estimate=is_estimated)
+            raise failure
         return ModelReply(
             text=text,
             tool_calls=tool_calls,
             prompt_tokens=prompt_tokens,
             completion_tokens=completion_tokens,
-            cost_usd=cost_usd_of(price, prompt_tokens, completion_tokens),
+            cost_usd=cost_usd,
             model=model.name,
             provider=model.provider,
             finish_reason=finish_reason or "stop",
@@ -239,43 +257,3 @@ def _parameters(request: ModelRequest, model: CatalogueModel, timeout_seconds: f
     if request.response_format:
         parameters["response_format"] = dict(request.response_format)
     return parameters
-
-
-def _typed(litellm: Any, error: Exception, model: CatalogueModel) -> ShannonError:
-    """Return our error for one of litellm's."""
-    names = litellm.exceptions
-    said = str(getattr(error, "message", "") or error)[:_PROVIDER_MESSAGE_MAX_CHARACTERS]
-    status = getattr(error, "status_code", None)
-    details: dict[str, Any] = {"model": model.name, "provider": model.provider, "provider_message": said}
-    if status:
-        details["provider_status"] = status
-    if isinstance(error, names.RateLimitError):
-        retry_after_seconds = _retry_after_seconds(error)
-        if retry_after_seconds is not None:
-            details["retry_after_seconds"] = retry_after_seconds
-        return ModelRateLimited(f"{model.provider} limits the rate of {model.name}.", details=details)
-    if isinstance(error, names.Timeout):
-        return ModelTimeout(f"{model.name} did not answer in time.", details=details)
-    if isinstance(error, names.ContentPolicyViolationError) or status in _REFUSALS or "credentials" in said:
-        missing = litellm.validate_environment(model.litellm_name)["missing_keys"] if "credentials" in said else ()
-        why = f"set {', '.join(missing)} where workers run" if missing else said
-        return ModelRefused(f"{model.provider} refuses to let {model.name} answer: {why}", details=details)
-    if isinstance(error, names.APIResponseValidationError):
-        return ModelAnswerInvalid(f"The answer of {model.name} could not be read.", details=details)
-    if status in _OUR_FAULTS:
-        message = f"{model.provider} calls the request to {model.name} invalid: {said}"
-        return ModelRequestInvalid(message, details=details)
-    return ModelUnavailable(f"{model.name} is not available at {model.provider}.", details=details)
-
-
-def _retry_after_seconds(error: Exception) -> float | None:
-    """Return what the provider's Retry-After header says in seconds; None without one, or if it is a date."""
-    headers = getattr(error, "litellm_response_headers", None)
-    if headers is None:
-        headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    value = headers.get("retry-after")
-    try:
-        seconds = float(json.loads(value)) if value else None
-    except (ValueError, TypeError):
-        return None
-    return seconds if seconds is not None and math.isfinite(seconds) and seconds >= 0 else None

@@ -248,7 +248,66 @@ def test_stream_that_is_cut_is_a_typed_error(provider: Provider) -> None:
     provider.cuts_off = True
     seen: list[str] = []
 
-    with pytest.raises(ModelUnavailable):
+    with pytest.raises(ModelUnavailable) as caught:
         there(seen=seen)
 
     assert seen == ["Hel"]
+    assert caught.value.used is not None
+    assert caught.value.used.completion_tokens > 0
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_key_that_a_provider_repeats_is_neither_told_nor_logged(
+    provider: Provider, is_streamed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.status = 401
+    message = "Incorrect API key provided: sk-of-nobody. header: Bearer sk-of-nobody, internal host 10.1.2.3"
+    provider.body = json.dumps({"error": {"message": message, "code": "invalid_api_key"}}).encode()
+
+    with pytest.raises(ModelRefused) as caught:
+        there(seen=[] if is_streamed else None)
+
+    told = json.dumps(caught.value.as_json())
+    assert "sk-of" not in told
+    assert "10.1.2.3" not in told
+    assert "401" in told
+    logged = "".join(record.getMessage() for record in caplog.records if record.name == "agents.llm.failures")
+    assert "[redacted]" in logged
+    assert "sk-of" not in logged
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_empty_answer_is_no_success_and_is_paid(provider: Provider, is_streamed: bool) -> None:
+    provider.body = streamed() if is_streamed else whole("")
+
+    with pytest.raises(ModelAnswerInvalid) as caught:
+        there(seen=[] if is_streamed else None)
+
+    used = caught.value.used
+    assert used is not None
+    assert (used.prompt_tokens, used.completion_tokens, used.is_estimate) == (11, 7, False)
+
+
+def test_filtered_answer_is_a_refusal(provider: Provider) -> None:
+    provider.body = whole("I").replace(b'"stop"', b'"content_filter"')
+
+    with pytest.raises(ModelRefused):
+        there()
+
+
+def test_stream_that_ends_without_a_reason_is_not_complete(provider: Provider) -> None:
+    provider.body = streamed("Hel", "lo", done=False, usage=False)
+
+    with pytest.raises(ModelUnavailable, match="complete") as caught:
+        there(seen=[])
+
+    assert caught.value.used is not None
+
+
+def test_failure_before_any_answer_used_nothing(provider: Provider) -> None:
+    provider.status = 503
+
+    with pytest.raises(ModelUnavailable) as caught:
+        there(seen=[])
+
+    assert caught.value.used is None
