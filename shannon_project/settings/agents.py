@@ -30,4 +30,3 @@ SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.memory_search.MemorySearchTool",
     "agents.tools.builtin.python.PythonTool",
 ]
-SHANNON_PYTHON_TOOL_TIMEOUT_SECONDS = 30.0

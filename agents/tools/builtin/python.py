@@ -10,7 +10,7 @@ from agents.journal.bounds import bounded_text
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.types import ToolError
 from sandbox.services import execute, limits_default, workspace_open
-from sandbox.types import ExecutionRequest
+from sandbox.types import ExecutionRequest, SandboxLimits
 from shannon_project.foundation.errors import ShannonError
 
 _SHOWN_CHARACTERS = 16_000  # of stdout and of stderr
@@ -37,17 +37,17 @@ class PythonTool(Tool):
         "required": ["code"],
         "additionalProperties": False,
     }
-    timeout_seconds = settings.SHANNON_PYTHON_TOOL_TIMEOUT_SECONDS
+    timeout_seconds = settings.SHANNON_SANDBOX_WAIT_SECONDS + settings.SHANNON_SANDBOX_WALL_SECONDS
 
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
         """Return `{"stdout", "stderr", "exit_code", "outcome", "files_changed"}`."""
         workspace = workspace_open(tenant_id=ctx.tenant_id, session_id=ctx.session_id)
-        limits = limits_default()
+        limits = _limits_within(ctx.timeout_seconds)
         request = ExecutionRequest(
             guest="python",
             code=arguments["code"],
             files=workspace.files_snapshot(file_count=limits.file_count, file_bytes=limits.file_bytes),
-            limits=replace(limits, wall_seconds=min(limits.wall_seconds, ctx.timeout_seconds)),
+            limits=limits,
         )
         result = execute(request)
         refusal: ShannonError | None = None
@@ -71,6 +71,16 @@ class PythonTool(Tool):
         return ToolOutput(
             error=ToolError(f"SANDBOX_{result.outcome.name}", result.message, final=False, details=output)
         )
+
+
+def _limits_within(seconds: float) -> SandboxLimits:
+    """Return the settings' limits, so that waiting for a host and running end within that time (> 0) together.
+
+    When it is short, the program keeps its `wall_seconds` or half of the time, whichever is less.
+    """
+    limits = limits_default()
+    wall_seconds = min(limits.wall_seconds, seconds / 2)
+    return replace(limits, wall_seconds=wall_seconds, wait_seconds=min(limits.wait_seconds, seconds - wall_seconds))
 
 
 def _shown(text: str, was_truncated: bool) -> str:

@@ -1,6 +1,7 @@
 """Tool calls as a step makes them: authorised, recorded, told to the model."""
 
 import json
+import time
 import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
@@ -273,6 +274,18 @@ def test_what_a_program_printed_is_told_although_a_file_of_it_is_refused(princip
     assert result.error is not None
     assert (result.error.details["stdout"], result.error.details["files_changed"]) == ("useful", [])
     assert workspace_open(tenant_id=principal.tenant_id, session_id=ctx.session_id).files() == []
+
+
+@pytest.mark.usefixtures("_fake_sandbox")
+@pytest.mark.parametrize(("left_seconds", "wall_seconds", "wait_seconds"), [(600, 20, 60), (50, 20, 30), (10, 5, 5)])
+def test_waiting_for_a_sandbox_and_running_end_within_the_steps_time(
+    principal: Principal, left_seconds: float, wall_seconds: float, wait_seconds: float
+) -> None:
+    ctx = replace(step_of(principal), deadline_monotonic_seconds=time.monotonic() + left_seconds)
+    assert call(ctx, "python", code="code").ok
+    limits = FakeRuntime.requests[0].limits
+    assert limits is not None
+    assert (limits.wall_seconds, limits.wait_seconds) == pytest.approx((wall_seconds, wait_seconds), abs=1)
 
 
 @pytest.mark.usefixtures("_fake_sandbox")
