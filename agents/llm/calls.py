@@ -11,24 +11,28 @@ from agents.context import Emit, StepContext
 from agents.journal import Effect, Journal, bounded_text
 from agents.llm.base import ModelGateway, gateway_in_use
 from agents.llm.deltas import DeltaBuffer
+from agents.llm.errors import ModelFailure, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate
 from agents.llm.retry import RetryLimits, call_with_retries
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
 from agents.metrics import MODEL_CALLS, MODEL_COST_USD, MODEL_TOKENS
 from policy.errors import BudgetExceeded
-from policy.services import authorize, budget_release, budget_reserve, budget_settle, refusal_record
+from policy.services import authorize, budget_charge, budget_release, budget_reserve, budget_settle, refusal_record
 from policy.types import Action, Amount
 from shannon_project.config.catalogue import Ability, CatalogueModel, ModelUnknown, catalogue
 from shannon_project.foundation.errors import ShannonError
 
 _MIN_TIMEOUT_SECONDS = 0.1
+_LOST_POSITIONS_FROM = 1_000_000_000  # above every place in a journal, below Postgres' largest integer
+_LOST_POSITIONS_EACH = 1_000  # attempts of a step that one place in the journal can tell apart
 
 
 def model_call(ctx: StepContext, journal: Journal, request: ModelRequest) -> ModelReply:
     """Ask a model for a step, or return what an earlier attempt of the step was answered.
 
     A fresh call is authorised (`model.call`), its estimated tokens and price are set aside in every budget of the
-    step before it and settled to the actual ones after it. Text is streamed to whoever watches, except plans.
+    step before it and settled to the actual ones after it; a failed call is charged for what it used.
+    Text is streamed to whoever watches, except plans.
 
     Raises:
         ModelUnknown: The tier or the override names no model. The caller's fault.
@@ -48,6 +52,8 @@ class _Call:
     gateway: ModelGateway = field(init=False)
     model: CatalogueModel = field(init=False)
     max_output_tokens: int = field(init=False, default=0)
+    lost: ModelUsage | None = field(init=False, default=None)
+    """What failed attempts of this call used all the same."""
 
     def run(self) -> ModelReply:
         if self.journal.will_perform():
@@ -126,15 +132,19 @@ class _Call:
             max_seconds=settings.SHANNON_MODEL_RETRY_MAX_SECONDS,
             deadline_monotonic_seconds=self.ctx.deadline_monotonic_seconds,
         )
-        reply = call_with_retries(
-            lambda: self._attempt(deltas),
-            limits=limits,
-            may_repeat=lambda: deltas.first_text_at_monotonic_seconds is None,
-        )
+        try:
+            reply = call_with_retries(
+                lambda: self._attempt(deltas),
+                limits=limits,
+                may_repeat=lambda: deltas.first_text_at_monotonic_seconds is None,
+            )
+        except ModelFailure as error:
+            if self.lost is not None:
+                _charge(effect, self.lost)
+                error.details["used"] = _usage_json(self.lost)
+            raise
         deltas.flush()
-        effect.charge(
-            prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, cost_usd=reply.cost_usd
-        )
+        _charge(effect, self._total(reply))
         first_text_at = deltas.first_text_at_monotonic_seconds
         return {
             "reply": reply.as_json(),
@@ -146,24 +156,35 @@ class _Call:
         self.ctx.engine.checkpoint()
         left_seconds = self.ctx.deadline_monotonic_seconds - time.monotonic()
         is_watched = self.request.purpose != ModelPurpose.PLAN  # a plan is JSON for us, not text for a person
-        return self.gateway.complete(
-            replace(self.request, max_output_tokens=self.max_output_tokens),
-            model=self.model,
-            timeout_seconds=max(_MIN_TIMEOUT_SECONDS, min(settings.SHANNON_MODEL_TIMEOUT_SECONDS, left_seconds)),
-            on_delta=deltas.add if is_watched else None,
-        )
+        try:
+            return self.gateway.complete(
+                replace(self.request, max_output_tokens=self.max_output_tokens),
+                model=self.model,
+                timeout_seconds=max(_MIN_TIMEOUT_SECONDS, min(settings.SHANNON_MODEL_TIMEOUT_SECONDS, left_seconds)),
+                on_delta=deltas.add if is_watched else None,
+            )
+        except ModelFailure as error:
+            if error.used is not None:
+                self.lost = error.used if self.lost is None else self.lost.plus(error.used)
+            raise
+
+    def _total(self, reply: ModelReply) -> ModelUsage:
+        """Return what the answer and the failed attempts before it used."""
+        used = ModelUsage(reply.prompt_tokens, reply.completion_tokens, reply.cost_usd, reply.usage_estimated)
+        return used if self.lost is None else used.plus(self.lost)
 
     def _settle(self, emit: Emit, position: int, response: dict[str, Any]) -> None:
         reply = ModelReply.from_json(response["reply"])
-        tokens = reply.prompt_tokens + reply.completion_tokens
-        budget_settle(
-            step_id=self.ctx.step_id, position=position, actual=Amount(tokens=tokens, usd=reply.cost_usd or Decimal(0))
-        )
+        total = self._total(reply)
+        budget_settle(step_id=self.ctx.step_id, position=position, actual=_amount(total))
         emit("LLM_OUTPUT", f"{reply.model} answered", self._output_payload(reply, response))
         MODEL_CALLS.labels(model=reply.model, outcome="ok").inc()
-        MODEL_TOKENS.labels(model=reply.model, kind="prompt").inc(reply.prompt_tokens)
-        MODEL_TOKENS.labels(model=reply.model, kind="completion").inc(reply.completion_tokens)
-        MODEL_COST_USD.labels(model=reply.model).inc(float(reply.cost_usd or 0))
+        self._count(total)
+
+    def _count(self, used: ModelUsage) -> None:
+        MODEL_TOKENS.labels(model=self.model.name, kind="prompt").inc(used.prompt_tokens)
+        MODEL_TOKENS.labels(model=self.model.name, kind="completion").inc(used.completion_tokens)
+        MODEL_COST_USD.labels(model=self.model.name).inc(float(used.cost_usd or 0))
 
     def _output_payload(self, reply: ModelReply, response: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -179,11 +200,48 @@ class _Call:
             "first_text_ms": response["first_text_ms"],
             "finish_reason": reply.finish_reason,
             "tool_calls": [call.name for call in reply.tool_calls],
+            "used_by_failed_attempts": None if self.lost is None else _usage_json(self.lost),
         }
 
     def _release(self, _emit: Emit, position: int, error: ShannonError) -> None:
+        """Give the reservation back, and charge what was used all the same."""
         budget_release(step_id=self.ctx.step_id, position=position)
+        if self.lost is not None:
+            self._charge_lost(position, self.lost)
+            self._count(self.lost)
         MODEL_CALLS.labels(model=self.model.name, outcome=error.code).inc()
+
+    def _charge_lost(self, position: int, lost: ModelUsage) -> None:
+        """Charge under a key of its own: the step's next attempt makes its reservation under this one anew."""
+        attempt = min(self.ctx.attempt, _LOST_POSITIONS_EACH - 1)
+        try:
+            budget_charge(
+                tenant_id=self.ctx.principal.tenant_id,
+                step_id=self.ctx.step_id,
+                position=_LOST_POSITIONS_FROM + position * _LOST_POSITIONS_EACH + attempt,
+                budgets=self.ctx.budgets,
+                amount=_amount(lost),
+            )
+        except BudgetExceeded:
+            # More than was set aside: settling is never refused, because that money is gone.
+            budget_settle(step_id=self.ctx.step_id, position=position, actual=_amount(lost))
+
+
+def _charge(effect: Effect, used: ModelUsage) -> None:
+    effect.charge(prompt_tokens=used.prompt_tokens, completion_tokens=used.completion_tokens, cost_usd=used.cost_usd)
+
+
+def _amount(used: ModelUsage) -> Amount:
+    return Amount(tokens=used.prompt_tokens + used.completion_tokens, usd=used.cost_usd or Decimal(0))
+
+
+def _usage_json(used: ModelUsage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": used.prompt_tokens,
+        "completion_tokens": used.completion_tokens,
+        "cost_usd": None if used.cost_usd is None else str(used.cost_usd),
+        "is_estimate": used.is_estimate,
+    }
 
 
 def _model_for(request: ModelRequest) -> CatalogueModel:

@@ -12,9 +12,10 @@ from pytest_django import Settings
 from agents.journal import Journal
 from agents.llm.base import _gateway_of, gateway_in_use
 from agents.llm.calls import model_call
-from agents.llm.errors import ModelRefused, ModelUnavailable
+from agents.llm.errors import ModelAnswerInvalid, ModelRefused, ModelUnavailable, ModelUsage
 from agents.llm.fake import FakeGateway
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
+from agents.models import JournalEntry
 from agents.planning import PlanRequest, plan_draft
 from agents.synthesis import SynthesisRequest, answer_synthesize
 from agents.types import SubtaskResult
@@ -104,7 +105,7 @@ def test_policy_that_denies_the_model_is_obeyed(principal: Principal, gateway: F
     assert gateway.requests == []
 
 
-def test_failure_gives_the_money_back(principal: Principal, gateway: FakeGateway) -> None:
+def test_failure_before_any_answer_gives_the_money_back(principal: Principal, gateway: FakeGateway) -> None:
     ctx = step_of(principal)
     will_say(gateway, ModelRefused("no key"))
 
@@ -112,6 +113,58 @@ def test_failure_gives_the_money_back(principal: Principal, gateway: FakeGateway
         model_call(ctx, Journal(ctx), REQUEST)
 
     assert (spent(ctx).spent_tokens, spent(ctx).reserved_tokens) == (0, 0)
+
+
+def broken_off(error: ModelAnswerInvalid | ModelUnavailable) -> ModelAnswerInvalid | ModelUnavailable:
+    error.used = ModelUsage(15, 4, Decimal("0.00001"))
+    return error
+
+
+def test_failure_after_a_part_of_the_answer_is_charged_by_estimate_and_its_repetition_in_full(
+    principal: Principal, gateway: FakeGateway, settings: Settings
+) -> None:
+    settings.SHANNON_MODEL_ATTEMPTS = 1
+    ctx = step_of(principal)
+    will_say(gateway, broken_off(ModelUnavailable()), REPLY)
+
+    with pytest.raises(ModelUnavailable) as caught:
+        model_call(ctx, Journal(ctx), REQUEST)
+
+    assert caught.value.details["used"]["is_estimate"] is True
+    assert (spent(ctx).spent_tokens, spent(ctx).reserved_tokens) == (19, 0)
+    entry = JournalEntry.objects.get(step_id=ctx.step_id)
+    assert (entry.prompt_tokens, entry.completion_tokens) == (15, 4)
+    assert (entry.error or {})["details"]["used"]["is_estimate"] is True
+
+    again = next_attempt(ctx)
+    assert model_call(again, Journal(again), REQUEST) == REPLY
+    assert (spent(ctx).spent_tokens, spent(ctx).reserved_tokens) == (19 + 30, 0)
+
+
+def test_failed_attempts_within_a_call_are_paid_with_it(principal: Principal, gateway: FakeGateway) -> None:
+    ctx = step_of(principal)
+    will_say(gateway, broken_off(ModelAnswerInvalid()), broken_off(ModelAnswerInvalid()), REPLY)
+
+    assert model_call(ctx, Journal(ctx), REQUEST) == REPLY
+
+    assert (spent(ctx).spent_tokens, spent(ctx).reserved_tokens) == (19 + 19 + 30, 0)
+    assert engine_of(ctx).events[-1].payload["used_by_failed_attempts"]["prompt_tokens"] == 30
+
+
+def test_failure_that_used_more_than_the_budget_holds_is_charged_in_full(
+    principal: Principal, gateway: FakeGateway
+) -> None:
+    ctx = step_of(principal)
+    ref = ctx.budgets[0]
+    budget_limit(budget=Budget.objects.get(scope=ref.scope, scope_id=ref.scope_id), limit_tokens=200, limit_usd=None)
+    failure = ModelRefused()
+    failure.used = ModelUsage(300, 4, None)
+    will_say(gateway, failure)
+
+    with pytest.raises(ModelRefused):
+        model_call(ctx, Journal(ctx), REQUEST)
+
+    assert (spent(ctx).spent_tokens, spent(ctx).reserved_tokens) == (304, 0)
 
 
 def test_passing_failure_is_tried_again(principal: Principal, gateway: FakeGateway) -> None:
