@@ -98,16 +98,12 @@ def test_without_any_policy_everything_is_denied(principal: Principal) -> None:
             "broken.deny",
         ),
         (
-            'package shannon.broken\nimport rego.v1\nobligations contains {"max_output_tokens": "many"} if true',
-            "default.failed",
-        ),
-        (
             "package shannon.broken\nimport rego.v1\na := 1 if true\na := 2 if true\ndeny contains a if true",
             "default.failed",
         ),
-        ('package shannon.broken\nimport rego.v1\ndeny := {"x"} if input.nothing', "default.failed"),
+        ('package shannon.broken\nimport rego.v1\ndeny := {"x"} if input.nothing', "default.invalid"),
     ],
-    ids=["does not parse", "does not compile", "contradicts itself", "undefined"],
+    ids=["does not parse", "does not compile", "reaches out", "same line", "contradicts itself", "no set"],
 )
 def test_a_broken_policy_that_got_into_a_row_denies_everything(principal: Principal, rego: str, rule: str) -> None:
     Policy.objects.create(name="broken", version=1, rego=rego)
@@ -115,6 +111,14 @@ def test_a_broken_policy_that_got_into_a_row_denies_everything(principal: Princi
         decision = decide(principal=principal, action=action, resource=TOOL)
         assert (decision.verdict, decision.rule) == (Verdict.DENY, rule)
     assert AuditEntry.objects.filter(rule=rule).count() == 3
+
+
+def test_a_limit_that_is_no_number_is_a_denial(principal: Principal) -> None:
+    rego = 'package shannon.broken\nimport rego.v1\nobligations contains {"max_output_tokens": "many"} if true'
+    Policy.objects.create(name="broken", version=1, rego=rego)
+    decision = decide(principal=principal, action="tool.call", resource=TOOL)
+    assert (decision.verdict, decision.rule) == (Verdict.DENY, "default.failed")
+    assert "max_output_tokens must be a number" in decision.reason
 
 
 @pytest.mark.parametrize("resource", [{"x": object()}, {"x": float("nan")}, {"x": "\x00" * 2_000_000}])
