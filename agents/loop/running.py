@@ -1,5 +1,7 @@
 """Running an agent in a step."""
 
+from dataclasses import replace
+
 from django.conf import settings
 
 from agents.context import StepContext
@@ -29,8 +31,10 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
     """
     role = role_for(spec.role)
     offered = spec.tools
-    # Files change while steps run: an agent that is run again must be told what it was told before.
-    seen = journal.observe("workspace", "overview", lambda: {"text": _overview(spec)})
+    # Files change while steps run, and a message with a lower id may commit late: an agent that is run again must be
+    # told what it was told before.
+    seen = journal.observe("workspace", "overview", lambda: {"text": _overview(spec), "history": spec.history})
+    spec = replace(spec, history=tuple((role_name, content) for role_name, content in seen["history"]))
 
     def call_tool(call: ToolCall, thought: str) -> ToolResult:
         return tool_call(ctx, journal, call.name, call.arguments_json, offered=offered, thought=thought)

@@ -65,8 +65,9 @@ def messages_recent(*, principal: Principal, session_id: UUID, limit: int) -> li
 def messages_before(*, session_id: UUID, task_id: UUID) -> tuple[tuple[str, str], ...]:
     """Return `(role, content)` of what was said in the session before the task's own question, oldest first.
 
-    At most `SHANNON_HISTORY_MAX_MESSAGES`, each bounded. It is the same in every attempt of a step, whatever is said
-    in the session meanwhile. A task without a question in this session has no history.
+    At most `SHANNON_HISTORY_MAX_MESSAGES`, each bounded. What is said later is not in it, but a message with an
+    earlier id may still commit, so a step reads this through its journal. A task without a question in this session
+    has no history.
     """
     question = Message.objects.filter(session_id=session_id, task_id=task_id, role=MessageRole.USER).values("id")
     earlier = Message.objects.filter(session_id=session_id, id__lt=question).order_by("-id")

@@ -21,8 +21,11 @@ class PlanKind(KindExecutor):
     def execute(self, work: Work) -> StepOutcome:
         """Return the draft as it came; None when it was not JSON."""
         parameters = work.facts.parameters
-        # observed through the journal: a file that is uploaded between two attempts must not change what was asked
-        files = work.journal.observe("workspace", "overview", lambda: {"text": _overview(work)})["text"]
+        # observed through the journal: a file that is uploaded or a message that commits between two attempts must not
+        # change what was asked
+        seen = work.journal.observe(
+            "workspace", "overview", lambda: {"text": _overview(work), "history": _history(work)}
+        )
         allowed = set(parameters["tools"])
         draft = plan_draft(
             work.ctx,
@@ -30,14 +33,14 @@ class PlanKind(KindExecutor):
             PlanRequest(
                 query=work.facts.query,
                 tools=[(info.name, info.description) for info in tool_infos() if info.name in allowed],
-                workspace_overview=str(files),
+                workspace_overview=str(seen["text"]),
                 max_subtasks=parameters["max_subtasks"],
                 tier=parameters["model_tier"] or ModelTier.LARGE,
                 model_override=parameters["model_override"],
                 previous_plan=work.step.input.get("previous_plan"),
                 previous_text=work.step.input.get("previous_text", ""),
                 problems=work.step.input.get("problems", []),
-                history=messages_before(session_id=work.ctx.session_id, task_id=work.ctx.task_id),
+                history=tuple((role, content) for role, content in seen["history"]),
             ),
         )
         return StepOutcome(
@@ -50,3 +53,7 @@ class PlanKind(KindExecutor):
 
 def _overview(work: Work) -> str:
     return workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id)
+
+
+def _history(work: Work) -> tuple[tuple[str, str], ...]:
+    return messages_before(session_id=work.ctx.session_id, task_id=work.ctx.task_id)

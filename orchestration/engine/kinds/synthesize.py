@@ -32,6 +32,8 @@ class SynthesizeKind(KindExecutor):
                 f"All {len(results)} subtasks failed; the first: {results[0].error}",
                 details={"subtasks": [{"id": result.id, "error": result.error} for result in results[:20]]},
             )
+        # observed through the journal: a message that commits between two attempts must not change what was asked
+        seen = work.journal.observe("session", "history", lambda: {"history": _history(work)})
         answer = answer_synthesize(
             work.ctx,
             work.journal,
@@ -41,7 +43,7 @@ class SynthesizeKind(KindExecutor):
                 results=results,
                 tier=work.facts.parameters["model_tier"] or ModelTier.MEDIUM,
                 model_override=work.facts.parameters["model_override"],
-                history=messages_before(session_id=work.ctx.session_id, task_id=work.ctx.task_id),
+                history=tuple((role, content) for role, content in seen["history"]),
             ),
         )
         answer_remember(work.ctx, work.journal, query=work.facts.query, answer=answer.text)
@@ -51,3 +53,7 @@ class SynthesizeKind(KindExecutor):
             model_used=answer.model,
             provider=answer.provider,
         )
+
+
+def _history(work: Work) -> tuple[tuple[str, str], ...]:
+    return messages_before(session_id=work.ctx.session_id, task_id=work.ctx.task_id)

@@ -84,7 +84,7 @@ def test_a_resumed_agent_repeats_nothing_that_was_finished(principal: Principal,
     assert recorded == ["finished", "finished", "finished", "started"]
 
     again = replace(next_attempt(ctx), engine=FakeStepEngine(uses_database=True))
-    changed = replace(SPEC, workspace_overview="- another.csv (4 bytes)")
+    changed = replace(SPEC, workspace_overview="- another.csv (4 bytes)", history=(("user", "committed late"),))
     result = agent_run(again, Journal(again), changed)
     assert result.text == "Both done."
     assert len(gateway.requests) == 3
