@@ -125,7 +125,7 @@ class _Call:
 
     def _perform(self, effect: Effect) -> dict[str, Any]:
         started = time.monotonic()
-        deltas = DeltaBuffer(self.ctx.engine.delta)
+        deltas = DeltaBuffer(self._delta)
         limits = RetryLimits(
             attempts=settings.SHANNON_MODEL_ATTEMPTS,
             base_seconds=settings.SHANNON_MODEL_RETRY_BASE_SECONDS,
@@ -167,6 +167,11 @@ class _Call:
             if error.used is not None:
                 self.lost = error.used if self.lost is None else self.lost.plus(error.used)
             raise
+
+    def _delta(self, text: str) -> None:
+        """Hand text on, unless the step must not go on: then the stream is left."""
+        self.ctx.engine.checkpoint()
+        self.ctx.engine.delta(text)
 
     def _total(self, reply: ModelReply) -> ModelUsage:
         """Return what the answer and the failed attempts before it used."""

@@ -3,8 +3,8 @@
 import logging
 import os
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
@@ -19,8 +19,10 @@ from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
 from agents.llm.offline.provider import OfflineProvider
 from agents.llm.stream import StreamAssembly
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
+from agents.llm.watchdog import CallOverdue, TooManyAbandoned, read_within
 from shannon_project.config.catalogue import TOKENS_PER_PRICE, CatalogueModel, ModelPrice, catalogue
 
+_FAILURES_OF_WAITING = (CallOverdue, TooManyAbandoned)
 _loading = threading.Lock()
 _library: Any = None
 
@@ -59,16 +61,25 @@ class LitellmGateway(ModelGateway):
         on_delta: OnDelta | None = None,
     ) -> ModelReply:
         """Ask the model once; see `ModelGateway.complete`."""
-        litellm = _litellm()
+        _litellm()
         parameters = _parameters(request, model, timeout_seconds)
+        if on_delta is None:
+            return self._at_once(parameters, request, model, timeout_seconds)
+        stream = _Stream(parameters)
+        return self._streamed(stream, request, model, timeout_seconds, on_delta)
+
+    def _at_once(
+        self, parameters: dict[str, Any], request: ModelRequest, model: CatalogueModel, timeout_seconds: float
+    ) -> ModelReply:
         try:
-            if on_delta is None:
-                return self._whole(litellm.completion(**parameters), request, model)
-            chunks = litellm.completion(**parameters, stream=True, stream_options={"include_usage": True})
-            return self._streamed(chunks, request, model, time.monotonic() + timeout_seconds, on_delta)
-        except litellm.exceptions.openai.OpenAIError as error:  # every exception of litellm's providers derives from it
+            answers = read_within(lambda: [_library.completion(**parameters)], timeout_seconds=timeout_seconds)
+            with closing(answers):
+                return self._whole(next(answers), request, model)
+        except _FAILURES_OF_WAITING as error:
+            raise _waited_in_vain(error, model) from None
+        except _library.exceptions.openai.OpenAIError as error:  # all exceptions of litellm's providers derive from it
             # Not chained: what the provider said may hold our key, and whoever logs the error would log the chain.
-            raise typed_failure(litellm, error, model) from None
+            raise typed_failure(_library, error, model) from None
 
     def _whole(self, answer: Any, request: ModelRequest, model: CatalogueModel) -> ModelReply:
         if not answer.choices:
@@ -90,25 +101,24 @@ class LitellmGateway(ModelGateway):
 
     def _streamed(
         self,
-        chunks: Iterator[Any],
+        stream: "_Stream",
         request: ModelRequest,
         model: CatalogueModel,
-        deadline_monotonic_seconds: float,
+        timeout_seconds: float,
         on_delta: OnDelta,
     ) -> ModelReply:
         assembly = StreamAssembly(on_delta)
         failure: ModelFailure | None = None
         try:
-            for chunk in chunks:
-                assembly.add(chunk)
-                # The library's own limit is between two chunks; a slow trickle would never end.
-                if time.monotonic() > deadline_monotonic_seconds:
-                    failure = ModelTimeout(f"{model.name} was still answering when its time was over.")
-                    break
+            with closing(read_within(stream.open, timeout_seconds=timeout_seconds)) as chunks:
+                for chunk in chunks:
+                    assembly.add(chunk)
+        except _FAILURES_OF_WAITING as error:
+            failure = _waited_in_vain(error, model)
         except _library.exceptions.openai.OpenAIError as error:
             failure = typed_failure(_library, error, model)
         # The library ends a stream that was cut off with a "stop" of its own; here is what the provider said.
-        if failure is None and not getattr(chunks, "received_finish_reason", assembly.finish_reason):
+        if failure is None and not stream.finish_reason(assembly.finish_reason):
             failure = ModelUnavailable(f"The answer of {model.name} ended before it was complete.")
         if failure is not None:
             failure.used = self._used(request, model, assembly)
@@ -171,6 +181,30 @@ class LitellmGateway(ModelGateway):
             finish_reason=finish_reason or "stop",
             usage_estimated=is_estimated,
         )
+
+
+class _Stream:
+    """A streamed call, opened by the thread that reads it."""
+
+    def __init__(self, parameters: dict[str, Any]) -> None:
+        self._parameters = parameters
+        self._chunks: Any = None
+
+    def open(self) -> Any:
+        """Make the call and return its chunks."""
+        self._chunks = _library.completion(**self._parameters, stream=True, stream_options={"include_usage": True})
+        return self._chunks
+
+    def finish_reason(self, of_last_chunk: str) -> str | None:
+        """Return the reason that the provider gave to end; None: it gave none."""
+        reason: str | None = getattr(self._chunks, "received_finish_reason", of_last_chunk)
+        return reason
+
+
+def _waited_in_vain(error: Exception, model: CatalogueModel) -> ModelFailure:
+    if isinstance(error, TooManyAbandoned):
+        return ModelUnavailable(f"{model.name} is not asked: too many calls that were given up are still running.")
+    return ModelTimeout(f"{model.name} was still answering when its time was over.")
 
 
 def _litellm() -> Any:

@@ -20,6 +20,8 @@ class Provider:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
     stall_seconds: float = 0.0
+    drips: bytes = b""
+    left: threading.Event = field(default_factory=threading.Event)
     cuts_off: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -61,12 +63,30 @@ def provider_on_loopback() -> Iterator[Provider]:
     """Run the provider for as long as the block."""
     provider = Provider()
 
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        """Send a little every 50 ms, for 20 s at most, or until the client is gone."""
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.end_headers()
+        try:
+            handler.wfile.write(provider.body)
+            for _ in range(400):
+                handler.wfile.write(provider.drips)
+                handler.wfile.flush()
+                if provider.released.wait(0.05):
+                    return
+        except OSError:
+            provider.left.set()
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             asked = json.loads(self.rfile.read(length))
             provider.asked.append(asked)
             provider.released.wait(provider.stall_seconds)
+            if provider.drips:
+                drip(self)
+                return
             self.send_response(provider.status)
             kind = "text/event-stream" if asked.get("stream") else "application/json"
             headers = {"Content-Type": kind, **provider.headers}

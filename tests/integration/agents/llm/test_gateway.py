@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from agents.errors import TaskCancelled
 from agents.llm.errors import (
     ModelAnswerInvalid,
     ModelRateLimited,
@@ -311,3 +312,41 @@ def test_failure_before_any_answer_used_nothing(provider: Provider) -> None:
         there(seen=[])
 
     assert caught.value.used is None
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_provider_that_drips_for_ever_is_left_in_time(provider: Provider, is_streamed: bool) -> None:
+    provider.drips = b": still here\n\n" if is_streamed else b" "
+    provider.body = b""
+    started = time.monotonic()
+
+    with pytest.raises(ModelTimeout) as caught:
+        there(timeout_seconds=0.5, seen=[] if is_streamed else None)
+
+    assert seconds_of(started) < 3.0
+    assert caught.value.used is None
+    if is_streamed:
+        assert provider.left.wait(5.0), "the connection is closed, not only left alone"
+
+
+def test_provider_that_drips_after_some_text_is_paid_for_it(provider: Provider) -> None:
+    provider.drips = b": still here\n\n"
+    provider.body = streamed("Hello", done=False, usage=False)
+
+    with pytest.raises(ModelTimeout) as caught:
+        there(timeout_seconds=0.5, seen=[])
+
+    assert caught.value.used is not None
+
+
+def test_reader_that_stops_ends_the_stream(provider: Provider) -> None:
+    provider.drips = streamed("more", done=False, usage=False)
+    provider.body = b""
+
+    def stop(_: str) -> None:
+        raise TaskCancelled
+
+    with pytest.raises(TaskCancelled):
+        GATEWAY.complete(HELLO, model=model_there(), timeout_seconds=10.0, on_delta=stop)
+
+    assert provider.left.wait(5.0)

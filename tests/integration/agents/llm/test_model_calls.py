@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 from pytest_django import Settings
 
+from agents.errors import TaskCancelled
 from agents.journal import Journal
 from agents.llm.base import _gateway_of, gateway_in_use
 from agents.llm.calls import model_call
@@ -230,3 +231,14 @@ def test_answer_is_synthesised_by_the_offline_model_and_streamed(principal: Prin
     assert "Two: Lost." in answer.text
     assert "".join(engine_of(ctx).deltas) == answer.text
     assert answer.model.startswith("offline/")
+
+
+def test_step_that_was_cancelled_stops_streaming(principal: Principal, gateway: FakeGateway) -> None:
+    ctx = step_of(principal)
+    engine_of(ctx).cancel_at_checkpoint = 3  # before the policy is asked, before the attempt, before the first text
+    will_say(gateway, REPLY)
+
+    with pytest.raises(TaskCancelled):
+        model_call(ctx, Journal(ctx), REQUEST)
+
+    assert engine_of(ctx).deltas == []

@@ -1,0 +1,40 @@
+"""Waiting for what may never end is bounded: in time, and in threads left behind."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from agents.llm import watchdog
+from agents.llm.watchdog import CallOverdue, TooManyAbandoned, abandoned_count, read_within
+
+
+def test_items_come_in_order_and_errors_where_they_are_waited_for() -> None:
+    def source() -> Iterator[int]:
+        yield from (1, 2)
+        raise KeyError("lost")
+
+    reading = read_within(source, timeout_seconds=5.0)
+
+    assert [next(reading), next(reading)] == [1, 2]
+    with pytest.raises(KeyError, match="lost"):
+        next(reading)
+
+
+def test_no_call_is_made_while_too_many_are_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchdog, "ABANDONED_MAX", abandoned_count() + 1)
+    ends = threading.Event()
+
+    def never() -> Iterator[int]:
+        ends.wait(30.0)
+        yield 1
+
+    with pytest.raises(CallOverdue):
+        next(read_within(never, timeout_seconds=0.05))
+    with pytest.raises(TooManyAbandoned):
+        next(read_within(lambda: [1], timeout_seconds=5.0))
+    stuck = [thread for thread in threading.enumerate() if thread.name == "model-call"]
+    ends.set()
+    for thread in stuck:
+        thread.join(5.0)
+    assert next(read_within(lambda: [1], timeout_seconds=5.0)) == 1
