@@ -1,0 +1,131 @@
+"""What a person sees, in a real browser: start page, documents, admin, a live run, Flower."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from shannon import ShannonClient
+
+from tests.acceptance.conftest import Stack
+
+pytestmark = pytest.mark.acceptance
+
+PATIENCE_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    """Headless Chromium of the system; a missing browser fails the run."""
+    options = webdriver.ChromeOptions()
+    for flag in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1400,1000",
+    ):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def task_id(stack: Stack) -> str:
+    """A finished task."""
+    with ShannonClient(base_url=stack.base_url, api_key=stack.api_key) as client:
+        handle = client.submit_task(f"What is 12 * 12? ({uuid4().hex[:6]})")
+        client.wait(handle.task_id, timeout=60, poll_interval=0.05)
+        return str(handle.task_id)
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: webdriver.Chrome, stack: Stack) -> webdriver.Chrome:
+    """The browser, signed in to the admin with the login that the stack tells."""
+    browser.get(stack.admin_url)
+    browser.find_element(By.NAME, "username").send_keys(stack.admin_user)
+    browser.find_element(By.NAME, "password").send_keys(stack.admin_password)
+    browser.find_element(By.CSS_SELECTOR, "button[type=submit], input[type=submit]").click()
+    sees(browser, "Tasks")
+    return browser
+
+
+def sees(browser: webdriver.Chrome, text: str) -> None:
+    """Wait until the page shows the text."""
+    WebDriverWait(browser, PATIENCE_SECONDS).until(
+        lambda driver: text in driver.find_element(By.TAG_NAME, "body").text,
+        f"{text!r} is not on {browser.current_url}",
+    )
+
+
+def errors_of(browser: webdriver.Chrome) -> list[str]:
+    """Return what the page's scripts complained about since the last call."""
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def test_the_start_page_links_to_everything(browser: webdriver.Chrome, stack: Stack) -> None:
+    browser.get(f"{stack.base_url}/")
+    links = {link.get_attribute("href") for link in browser.find_elements(By.TAG_NAME, "a")}
+    for part in ("/admin/", "/docs", "/openapi.json", "/metrics"):
+        assert any(link and link.split("?")[0].endswith(part) for link in links), part
+    assert stack.flower_url in links
+    assert errors_of(browser) == []
+
+
+def test_the_api_document_is_drawn_without_the_network(browser: webdriver.Chrome, stack: Stack) -> None:
+    browser.get(f"{stack.base_url}/docs")
+    sees(browser, "/api/v1/tasks")
+    assert errors_of(browser) == []
+
+
+def test_the_admin_shows_the_task_and_does_not_let_it_be_edited(
+    signed_in: webdriver.Chrome, stack: Stack, task_id: str
+) -> None:
+    signed_in.get(f"{stack.admin_url}orchestration/task/{task_id}/change/")
+    sees(signed_in, "COMPLETED")
+    sees(signed_in, "What is 12 * 12?")
+    assert not signed_in.find_elements(By.CSS_SELECTOR, "textarea[name=query], input[name=query]")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "policy/tenant/",
+        "policy/apikey/",
+        "policy/policy/",
+        "policy/budget/",
+        "policy/reservation/",
+        "policy/auditentry/",
+        "agents/session/",
+        "agents/message/",
+        "agents/memory/",
+        "agents/journalentry/",
+        "orchestration/task/",
+        "orchestration/step/",
+        "orchestration/event/",
+    ],
+)
+def test_every_list_of_the_admin_opens(signed_in: webdriver.Chrome, stack: Stack, task_id: str, page: str) -> None:
+    signed_in.get(f"{stack.admin_url}{page}")
+    assert "Server Error" not in signed_in.page_source
+    assert signed_in.find_elements(By.CSS_SELECTOR, "#changelist, #result_list, table"), page
+
+
+def test_a_run_is_shown_step_by_step(signed_in: webdriver.Chrome, stack: Stack, task_id: str) -> None:
+    signed_in.get(f"{stack.base_url}/console/tasks/{task_id}")
+    sees(signed_in, "144")
+    assert errors_of(signed_in) == []
+
+
+def test_flower_shows_the_jobs(browser: webdriver.Chrome, stack: Stack, task_id: str) -> None:
+    browser.get(f"{stack.flower_url}tasks")
+    sees(browser, "orchestration.jobs.run_steps")
+    sees(browser, "orchestration.jobs.advance")
