@@ -68,7 +68,8 @@ def sees(browser: webdriver.Chrome, text: str) -> None:
 
 def errors_of(browser: webdriver.Chrome) -> list[str]:
     """Return what the page's scripts complained about since the last call."""
-    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    entries = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
 
 def test_the_start_page_links_to_everything(browser: webdriver.Chrome, stack: Stack) -> None:
