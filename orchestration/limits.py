@@ -1,6 +1,7 @@
 """How large a request may be."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from django.conf import settings
 from orchestration.types import TaskRequest
 from shannon_project.foundation.errors import InvalidInput
 
+_NUL: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # the escape of NUL, not a backslash followed by letters
 JSON_MAX_DEPTH: Final = 64  # of what callers send along; nobody needs more, and deep values cost stack everywhere
 
 
@@ -40,11 +42,12 @@ def json_check(name: str, value: Mapping[str, Any]) -> None:
     """
     if _depth_exceeds(value, JSON_MAX_DEPTH):
         raise InvalidInput(f"{name}: is nested more than {JSON_MAX_DEPTH} levels deep.")
-    text = json.dumps(value)
-    if "\\u0000" in text:
+    text = json.dumps(value, ensure_ascii=False)
+    if _NUL.search(text):
         raise InvalidInput(f"{name}: must not contain NUL characters.")
-    if len(text) > settings.SHANNON_CONTEXT_MAX_BYTES:
-        raise InvalidInput(f"{name}: has {len(text)} bytes; at most {settings.SHANNON_CONTEXT_MAX_BYTES} are allowed.")
+    size_bytes = len(text.encode(errors="replace"))
+    if size_bytes > settings.SHANNON_CONTEXT_MAX_BYTES:
+        raise InvalidInput(f"{name}: has {size_bytes} bytes; at most {settings.SHANNON_CONTEXT_MAX_BYTES} are allowed.")
 
 
 def _depth_exceeds(value: Any, limit: int) -> bool:

@@ -1,6 +1,7 @@
 """Asks a model for a plan and reads what it answers. Whether the plan is sound is for the strategy to say."""
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -118,7 +119,7 @@ def json_object_in(text: str) -> dict[str, Any] | None:
 
 
 def _first_object(text: str) -> dict[str, Any] | None:
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
     start = text.find("{")
     while start != -1:
         try:
@@ -129,6 +130,18 @@ def _first_object(text: str) -> dict[str, Any] | None:
             return value
         start = text.find("{", start + 1)
     return None
+
+
+def _no_number(name: str) -> float:
+    """Refuse NaN and the infinities: JSON has no such numbers, and Postgres keeps none."""
+    raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 def _usage_of(reply: ModelReply) -> AgentUsage:

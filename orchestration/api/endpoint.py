@@ -41,7 +41,9 @@ class Endpoint(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, check the scope, then read the query string."""
         super().initial(request, *args, **kwargs)
-        self.query = self.queries.get(request.method or "", NoQuery).of_query(request)
+        self.query = self.queries.get("GET" if request.method == "HEAD" else request.method or "", NoQuery).of_query(
+            request
+        )
 
     @property
     def principal(self) -> Principal:

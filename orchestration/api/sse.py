@@ -140,7 +140,7 @@ def event_body(event: Event, *, on_stream: bool = False) -> dict[str, Any]:
     if on_stream and kind in STREAM_NAMES and kind != EventKind.ERROR_OCCURRED:
         body["type"] = STREAM_NAMES[kind]
     if on_stream and kind == EventKind.LLM_OUTPUT:
-        body["response"] = event.payload.get("text", event.message)
+        body["response"] = event.payload.get("response") or event.payload.get("text", event.message)
     return body
 
 

@@ -16,8 +16,10 @@ WINDOW_HOURS = 24
 LATEST_TASKS = 12
 
 
-def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the numbers of the last day and the latest tasks to the page's context."""
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the numbers of the last day and the latest tasks to the page's context, for those who may see tasks."""
+    if not request.user.has_perm("orchestration.view_task"):
+        return context
     since = timezone.now() - timedelta(hours=WINDOW_HOURS)
     day = Task.objects.filter(created_at__gte=since).aggregate(
         tasks=Count("id"),

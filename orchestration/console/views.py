@@ -7,6 +7,7 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
@@ -22,6 +23,7 @@ from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.http import error_response
 
+VIEW_TASK: Final = "orchestration.view_task"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -55,6 +57,7 @@ def status(_request: HttpRequest) -> JsonResponse:
 
 @require_safe
 @staff_member_required
+@permission_required(VIEW_TASK, raise_exception=True)
 @guarded
 def run(request: HttpRequest, task_id: UUID) -> HttpResponse:
     """Show the page that follows a run."""
@@ -63,6 +66,7 @@ def run(request: HttpRequest, task_id: UUID) -> HttpResponse:
 
 @require_safe
 @staff_member_required
+@permission_required(VIEW_TASK, raise_exception=True)
 def run_state(_request: HttpRequest, task_id: UUID) -> JsonResponse:
     """Tell where a run is: its numbers and its steps."""
     task = get_object_or_404(Task, id=task_id)
@@ -110,9 +114,9 @@ async def run_stream(request: HttpRequest, task_id: UUID) -> HttpResponseBase:
 
 
 def _task_for_staff(request: HttpRequest, task_id: UUID) -> Task:
-    """Return the task if the session is one of staff; else there is no such page."""
+    """Return the task if the session is one of staff who may see tasks; else there is no such page."""
     try:
-        if not (request.user.is_active and request.user.is_staff):
+        if not (request.user.is_active and request.user.is_staff and request.user.has_perm(VIEW_TASK)):
             raise Http404
         return get_object_or_404(Task, id=task_id)
     finally:

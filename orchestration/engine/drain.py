@@ -15,6 +15,7 @@ from django.db import DataError, InterfaceError, OperationalError, connection
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.dispatch import ring_advance
 from orchestration.engine.execute import execute
+from orchestration.engine.kinds import KINDS
 from orchestration.engine.lease import KEEPER, Batch
 from orchestration.engine.outcome import StepEnd, Written, outcomes_write
 from orchestration.engine.step_engine import TaskFacts, task_facts
@@ -78,6 +79,8 @@ def _run_batch(run: Drain, batch: Batch) -> None:
     try:
         while (taken := batch.take_next()) is not None:
             step, lease = taken
+            if KINDS[step.kind].announces_start:
+                _flush(run)  # what has ended must not wait for a step that may take minutes
             started = time.monotonic()
             end = execute(step, lease, run.facts)
             seconds = time.monotonic() - started

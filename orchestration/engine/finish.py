@@ -8,12 +8,12 @@ from django.db.models.functions import Now
 
 from agents.services import message_append
 from agents.types import MessageRole
+from orchestration.engine.books import books_close
 from orchestration.events.write import EventDraft, events_append
 from orchestration.metrics import TASK_SECONDS, TASKS_ENDED
 from orchestration.models import Task
 from orchestration.strategies import Finish
 from orchestration.types import EventKind, TaskStatus
-from policy.services import budget_release
 from shannon_project.foundation.errors import ShannonError
 
 RESULT_SHOWN_CHARS = 16_000  # what an event carries; the whole result is on the task
@@ -77,7 +77,7 @@ def _end(task: Task, status: TaskStatus, **fields: Any) -> None:
 
 
 def _cancel_open_steps(task: Task) -> None:
-    """Cancel what has not begun; release what steps that will never go on had reserved."""
+    """Cancel what is not at work; what such steps used in earlier attempts is counted, what they hold given back."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE orchestration_step SET status = 'cancelled', completed_at = now()"
@@ -86,7 +86,7 @@ def _cancel_open_steps(task: Task) -> None:
         )
         begun = [row[0] for row in cursor.fetchall() if row[1] > 0]
     for step_id in begun:
-        budget_release(step_id=step_id)
+        books_close(step_id=step_id, task_id=task.id)
 
 
 def _totals(task: Task) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -82,17 +82,13 @@ class LeaseKeeper:
         with self._lock:
             return len(self._by_id)
 
-    def start(self, idle_work: Callable[[], None] | None = None) -> None:
-        """Start the thread once per process.
-
-        Args:
-            idle_work: Called between heartbeats; the worker recovers there, so that a missing beat is not fatal.
-        """
+    def start(self) -> None:
+        """Start the thread once per process."""
         with self._lock:
             if self._thread is not None and self._thread.is_alive():
                 return
             self._stop.clear()
-            self._thread = threading.Thread(target=self._run, args=(idle_work,), name="lease-keeper", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
@@ -101,12 +97,10 @@ class LeaseKeeper:
         if self._thread is not None:
             self._thread.join(timeout=5.0)
 
-    def _run(self, idle_work: Callable[[], None] | None) -> None:
+    def _run(self) -> None:
         while not self._stop.wait(settings.SHANNON_HEARTBEAT_SECONDS):
             try:
                 self.beat()
-                if idle_work is not None:
-                    idle_work()
             except (DatabaseError, InterfaceError) as error:
                 log.warning("heartbeat_failed", error=str(error))
             except Exception:  # the outermost edge of this thread: without it every lease of the process would lapse
@@ -127,13 +121,24 @@ class LeaseKeeper:
 
 
 def _hand_back(leases: Sequence[Lease]) -> None:
-    """Make steps claimable again that were claimed and not begun."""
+    """Make steps claimable again that were claimed and not begun; those of a task that has ended are cancelled.
+
+    Locks the tasks first, like everyone who takes a step out of `running`.
+    """
     with transaction.atomic(), connection.cursor() as cursor:
+        ids, attempts = [lease.step_id for lease in leases], [lease.attempt for lease in leases]
         cursor.execute(
-            "UPDATE orchestration_step s SET status = 'ready', lease_owner = '', lease_until = NULL"
-            " FROM unnest(%s::uuid[], %s::int[]) AS held(id, attempt)"
-            " WHERE s.id = held.id AND s.attempt = held.attempt AND s.status = 'running'",
-            [[lease.step_id for lease in leases], [lease.attempt for lease in leases]],
+            "SELECT id FROM orchestration_task WHERE id IN (SELECT task_id FROM orchestration_step WHERE id = ANY(%s))"
+            " ORDER BY id FOR NO KEY UPDATE",
+            [ids],
+        )
+        cursor.execute(
+            "UPDATE orchestration_step s SET lease_owner = '', lease_until = NULL,"
+            " status = CASE WHEN t.status IN ('QUEUED', 'RUNNING', 'PAUSED') THEN 'ready' ELSE 'cancelled' END,"
+            " completed_at = CASE WHEN t.status IN ('QUEUED', 'RUNNING', 'PAUSED') THEN NULL ELSE now() END"
+            " FROM unnest(%s::uuid[], %s::int[]) AS held(id, attempt), orchestration_task t"
+            " WHERE s.id = held.id AND s.attempt = held.attempt AND s.status = 'running' AND t.id = s.task_id",
+            [ids, attempts],
         )
 
 

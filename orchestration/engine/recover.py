@@ -12,15 +12,13 @@ import structlog
 from django.conf import settings
 from django.db import connection, transaction
 
-from agents.services import step_usage
+from orchestration.engine.books import books_close
 from orchestration.engine.dispatch import queued_messages, ring_advance
-from orchestration.engine.kinds.base import usage_from
 from orchestration.engine.outcome import dependants_release
 from orchestration.errors import WorkerLost
 from orchestration.events.write import EventDraft, events_append
 from orchestration.metrics import DOORBELLS_RUNG_AGAIN, STEPS_RECOVERED
 from orchestration.types import TASK_TERMINAL, EventKind, StepStatus
-from policy.services import budget_release
 
 log = structlog.get_logger(__name__)
 
@@ -75,8 +73,11 @@ def _expired() -> dict[UUID, list[UUID]]:
 def _take_back(task_id: UUID, step_ids: list[UUID]) -> int:
     """Make a task's expired steps claimable again; one that lost its worker too often fails."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT status FROM orchestration_task WHERE id = %s FOR NO KEY UPDATE", [task_id])
-        is_open = cursor.fetchone()[0] not in TASK_TERMINAL
+        cursor.execute("SELECT status FROM orchestration_task WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED", [task_id])
+        row = cursor.fetchone()
+        if row is None:
+            return 0  # somebody works on the task just now: the next pass looks again, this one waits for nobody
+        is_open = row[0] not in TASK_TERMINAL
         poison = WorkerLost(
             f"The step lost its worker {settings.SHANNON_STEP_MAX_ATTEMPTS} times.",
             details={"max_attempts": settings.SHANNON_STEP_MAX_ATTEMPTS},
@@ -103,7 +104,7 @@ def _take_back(task_id: UUID, step_ids: list[UUID]) -> int:
         ended = {row[1]: StepStatus(row[2]) for row in rows if row[2] != StepStatus.READY}
         for step_id, key, *_ in rows:
             if key in ended:
-                _close_books(step_id, task_id)
+                books_close(step_id=step_id, task_id=task_id)
         dependants_release(task_id, ended)
         if is_open:
             events_append(task_id=task_id, drafts=[_event(*row[1:]) for row in rows])
@@ -113,39 +114,6 @@ def _take_back(task_id: UUID, step_ids: list[UUID]) -> int:
         log.info("steps_recovered", task_id=str(task_id), steps=[row[1] for row in rows])
         ring_advance(task_id)
     return len(rows)
-
-
-def _close_books(step_id: UUID, task_id: UUID) -> None:
-    """Count what a step that will not go on has used, and give back what it had set aside."""
-    budget_release(step_id=step_id)
-    usage = usage_from(step_usage(step_id))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE orchestration_step SET prompt_tokens = %s, completion_tokens = %s, cost_usd = %s, model_calls = %s,"
-            " tool_calls = %s WHERE id = %s",
-            [
-                usage.prompt_tokens,
-                usage.completion_tokens,
-                usage.cost_usd,
-                usage.model_calls,
-                usage.tool_calls,
-                step_id,
-            ],
-        )
-        cursor.execute(
-            "UPDATE orchestration_task SET prompt_tokens = prompt_tokens + %s, completion_tokens = completion_tokens"
-            " + %s, cost_usd = cost_usd + %s, model_calls = model_calls + %s, tool_calls = tool_calls + %s,"
-            " cost_is_complete = cost_is_complete AND %s WHERE id = %s",
-            [
-                usage.prompt_tokens,
-                usage.completion_tokens,
-                usage.cost_usd or 0,
-                usage.model_calls,
-                usage.tool_calls,
-                usage.cost_usd is not None,
-                task_id,
-            ],
-        )
 
 
 def _event(key: str, status: str, attempt: int, title: str) -> EventDraft:

@@ -93,8 +93,12 @@ class WakeHub:
             client = redis.asyncio.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=1.0)
             try:
                 async with client.pubsub() as pubsub:
-                    await pubsub.subscribe("shannon:hub", *self._queues)
+                    subscribed = set(self._queues)
+                    await pubsub.subscribe("shannon:hub", *subscribed)
                     self._pubsub, self.connected = pubsub, True
+                    late = set(self._queues) - subscribed  # readers that came while the subscription was on its way
+                    if late:
+                        await pubsub.subscribe(*late)
                     self._wake_everyone()
                     async for message in pubsub.listen():
                         if message["type"] == "message":

@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 
-_LIST_ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+\S", re.MULTILINE)
+_LIST_ITEM = re.compile(r"^[ \t]{0,20}(?:[-*•]|\d{1,3}[.)])[ \t]{1,20}\S", re.MULTILINE)
 _SEQUENCE = re.compile(r"\b(?:and then|then|afterwards|after that|finally|next,)\b|;", re.IGNORECASE)
 _SPREAD = re.compile(r"\b(?:compare|versus|vs\.?|contrast|each|every|respectively|per)\b", re.IGNORECASE)
-_NAMED_LIST = re.compile(r"\b[\w.&'-]+(?:, [\w.&'-]+)+,? (?:and|or) [\w.&'-]+")
+_NAMED_LIST = re.compile(r"(?<![\w.&'-])[\w.&'-]{1,60}(?:, [\w.&'-]{1,60}){1,30},? (?:and|or) [\w.&'-]")
 DAG_FROM_SCORE = 0.5
 
 

@@ -16,4 +16,5 @@ _DEFAULT["OPTIONS"] = {
         "max_idle": 60.0,
     },
 }
+_DEFAULT["CONN_HEALTH_CHECKS"] = True  # after a restart of Postgres the pool holds dead connections
 DATABASES = {"default": _DEFAULT}

@@ -5,7 +5,9 @@ from datetime import timedelta
 from shannon_project.settings.env import ENV
 
 CELERY_BROKER_URL = ENV.redis_url
-CELERY_RESULT_BACKEND = ENV.redis_url
+CELERY_RESULT_BACKEND = f"shannon_project.doorbell_backend:DoorbellBackend+{ENV.redis_url}"
+CELERY_WORKER_POOL = "threads"  # agents wait for models; and a fork after the sandbox hosts are up would share them
+CELERY_WORKER_CONCURRENCY = ENV.worker_threads
 CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {"orchestration.jobs.run_steps": {"queue": "steps"}}
 CELERY_TASK_SERIALIZER = "json"
