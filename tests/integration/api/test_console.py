@@ -90,6 +90,8 @@ async def test_staff_follows_a_run_by_its_session(caller: Caller) -> None:
     await client.aforce_login(user)
     assert (await stream(client, task)).status_code == 404
     await User.objects.filter(username="reader").aupdate(is_staff=True)
+    assert (await stream(client, task)).status_code == 404  # staff that may not see tasks
+    await User.objects.filter(username="reader").aupdate(is_superuser=True)
     response = await stream(client, task)
     text = b"".join([chunk async for chunk in response.streaming_content]).decode()
     assert "event: WORKFLOW_STARTED\n" in text
