@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import Celery, chord, signature
+from celery.result import ResultSet
 from django.conf import settings
 
 from benchmarks.report import Row, spread
@@ -83,6 +84,6 @@ def _raw_chord(width: int) -> float:
     result.get(timeout=PATIENCE_SECONDS, interval=POLL_SECONDS)
     elapsed = time.perf_counter() - started
     result.forget()
-    if result.parent is not None:
+    if isinstance(result.parent, ResultSet):
         result.parent.forget()  # while the broker is there: otherwise they unsubscribe when the interpreter ends
     return elapsed * 1000
