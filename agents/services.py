@@ -1,5 +1,6 @@
 """Changes of the agents app, and agents at work."""
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 
 from agents.journal import Journal, storable_json
@@ -51,11 +52,16 @@ def worker_warm() -> None:
     Raises:
         SandboxUnavailable: No sandbox host can be started; the worker must not take steps.
     """
-    with ThreadPoolExecutor(1, "warm") as pool:
-        host = pool.submit(sandbox_warm)  # a process of its own: it starts while this one imports
-        gateway_in_use().warm()
-        embedder().embed(["warm"])
-        host.result()
+    gc.disable()  # what is loaded here stays: looking through a million new objects again and again frees none of them
+    try:
+        with ThreadPoolExecutor(1, "warm") as pool:
+            host = pool.submit(sandbox_warm)  # a process of its own: it starts while this one imports
+            gateway_in_use().warm()
+            embedder().embed(["warm"])
+            host.result()
+        gc.freeze()  # nor shall a collection in the middle of a step
+    finally:
+        gc.enable()
 
 
 def worker_shutdown() -> None:
