@@ -30,7 +30,7 @@ class JournalStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AgentUsage:
+class Usage:
     """What an agent used. `cost_usd` is None when a price was unknown: unknown is not zero."""
 
     prompt_tokens: int = 0
@@ -44,7 +44,7 @@ class AgentUsage:
         """Prompt and completion tokens together."""
         return self.prompt_tokens + self.completion_tokens
 
-    def with_model_call(self, *, prompt_tokens: int, completion_tokens: int, cost_usd: Decimal | None) -> "AgentUsage":
+    def with_model_call(self, *, prompt_tokens: int, completion_tokens: int, cost_usd: Decimal | None) -> "Usage":
         """Return this usage with one more model call; an unknown cost makes the sum unknown."""
         known = self.cost_usd is not None and cost_usd is not None
         return replace(
@@ -55,7 +55,7 @@ class AgentUsage:
             model_calls=self.model_calls + 1,
         )
 
-    def with_tool_call(self) -> "AgentUsage":
+    def with_tool_call(self) -> "Usage":
         """Return this usage with one more tool call."""
         return replace(self, tool_calls=self.tool_calls + 1)
 
@@ -104,7 +104,7 @@ class AgentResult:
     """
 
     text: str
-    usage: AgentUsage
+    usage: Usage
     turns: int
     model: str
     provider: str

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
+
+from agents.types import Usage
 
 
 class TaskStatus(StrEnum):
@@ -81,22 +82,6 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What work cost. `cost_usd` is None when a price was unknown: unknown is not zero."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cost_usd: Decimal | None = Decimal(0)
-    model_calls: int = 0
-    tool_calls: int = 0
-
-    @property
-    def total_tokens(self) -> int:
-        """Prompt and completion tokens together."""
-        return self.prompt_tokens + self.completion_tokens
-
-
-@dataclass(frozen=True, slots=True)
 class StepSpec:
     """A step that a strategy wants. `key` is unique in its task; `depends_on` names keys."""
 
@@ -151,6 +136,6 @@ class StepOutcome:
 
     output: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
     model_used: str = ""
     provider: str = ""

@@ -7,10 +7,10 @@ from uuid import UUID
 from django.db.models import Count, Q, Sum
 
 from agents.models import JournalEntry
-from agents.types import AgentUsage, JournalStatus
+from agents.types import JournalStatus, Usage
 
 
-def step_usage(step_id: UUID) -> AgentUsage:
+def step_usage(step_id: UUID) -> Usage:
     """Return what all finished effects of a step used, in all its attempts; for a step that ended in an error."""
     finished = JournalEntry.objects.filter(step_id=step_id, status=JournalStatus.FINISHED)
     is_model = Q(kind="model")
@@ -22,7 +22,7 @@ def step_usage(step_id: UUID) -> AgentUsage:
         tools=Count("id", filter=Q(kind="tool")),
         unpriced=Count("id", filter=is_model & Q(cost_usd__isnull=True)),
     )
-    return AgentUsage(
+    return Usage(
         prompt_tokens=sums["prompt"],
         completion_tokens=sums["completion"],
         cost_usd=None if sums["unpriced"] else sums["cost"],

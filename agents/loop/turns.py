@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
 from agents.loop.messages import tool_message
-from agents.types import AgentResult, AgentUsage, ToolError, ToolResult
+from agents.types import AgentResult, ToolError, ToolResult, Usage
 
 MAX_CALLS_PER_TURN: Final = 16
 _ANSWER_NOW: Final = "There are no turns left for tools. Answer now, with what you have; say what is missing."
@@ -41,7 +41,7 @@ class Turns:
     tier: str
     model_override: str | None
     limits: TurnLimits
-    usage: AgentUsage = field(default_factory=AgentUsage)
+    usage: Usage = field(default_factory=Usage)
 
     def run(self) -> AgentResult:
         """Return the answer. The last turn is without tools, so that there always is one."""

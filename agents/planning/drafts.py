@@ -13,7 +13,7 @@ from agents.llm.calls import model_call
 from agents.llm.prompts import prompt_render
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest, ModelTier
 from agents.planning.schema import plan_response_format
-from agents.types import AgentUsage
+from agents.types import Usage
 
 _PLAN_MAX_OUTPUT_TOKENS = 8192
 _NO_FILES = "(none)"
@@ -55,7 +55,7 @@ class PlanDraft:
 
     plan: dict[str, Any] | None
     text: str
-    usage: AgentUsage = field(default_factory=AgentUsage)
+    usage: Usage = field(default_factory=Usage)
     model: str = ""
     provider: str = ""
 
@@ -144,7 +144,7 @@ def _finite(text: str) -> float:
     return value
 
 
-def _usage_of(reply: ModelReply) -> AgentUsage:
-    return AgentUsage().with_model_call(
+def _usage_of(reply: ModelReply) -> Usage:
+    return Usage().with_model_call(
         prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, cost_usd=reply.cost_usd
     )

@@ -9,7 +9,7 @@ from agents.journal import Journal, bounded_text
 from agents.llm.calls import model_call
 from agents.llm.prompts import prompt_render
 from agents.llm.types import ModelPurpose, ModelRequest, ModelTier
-from agents.types import AgentResult, AgentUsage, SubtaskResult
+from agents.types import AgentResult, SubtaskResult, Usage
 
 _RESULTS_MAX_CHARACTERS: Final = 120_000  # of all results together, shared evenly: about 30,000 tokens
 _RESULT_MIN_CHARACTERS: Final = 1_000
@@ -56,7 +56,7 @@ def answer_synthesize(ctx: StepContext, journal: Journal, request: SynthesisRequ
             purpose=ModelPurpose.SYNTHESIZE,
         ),
     )
-    usage = AgentUsage().with_model_call(
+    usage = Usage().with_model_call(
         prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, cost_usd=reply.cost_usd
     )
     return AgentResult(text=reply.text, usage=usage, turns=1, model=reply.model, provider=reply.provider)

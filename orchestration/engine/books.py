@@ -5,7 +5,6 @@ from uuid import UUID
 from django.db import connection
 
 from agents.services import step_usage
-from orchestration.engine.kinds.base import usage_from
 from policy.services import budget_release
 
 
@@ -15,7 +14,7 @@ def books_close(*, step_id: UUID, task_id: UUID) -> None:
     For the rare step that began and is ended by somebody else; the caller holds the task's row lock.
     """
     budget_release(step_id=step_id)
-    usage = usage_from(step_usage(step_id))
+    usage = step_usage(step_id)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE orchestration_step SET prompt_tokens = %s, completion_tokens = %s, cost_usd = %s, model_calls = %s,"

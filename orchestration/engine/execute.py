@@ -11,14 +11,14 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from agents.errors import StepSuperseded, TaskCancelled
 from agents.services import Journal, step_usage, storable_json
+from agents.types import Usage
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds import KINDS, Work
-from orchestration.engine.kinds.base import usage_from
 from orchestration.engine.lease import Lease
 from orchestration.engine.outcome import StepEnd
 from orchestration.engine.step_engine import TaskFacts, step_context
 from orchestration.events.write import EventDraft
-from orchestration.types import EventKind, StepOutcome, StepStatus, Usage
+from orchestration.types import EventKind, StepOutcome, StepStatus
 from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import ShannonError, Unavailable
 from shannon_project.foundation.logs import log_context
@@ -97,7 +97,7 @@ def _failed(step: ClaimedStep, error: ShannonError) -> StepEnd:
 def _spent(step: ClaimedStep) -> Usage:
     """Return what a step that did not succeed has used all the same, from its journal."""
     try:
-        return usage_from(step_usage(step.step_id))
+        return step_usage(step.step_id)
     except (DatabaseError, InterfaceError) as error:
         log.warning("usage_unknown", error=str(error))
         return Usage(cost_usd=None)

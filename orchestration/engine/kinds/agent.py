@@ -5,7 +5,7 @@ from typing import ClassVar
 from agents.selectors import messages_before
 from agents.services import agent_run, answer_remember, workspace_overview
 from agents.types import AgentSpec
-from orchestration.engine.kinds.base import KindExecutor, Work, tenant_of, text_output, usage_from
+from orchestration.engine.kinds.base import KindExecutor, Work, tenant_of, text_output
 from orchestration.engine.results import results_of
 from orchestration.types import StepKind, StepOutcome
 
@@ -25,7 +25,7 @@ class AgentKind(KindExecutor):
             work.journal,
             AgentSpec(
                 instruction=asked["instruction"],
-                tools=tuple(asked.get("tools") or parameters["tools"]),
+                tools=tuple(parameters["tools"] if asked.get("tools") is None else asked["tools"]),
                 tier=parameters["model_tier"],
                 model_override=parameters["model_override"],
                 history=messages_before(session_id=work.ctx.session_id, task_id=work.ctx.task_id),
@@ -37,7 +37,7 @@ class AgentKind(KindExecutor):
             answer_remember(work.ctx, work.journal, query=work.facts.query, answer=result.text)
         return StepOutcome(
             output=text_output(result.text, turns=result.turns, stop_reason=result.stop_reason),
-            usage=usage_from(result.usage),
+            usage=result.usage,
             model_used=result.model,
             provider=result.provider,
         )

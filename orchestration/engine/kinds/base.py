@@ -7,10 +7,9 @@ from uuid import UUID
 
 from agents.context import StepContext
 from agents.services import Journal
-from agents.types import AgentUsage
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.step_engine import TaskFacts
-from orchestration.types import StepKind, StepOutcome, Usage
+from orchestration.types import StepKind, StepOutcome
 from policy.types import Charge
 
 
@@ -46,17 +45,6 @@ class KindExecutor(ABC):
         Raises:
             ShannonError: The step failed; `retryable` says whether another attempt may help.
         """
-
-
-def usage_from(used: AgentUsage) -> Usage:
-    """Translate what agents count into what steps keep."""
-    return Usage(
-        prompt_tokens=used.prompt_tokens,
-        completion_tokens=used.completion_tokens,
-        cost_usd=used.cost_usd,
-        model_calls=used.model_calls,
-        tool_calls=used.tool_calls,
-    )
 
 
 def tenant_of(work: Work) -> UUID:

@@ -5,7 +5,7 @@ from typing import ClassVar
 from agents.selectors import messages_before, tool_infos
 from agents.services import ModelTier, PlanRequest, plan_draft, workspace_overview
 from orchestration.engine.claim import ClaimedStep
-from orchestration.engine.kinds.base import KindExecutor, Work, tenant_of, usage_from
+from orchestration.engine.kinds.base import KindExecutor, Work, tenant_of
 from orchestration.types import StepKind, StepOutcome
 
 
@@ -45,7 +45,7 @@ class PlanKind(KindExecutor):
         )
         return StepOutcome(
             output={"plan": draft.plan, "text": "" if draft.plan else draft.text[:4000]},
-            usage=usage_from(draft.usage),
+            usage=draft.usage,
             model_used=draft.model,
             provider=draft.provider,
         )

@@ -5,7 +5,7 @@ from typing import ClassVar
 from agents.selectors import messages_before
 from agents.services import ModelTier, SynthesisRequest, answer_remember, answer_synthesize
 from orchestration.engine.claim import ClaimedStep
-from orchestration.engine.kinds.base import KindExecutor, Work, text_output, usage_from
+from orchestration.engine.kinds.base import KindExecutor, Work, text_output
 from orchestration.engine.results import results_of
 from orchestration.errors import SubtasksFailed
 from orchestration.types import StepKind, StepOutcome, StepStatus
@@ -49,7 +49,7 @@ class SynthesizeKind(KindExecutor):
         answer_remember(work.ctx, work.journal, query=work.facts.query, answer=answer.text)
         return StepOutcome(
             output=text_output(answer.text),
-            usage=usage_from(answer.usage),
+            usage=answer.usage,
             model_used=answer.model,
             provider=answer.provider,
         )

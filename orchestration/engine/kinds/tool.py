@@ -4,8 +4,9 @@ import json
 from typing import ClassVar
 
 from agents.services import tool_call
+from agents.types import Usage
 from orchestration.engine.kinds.base import KindExecutor, Work
-from orchestration.types import StepKind, StepOutcome, Usage
+from orchestration.types import StepKind, StepOutcome
 
 
 class ToolKind(KindExecutor):

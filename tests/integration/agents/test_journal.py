@@ -13,7 +13,7 @@ from agents.journal import Effect, Journal
 from agents.journal.postgres import PostgresJournalStore
 from agents.journal.reading import notes_write, step_usage
 from agents.models import JournalEntry
-from agents.types import AgentUsage
+from agents.types import Usage
 from policy.types import Principal
 from tests.integration.agents.steps import engine_of, next_attempt, step_of
 
@@ -186,7 +186,7 @@ def test_the_usage_of_a_step_is_the_sum_of_its_finished_effects(principal: Princ
     ask(journal, Counter())
     for _ in range(2):
         journal.effect(kind="model", key="", request={}, perform=model(Decimal("0.25")), idempotent=True)
-    assert step_usage(ctx.step_id) == AgentUsage(20, 4, Decimal("0.5"), model_calls=2, tool_calls=1)
+    assert step_usage(ctx.step_id) == Usage(20, 4, Decimal("0.5"), model_calls=2, tool_calls=1)
     journal.effect(kind="model", key="", request={}, perform=model(None), idempotent=True)
     assert step_usage(ctx.step_id).cost_usd is None
 
