@@ -4,6 +4,7 @@ import gc
 from concurrent.futures import ThreadPoolExecutor
 
 from agents.journal import Journal, storable_json
+from agents.journal.copying import EntryOutline, journal_copy, journal_outline
 from agents.journal.reading import notes_write, step_usage
 from agents.llm.base import gateway_in_use
 from agents.llm.calls import model_call
@@ -20,6 +21,7 @@ from sandbox.services import shutdown as sandbox_shutdown
 from sandbox.services import warm as sandbox_warm
 
 __all__ = [
+    "EntryOutline",
     "Journal",
     "ModelTier",
     "PlanDraft",
@@ -28,6 +30,8 @@ __all__ = [
     "agent_run",
     "answer_remember",
     "answer_synthesize",
+    "journal_copy",
+    "journal_outline",
     "memory_remember",
     "memory_search",
     "message_append",

@@ -1,19 +1,22 @@
 """The admin is a window: run data is read-only, newest first, JSON cut short; what it changes goes through services."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from orchestration.console.colours import STATUS_COLOURS
 from orchestration.models import Event, IdempotencyRecord, Step, Task
+from orchestration.selectors import forks_of
 from orchestration.services import task_cancel
 from policy.types import Principal
 
@@ -32,6 +35,12 @@ def cut_short(text: str, limit_chars: int = 80) -> str:
     """Return the first characters of a text, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= limit_chars else f"{line[: limit_chars - 1]}…"
+
+
+def lineage_links(task_ids: Iterable[UUID]) -> SafeString:
+    """Return links to tasks; a dash when there are none."""
+    rows = [(reverse("admin:orchestration_task_change", args=[task_id]), task_id) for task_id in task_ids]
+    return format_html_join(" ", '<a class="text-primary-600" href="{}">{}</a>', rows) or SafeString("–")
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
@@ -85,11 +94,21 @@ class TaskAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     actions = ("cancel",)
     inlines = (StepInline,)
-    readonly_fields = ("events_link", "live", "shown_result", "shown_error", "shown_context", "shown_parameters")
+    readonly_fields = (
+        "events_link",
+        "live",
+        "source_link",
+        "forks_links",
+        "shown_result",
+        "shown_error",
+        "shown_context",
+        "shown_parameters",
+    )
     fieldsets = (
         ("Request", {"fields": ("query", "tenant", "session", "user_id", "mode", "strategy", "shown_context")}),
         ("How it went", {"fields": ("status", "status_reason", "status_changed_by", "shown_result", "shown_error")}),
         ("Watch", {"fields": ("live", "events_link")}),
+        ("Lineage", {"fields": ("source_link", "forked_from_step", "forked_from_position", "forks_links")}),
         (
             "Used",
             {"fields": ("prompt_tokens", "completion_tokens", "cost_usd", "cost_is_complete", "model_calls")},
@@ -128,6 +147,16 @@ class TaskAdmin(ReadOnlyAdmin):
         """Link to the task's events."""
         address = f"{reverse('admin:orchestration_event_changelist')}?task__id__exact={task.id}"
         return format_html('<a class="text-primary-600" href="{}">{} events</a>', address, task.event_seq)
+
+    @admin.display(description="Forked from")
+    def source_link(self, task: Task) -> SafeString:
+        """Link to the task that this one repeats from a step on."""
+        return lineage_links([] if task.forked_from_id is None else [task.forked_from_id])
+
+    @admin.display(description="Forks")
+    def forks_links(self, task: Task) -> SafeString:
+        """Links to the tasks that repeat this one."""
+        return lineage_links(forks_of(task_id=task.id))
 
     @admin.display(description="Result")
     def shown_result(self, task: Task) -> str:

@@ -42,6 +42,13 @@ class Task(models.Model):
     model_used = models.CharField(max_length=128, blank=True)
     provider = models.CharField(max_length=64, blank=True)
     doorbell_at = models.DateTimeField(null=True, blank=True, help_text="When the broker was last told of this task.")
+    forked_from = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="forks", help_text="The task it repeats."
+    )
+    forked_from_step = models.CharField(max_length=128, blank=True, help_text="Key of the first step made anew.")
+    forked_from_position = models.PositiveIntegerField(
+        null=True, blank=True, help_text="That step's journal was copied below this position; empty: not at all."
+    )
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(db_default=Now())
@@ -88,6 +95,9 @@ class Step(models.Model):
     model_calls = models.PositiveIntegerField(default=0)
     tool_calls = models.PositiveIntegerField(default=0)
     cost_usd = models.DecimalField(max_digits=18, decimal_places=9, null=True, default=0)
+    copied_from = models.UUIDField(
+        null=True, blank=True, help_text="The other task's step whose outcome this is; nothing was paid for it here."
+    )
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)

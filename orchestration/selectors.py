@@ -87,6 +87,11 @@ def step_counts(*, task_id: UUID) -> dict[str, int]:
     return dict(rows)
 
 
+def forks_of(*, task_id: UUID) -> list[UUID]:
+    """Return the ids of the tasks that were forked from this one, oldest first; at most 100."""
+    return list(Task.objects.filter(forked_from_id=task_id).order_by("id").values_list("id", flat=True)[:100])
+
+
 def session_stats(*, session_ids: Sequence[UUID]) -> dict[UUID, SessionStats]:
     """Return the sums of several sessions at once; three queries, however many sessions."""
     rows = Task.objects.filter(session_id__in=session_ids).exclude(mode__in=HIDDEN_MODES)

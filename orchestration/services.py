@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -40,7 +40,7 @@ class SubmittedTask:
 
 
 @dataclass(frozen=True, slots=True)
-class _NewTask:
+class NewTask:
     """All that is decided about a task before it is inserted."""
 
     query: str
@@ -51,6 +51,8 @@ class _NewTask:
     concurrency_limit: int
     budget: TaskBudget
     route: Mapping[str, Any]
+    complete: Callable[[Task], None] = lambda _task: None
+    """Does in the same transaction what else belongs to the new task."""
 
 
 def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: str | None = None) -> SubmittedTask:
@@ -83,7 +85,7 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
     )
     wanted = request.max_concurrent_agents or settings.SHANNON_TASK_DEFAULT_CONCURRENCY
     granted = int(decision.obligations.get("max_concurrent_agents", settings.SHANNON_TASK_MAX_CONCURRENCY))
-    new = _NewTask(
+    new = NewTask(
         query=request.query,
         mode=request.mode,
         strategy=strategy,
@@ -98,7 +100,7 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         budget=budget,
         route={"score": routed.score, "reasons": list(routed.reasons), "asked_mode": request.mode},
     )
-    return _insert_once(
+    return task_insert_once(
         principal=principal,
         session_id=request.session_id,
         new=new,
@@ -130,7 +132,7 @@ def tool_execute(
     )
     parameters = {"tool": name, "arguments": dict(arguments)}
     json_check("arguments", parameters)
-    new = _NewTask(
+    new = NewTask(
         query=f"Call the tool {name}",
         mode="tool",
         strategy="tool",
@@ -140,7 +142,7 @@ def tool_execute(
         budget=TaskBudget(),
         route={"score": 0.0, "reasons": ["a direct tool call"], "asked_mode": "tool"},
     )
-    return _insert_once(
+    return task_insert_once(
         principal=principal,
         session_id=session_id,
         new=new,
@@ -152,7 +154,7 @@ def tool_execute(
 
 def fanout_submit(*, principal: Principal, width: int, concurrency_limit: int) -> Task:
     """Submit `width` no-op steps: what benchmarks and soak runs measure the engine with."""
-    new = _NewTask(
+    new = NewTask(
         query=f"{width} no-op steps",
         mode="fanout",
         strategy="fanout",
@@ -162,7 +164,7 @@ def fanout_submit(*, principal: Principal, width: int, concurrency_limit: int) -
         budget=TaskBudget(),
         route={},
     )
-    return _insert_once(
+    return task_insert_once(
         principal=principal, session_id=None, new=new, endpoint="fanout", idempotency_key=None, body={}
     ).task
 
@@ -184,11 +186,11 @@ def task_cancel(*, principal: Principal, task_id: UUID, reason: str = "") -> boo
     return True
 
 
-def _insert_once(
+def task_insert_once(
     *,
     principal: Principal,
     session_id: str | None,
-    new: _NewTask,
+    new: NewTask,
     endpoint: str,
     idempotency_key: str | None,
     body: Mapping[str, Any],
@@ -203,6 +205,7 @@ def _insert_once(
                 return _earlier_answer(record, digest)
         session = session_open(principal=principal, session_id=session_id)
         task = _insert(principal, session, new)
+        new.complete(task)
         if record is not None:
             IdempotencyRecord.objects.filter(id=record.id).update(task=task)
     TASKS_SUBMITTED.labels(strategy=new.strategy).inc()
@@ -223,7 +226,7 @@ def _earlier_answer(record: IdempotencyRecord, digest: str) -> SubmittedTask:
     return SubmittedTask(task=Task.objects.select_related("session").get(id=record.task_id), created=False)
 
 
-def _insert(principal: Principal, session: Session, new: _NewTask) -> Task:
+def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
     task = Task.objects.create(
         tenant_id=principal.tenant_id,
         session=session,
@@ -268,4 +271,12 @@ def _insert(principal: Principal, session: Session, new: _NewTask) -> Task:
     return task
 
 
-__all__ = ["SubmittedTask", "fanout_submit", "task_cancel", "task_submit", "tool_execute"]
+__all__ = [
+    "NewTask",
+    "SubmittedTask",
+    "fanout_submit",
+    "task_cancel",
+    "task_insert_once",
+    "task_submit",
+    "tool_execute",
+]

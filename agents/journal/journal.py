@@ -20,6 +20,7 @@ from agents.errors import (
 from agents.journal.base import JournalStore
 from agents.journal.bounds import bounded_json, canonical_digest, storable_json
 from agents.journal.closing import write_patiently
+from agents.journal.copying import COPIED_ATTEMPT
 from agents.journal.effect import After, Before, Effect, OnFailure, Perform, nothing
 from agents.journal.postgres import PostgresJournalStore
 from agents.metrics import JOURNAL_EFFECTS
@@ -136,6 +137,12 @@ class Journal:
             self._check_same(entry, kind=kind, key=key, digest=canonical_digest({}))
             return self._replayed(entry)
         return self._add_note(position, kind, key, {}, look())
+
+    def has_copies(self) -> bool:
+        """Return whether effects of another task's step were read here, which were paid there; asks no database."""
+        with self._lock:
+            entry = (self._recorded or {}).get(0)
+        return entry is not None and entry.attempt == COPIED_ATTEMPT
 
     def pending_notes(self) -> list[JournalEntry]:
         """Return the unsaved entries that belong into the transaction of the step's outcome."""

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from django.db.models import Count, Q, Sum
 
+from agents.journal.copying import COPIED_ATTEMPT
 from agents.models import JournalEntry
 from agents.types import JournalStatus, Usage
 
 
 def step_usage(step_id: UUID) -> Usage:
-    """Return what all finished effects of a step used, in all its attempts; for a step that ended in an error."""
-    finished = JournalEntry.objects.filter(step_id=step_id, status=JournalStatus.FINISHED)
+    """Return what all finished effects of a step used, in all its attempts; copied ones were paid elsewhere."""
+    finished = JournalEntry.objects.filter(step_id=step_id, status=JournalStatus.FINISHED, attempt__gt=COPIED_ATTEMPT)
     is_model = Q(kind="model")
     sums = finished.aggregate(
         prompt=Sum("prompt_tokens", default=0),

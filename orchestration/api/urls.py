@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 
 from orchestration.api.views.files import FileListView, FileView
+from orchestration.api.views.forks import TaskForkView
 from orchestration.api.views.sessions import SessionEventsView, SessionHistoryView, SessionListView, SessionView
 from orchestration.api.views.stream import StreamView
 from orchestration.api.views.system import DocsView, HealthView, MetricsView, OpenApiView, ReadinessView, WhoAmIView
@@ -31,6 +32,7 @@ urlpatterns = [
     path("api/v1/tasks/<str:task_id>/events", TaskEventsView.as_view(), name="task-events"),
     path("api/v1/tasks/<str:task_id>/stream", TaskStreamView.as_view(), name="task-stream"),
     path("api/v1/tasks/<str:task_id>/cancel", TaskCancelView.as_view(), name="task-cancel"),
+    path("api/v1/tasks/<str:task_id>/fork", TaskForkView.as_view(), name="task-fork"),
     path("api/v1/stream/sse", StreamView.as_view(), name="stream-sse"),
     path("api/v1/sessions", SessionListView.as_view(), name="sessions"),
     re_path(rf"{_SESSION}$", SessionView.as_view(), name="session"),

@@ -42,7 +42,7 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
             if kind.announces_start:
                 with ctx.engine.transaction() as emit:
                     emit(EventKind.AGENT_STARTED, step.title, _started_payload(step))
-            outcome = _storable(kind.execute(work))
+            outcome = _own_usage(work, _storable(kind.execute(work)))
             end = StepEnd(step, StepStatus.SUCCEEDED, outcome, charges=kind.charges(work))
             end = replace(end, notes=tuple(work.journal.pending_notes()))
         except StepSuperseded:
@@ -71,6 +71,11 @@ def _storable(outcome: StepOutcome) -> StepOutcome:
         ValueError: It holds a number that JSON has no word for.
     """
     return outcome if outcome.output is None else replace(outcome, output=storable_json(outcome.output)[0])
+
+
+def _own_usage(work: Work, outcome: StepOutcome) -> StepOutcome:
+    """Return the outcome with what this step used itself, where its journal begins with what another task paid."""
+    return replace(outcome, usage=_spent(work.step)) if work.journal.has_copies() else outcome
 
 
 def _started_payload(step: ClaimedStep) -> dict[str, object]:

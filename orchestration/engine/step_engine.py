@@ -35,6 +35,12 @@ class TaskFacts:
     budgets: tuple[BudgetRef, ...]
     seconds_left: float
 
+    @property
+    def asked_in(self) -> UUID:
+        """The task before whose question the conversation ends: a fork's is the one that it repeats."""
+        fork = self.parameters.get("fork")
+        return UUID(fork["asked_in"]) if fork else self.task_id
+
 
 def task_facts(task_id: UUID) -> TaskFacts:
     """Load the facts of a task; one query."""

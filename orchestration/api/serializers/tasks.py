@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from orchestration.api.serializers.base import (
@@ -15,6 +16,7 @@ from orchestration.api.serializers.base import (
     TextField,
     WholeNumberField,
 )
+from orchestration.api.serializers.forks import ForkedFromAnswer
 from orchestration.models import Task
 from orchestration.options import MODES_NOT_AVAILABLE, STRATEGY_OF_MODE
 from orchestration.types import STEP_TERMINAL, TaskRequest, TaskStatus
@@ -202,7 +204,7 @@ class TaskPageAnswer(serializers.Serializer[Any]):
 
 
 class TaskAnswer(TaskSummaryAnswer):
-    """Everything about a task. The serializer's context carries `steps`: number of steps by status."""
+    """Everything about a task. The serializer's context carries `steps`, their number by status, and `forks`."""
 
     status = serializers.SerializerMethodField()  # type: ignore[assignment]
     progress = serializers.SerializerMethodField(help_text="From 0 to 1: the part of the known steps that has ended.")
@@ -214,6 +216,8 @@ class TaskAnswer(TaskSummaryAnswer):
     provider = serializers.CharField()
     usage = UsageAnswer(source="*")
     metadata = serializers.SerializerMethodField()
+    forked_from = serializers.SerializerMethodField(help_text="The task that this one repeats from a step on, or null.")
+    forks = serializers.SerializerMethodField(help_text="Ids of the tasks that repeat this one, oldest first.")
     started_at = serializers.DateTimeField(allow_null=True)
     updated_at = serializers.DateTimeField()
 
@@ -237,6 +241,15 @@ class TaskAnswer(TaskSummaryAnswer):
     def get_error(self, task: Task) -> str:
         """What went wrong, in words."""
         return str(task.error["message"]) if task.error else ""
+
+    @extend_schema_field(ForkedFromAnswer(allow_null=True))
+    def get_forked_from(self, task: Task) -> dict[str, Any] | None:
+        """Where it came from and what was copied."""
+        return None if task.forked_from_id is None else dict(ForkedFromAnswer(task).data)
+
+    def get_forks(self, _task: Task) -> list[str]:
+        """The tasks that came from it."""
+        return [str(fork_id) for fork_id in self._context["forks"]]
 
     def get_metadata(self, task: Task) -> dict[str, Any]:
         """What the strategy left, how many steps there are in which state, and who changed the status last."""

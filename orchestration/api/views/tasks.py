@@ -28,7 +28,7 @@ from orchestration.api.serializers.tasks import (
 )
 from orchestration.api.sse import event_body
 from orchestration.errors import TaskNotFound
-from orchestration.selectors import events_after, step_counts, task_for, tasks_page
+from orchestration.selectors import events_after, forks_of, step_counts, task_for, tasks_page
 from orchestration.services import SubmittedTask, task_cancel, task_submit
 
 
@@ -48,7 +48,8 @@ def stream_url_of(request: Request, task_id: UUID) -> str:
     return request.build_absolute_uri(f"{reverse('stream-sse')}?workflow_id={task_id}")
 
 
-def _submit_headers(submitted: SubmittedTask) -> dict[str, str]:
+def submit_headers(submitted: SubmittedTask) -> dict[str, str]:
+    """Return the headers that name an accepted task and its session."""
     headers = {"X-Workflow-ID": str(submitted.task.id), "X-Session-ID": session_name(submitted.task)}
     return headers if submitted.created else {**headers, "Idempotent-Replayed": "true"}
 
@@ -79,7 +80,7 @@ class TaskListView(Endpoint):
         body = SubmitBody.of_body(request)
         key = idempotency_key_of(request)
         submitted = task_submit(principal=self.principal, request=body.task_request, idempotency_key=key)
-        return Response(SubmittedAnswer(submitted.task).data, headers=_submit_headers(submitted))
+        return Response(SubmittedAnswer(submitted.task).data, headers=submit_headers(submitted))
 
 
 class TaskSubmitStreamView(Endpoint):
@@ -100,7 +101,7 @@ class TaskSubmitStreamView(Endpoint):
         key = idempotency_key_of(request)
         submitted = task_submit(principal=self.principal, request=body.task_request, idempotency_key=key)
         stream_url = stream_url_of(request, submitted.task.id)
-        headers = {**_submit_headers(submitted), "Link": f'<{stream_url}>; rel="stream"'}
+        headers = {**submit_headers(submitted), "Link": f'<{stream_url}>; rel="stream"'}
         answer = SubmittedStreamAnswer(submitted.task, context={"stream_url": stream_url})
         return Response(answer.data, status=201, headers=headers)
 
@@ -114,7 +115,8 @@ class TaskView(Endpoint):
     def get(self, _request: Request, task_id: str) -> Response:
         """Get a task: its status, its result or error, what it used."""
         task = task_for(principal=self.principal, task_id=task_id_of(task_id))
-        return Response(TaskAnswer(task, context={"steps": step_counts(task_id=task.id)}).data)
+        known = {"steps": step_counts(task_id=task.id), "forks": forks_of(task_id=task.id)}
+        return Response(TaskAnswer(task, context=known).data)
 
 
 class TaskEventsView(Endpoint):

@@ -28,7 +28,7 @@ class AgentKind(KindExecutor):
                 tools=tuple(parameters["tools"] if asked.get("tools") is None else asked["tools"]),
                 tier=parameters["model_tier"],
                 model_override=parameters["model_override"],
-                history=messages_before(session_id=work.ctx.session_id, task_id=work.ctx.task_id),
+                history=messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in),
                 dependencies=tuple(results_of(work.ctx.task_id, work.step.depends_on)),
                 workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),
             ),

@@ -56,4 +56,4 @@ class SynthesizeKind(KindExecutor):
 
 
 def _history(work: Work) -> tuple[tuple[str, str], ...]:
-    return messages_before(session_id=work.ctx.session_id, task_id=work.ctx.task_id)
+    return messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in)

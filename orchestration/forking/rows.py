@@ -1,0 +1,138 @@
+"""Writing the steps of a fork. The caller's transaction has just made its task."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models.functions import Now
+
+from agents.models import JournalEntry
+from agents.services import journal_copy
+from orchestration.engine.dependencies import Release
+from orchestration.errors import DependencyFailed
+from orchestration.events.write import EventDraft, events_append
+from orchestration.forking.edits import ForkEdits
+from orchestration.forking.selection import Selection, beginnings
+from orchestration.models import Step, Task
+from orchestration.types import TASK_TERMINAL, EventKind, StepStatus, TaskStatus
+from shannon_project.foundation.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class ForkPlan:
+    """All that is decided about a fork before its task is inserted. `cut`: the first position not copied."""
+
+    source: Task
+    selection: Selection
+    edits: ForkEdits
+    cut: int
+
+    @property
+    def position(self) -> int | None:
+        """The position from which the fork step goes on; None when it begins anew."""
+        return self.cut or None
+
+
+def fork_write(task: Task, plan: ForkPlan) -> None:
+    """Give a new task what its source has already done, and tell both."""
+    steps = _steps(task, plan)
+    Step.objects.bulk_create(steps.values())
+    fork_step = steps[plan.selection.fork_step.key]
+    edit = plan.edits.tool_output
+    entries = journal_copy(
+        source_step_id=plan.selection.fork_step.id,
+        step_id=fork_step.id,
+        task_id=task.id,
+        below=plan.cut,
+        tool_outputs={} if edit is None else {edit.position: edit.output},
+    )
+    copied = _copied_work(plan.selection.copied, entries)
+    task.parameters["fork"]["copied"] = copied
+    Task.objects.filter(id=task.id).update(
+        forked_from=plan.source,
+        forked_from_step=fork_step.key,
+        forked_from_position=plan.position,
+        parameters=task.parameters,
+        status=TaskStatus.RUNNING,
+        started_at=Now(),
+    )
+    _tell(task, plan, copied)
+
+
+def _copied_work(steps: Sequence[Step], entries: Sequence[JournalEntry]) -> dict[str, Any]:
+    """Return what is copied and what its source paid for it."""
+    used: list[Step | JournalEntry] = [*steps, *entries]
+    return {
+        "steps": len(steps),
+        "journal_entries": len(entries),
+        "total_tokens": sum(row.prompt_tokens + row.completion_tokens for row in used),
+        "cost_usd": str(sum((row.cost_usd or Decimal(0) for row in used), Decimal(0))),
+    }
+
+
+def _steps(task: Task, plan: ForkPlan) -> dict[str, Step]:
+    started = beginnings(plan.selection)
+    copied = {step.key: _copied(task, step) for step in plan.selection.copied}
+    anew = {step.key: _anew(task, step, started[step.key]) for step in plan.selection.anew}
+    fork_step = anew[plan.selection.fork_step.key]
+    if plan.edits.instructions is not None:
+        fork_step.input = {**fork_step.input, "instruction": plan.edits.instructions}
+    elif plan.edits.query is not None and fork_step.input.get("instruction") == plan.source.query:
+        fork_step.input = {**fork_step.input, "instruction": plan.edits.query}
+    if plan.edits.plan is not None:
+        fork_step.status, fork_step.completed_at = StepStatus.SUCCEEDED, Now()
+        fork_step.output = {"plan": dict(plan.edits.plan), "text": ""}
+    return copied | anew
+
+
+def _specified(task: Task, step: Step, **state: Any) -> Step:
+    """Return a new step that is to do what another one was."""
+    return Step(
+        id=uuid7(),
+        task=task,
+        key=step.key,
+        position=step.position,
+        kind=step.kind,
+        title=step.title,
+        input=step.input,
+        depends_on=step.depends_on,
+        on_dependency_failure=step.on_dependency_failure,
+        **state,
+    )
+
+
+def _copied(task: Task, step: Step) -> Step:
+    return _specified(
+        task,
+        step,
+        status=step.status,
+        output=step.output,
+        error=step.error,
+        copied_from=step.id,
+        started_at=step.started_at,
+        completed_at=step.completed_at,
+    )
+
+
+def _anew(task: Task, step: Step, begin: Release) -> Step:
+    is_skipped = begin.status is StepStatus.SKIPPED
+    error = DependencyFailed.of(begin.failed_dependency).as_json() if is_skipped else None
+    return _specified(task, step, status=begin.status, open_dependencies=begin.open_dependencies, error=error)
+
+
+def _tell(task: Task, plan: ForkPlan, copied: Mapping[str, Any]) -> None:
+    """Tell both tasks. One that has ended hears nothing more: its stream is closed."""
+    key = plan.selection.fork_step.key
+    payload = {"step_key": key, "position": plan.position}
+    told = EventDraft(
+        EventKind.STATUS_UPDATE,
+        f"Forked at {key}: {copied['steps']} steps are copied",
+        {**payload, "forked_from": str(plan.source.id), "copied": copied},
+        key,
+    )
+    events_append(task_id=task.id, drafts=[told])
+    source = Task.objects.select_for_update(no_key=True).get(id=plan.source.id)
+    if source.status not in TASK_TERMINAL:
+        told = EventDraft(EventKind.STATUS_UPDATE, f"Forked at {key}", {**payload, "fork": str(task.id)}, key)
+        events_append(task_id=source.id, drafts=[told])
