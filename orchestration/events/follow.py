@@ -61,7 +61,7 @@ class WakeHub:
         first = not self._queues[name]
         self._queues[name].add(queue)
         if self._listener is None or self._listener.done():
-            self._listener = asyncio.create_task(self._run())
+            self._listener = asyncio.create_task(self._run(), name="wake-hub")
         elif first and self._pubsub is not None and self.connected:
             await self._subscribe(name)
         try:
@@ -89,7 +89,7 @@ class WakeHub:
 
     async def _run(self) -> None:
         """Listen for as long as the event loop lives; reconnect for ever."""
-        while True:
+        while not _cancelled():
             client = redis.asyncio.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=1.0)
             try:
                 async with client.pubsub() as pubsub:
@@ -101,6 +101,8 @@ class WakeHub:
                         await pubsub.subscribe(*late)
                     self._wake_everyone()
                     async for message in pubsub.listen():
+                        if _cancelled():
+                            return
                         if message["type"] == "message":
                             self._hand_out(message["channel"].decode(), json.loads(message["data"]))
             except (RedisError, OSError) as error:
@@ -120,6 +122,12 @@ class WakeHub:
     def _wake_everyone(self) -> None:
         for name in list(self._queues):
             self._hand_out(name, {})
+
+
+def _cancelled() -> bool:
+    """True when this task was told to end: `asyncio.wait_for` of Python 3.11, which the client uses, may swallow it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 _hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, WakeHub]" = WeakKeyDictionary()

@@ -4,12 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 from pytest_django import Settings
 
+from orchestration.events.follow import WakeHub
 from orchestration.events.wake import delta_publish
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
@@ -230,3 +232,14 @@ async def test_other_methods_are_refused_with_the_envelope(caller: Caller) -> No
 
 async def test_an_event_stream_accept_header_does_not_change_how_errors_look(caller: Caller) -> None:
     error_of(await get(caller, {"workflow_id": "nothing"}, Accept="text/event-stream"), 404)
+
+
+@pytest.mark.parametrize("turns", [*range(0, 60, 3), 200])
+async def test_the_hub_ends_when_it_is_told_to_wherever_it_is(turns: int) -> None:
+    async with WakeHub().listen(uuid4()):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        (listener,) = [task for task in asyncio.all_tasks() if task.get_name() == "wake-hub"]
+        listener.cancel()
+        _, pending = await asyncio.wait([listener], timeout=PATIENCE_SECONDS)
+    assert not pending
