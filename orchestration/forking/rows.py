@@ -61,13 +61,15 @@ def fork_write(task: Task, plan: ForkPlan) -> None:
 
 
 def _copied_work(steps: Sequence[Step], entries: Sequence[JournalEntry]) -> dict[str, Any]:
-    """Return what is copied and what its source paid for it."""
+    """Return what is copied and what its source paid for it; the cost is None when some price was unknown."""
     used: list[Step | JournalEntry] = [*steps, *entries]
+    paid = [step.cost_usd for step in steps] + [entry.cost_usd for entry in entries if entry.kind == "model"]
+    known = [cost for cost in paid if cost is not None]
     return {
         "steps": len(steps),
         "journal_entries": len(entries),
         "total_tokens": sum(row.prompt_tokens + row.completion_tokens for row in used),
-        "cost_usd": str(sum((row.cost_usd or Decimal(0) for row in used), Decimal(0))),
+        "cost_usd": str(sum(known, Decimal(0))) if len(known) == len(paid) else None,
     }
 
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 
 from orchestration.models import Step, Task
 from tests.integration.api.callers import Caller, error_of
@@ -47,6 +49,16 @@ def test_a_fork_is_answered_like_a_submit_and_both_tasks_show_it(caller: Caller)
     assert made["forks"] == []
     shown = caller.client.get(f"/api/v1/tasks/{source.id}").json()
     assert (shown["forked_from"], shown["forks"]) == (None, [made["task_id"]])
+
+
+def test_the_admin_links_source_and_fork(caller: Caller) -> None:
+    source = source_of(caller)
+    fork_id = post(caller, source, {"from_step_key": "agent"}).json()["task_id"]
+    staff = Client()
+    staff.force_login(User.objects.create_superuser("root", password="a-long-password-1"))
+    for shown, linked in ((source.id, fork_id), (fork_id, source.id)):
+        page = staff.get(f"/admin/orchestration/task/{shown}/change/").content.decode()
+        assert f'href="/admin/orchestration/task/{linked}/change/"' in page
 
 
 def test_a_repeated_request_gets_the_first_fork(caller: Caller) -> None:

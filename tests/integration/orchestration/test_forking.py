@@ -163,6 +163,12 @@ def test_a_running_source_gives_what_it_has_finished(principal: Principal) -> No
     assert play(made.id).status == play(source_id).status == TaskStatus.COMPLETED
 
 
+def test_work_of_unknown_price_is_not_shown_as_free(principal: Principal) -> None:
+    source = ended(principal)
+    Step.objects.filter(task=source, key="plan").update(cost_usd=None)
+    assert play(fork(principal, source, "synthesize").id).parameters["fork"]["copied"]["cost_usd"] is None
+
+
 def test_a_source_that_has_ended_hears_nothing_after_its_last_event(principal: Principal) -> None:
     source = ended(principal)
     made = fork(principal, source, "synthesize")
