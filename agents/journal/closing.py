@@ -13,7 +13,7 @@ from shannon_project.foundation.database import connection_release
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS: Final = 0.25
-PATIENCE_SECONDS: Final = 20.0  # less than a step's lease, which each try proves anew
+PATIENCE_SECONDS: Final = 20.0  # a restart of Postgres takes less; each try proves the lease anew
 
 
 def write_patiently(write: Callable[[bool], None]) -> None:

@@ -63,6 +63,8 @@ class LeaseKeeper:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self.is_cut_off = False
+        """True from a heartbeat that failed until the next that did not."""
 
     def hold(self, steps: Sequence[ClaimedStep]) -> Batch:
         """Register freshly claimed steps."""
@@ -76,11 +78,6 @@ class LeaseKeeper:
         """Forget a batch whose steps have ended."""
         with self._lock:
             self._by_id.pop(id(batch), None)
-
-    def held(self) -> int:
-        """Return the number of batches at work in this process."""
-        with self._lock:
-            return len(self._by_id)
 
     def start(self) -> None:
         """Start the thread once per process."""
@@ -101,7 +98,9 @@ class LeaseKeeper:
         while not self._stop.wait(settings.SHANNON_HEARTBEAT_SECONDS):
             try:
                 self.beat()
+                self.is_cut_off = False
             except (DatabaseError, InterfaceError) as error:
+                self.is_cut_off = True
                 log.warning("heartbeat_failed", error=str(error))
             except Exception:  # the outermost edge of this thread: without it every lease of the process would lapse
                 log.exception("heartbeat_broke")

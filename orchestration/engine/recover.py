@@ -10,15 +10,17 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from orchestration.engine.books import books_close
 from orchestration.engine.dispatch import queued_messages, ring_advance
+from orchestration.engine.lease import KEEPER
 from orchestration.engine.outcome import dependants_release
 from orchestration.errors import WorkerLost
 from orchestration.events.write import EventDraft, events_append
 from orchestration.metrics import DOORBELLS_RUNG_AGAIN, STEPS_RECOVERED
 from orchestration.types import TASK_TERMINAL, EventKind, StepStatus
+from shannon_project.foundation.errors import ShannonError
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +37,17 @@ class Recovered:
 
 
 def recover() -> Recovered:
-    """Run one pass, unless another process is at it. Batches are bounded; what is left waits for the next pass."""
+    """Run one pass, unless another process is at it. Batches are bounded; what is left waits for the next pass.
+
+    While Postgres was away no worker could keep its leases, so an expired one does not mean a dead worker: a process
+    whose own heartbeat failed takes nothing back, and nobody does until the server has been up for a while.
+    """
+    if KEEPER.is_cut_off:
+        return Recovered()
     with _alone() as is_ours:
         if not is_ours:
             return Recovered()
-        steps = sum(_take_back(task_id, ids) for task_id, ids in _expired().items())
-        return Recovered(steps=steps, tasks_rung=_ring_lost())
+        return Recovered(steps=_take_back_all(), tasks_rung=_ring_lost())
 
 
 @contextmanager
@@ -61,13 +68,23 @@ def _expired() -> dict[UUID, list[UUID]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT task_id, id FROM orchestration_step WHERE status = 'running' AND lease_until < now()"
-            " ORDER BY lease_until LIMIT %s",
-            [settings.SHANNON_RECOVER_BATCH],
+            " AND pg_postmaster_start_time() <= now() - make_interval(secs => %s) ORDER BY lease_until LIMIT %s",
+            [settings.SHANNON_RECOVER_SERVER_UPTIME_SECONDS, settings.SHANNON_RECOVER_BATCH],
         )
         found: dict[UUID, list[UUID]] = defaultdict(list)
         for task_id, step_id in cursor.fetchall():
             found[task_id].append(step_id)
     return found
+
+
+def _take_back_all() -> int:
+    steps = 0
+    for task_id, step_ids in _expired().items():
+        try:
+            steps += _take_back(task_id, step_ids)
+        except (DatabaseError, ShannonError):  # one task that cannot be mended must not hold back all others
+            log.exception("task_not_recovered", task_id=str(task_id))
+    return steps
 
 
 def _take_back(task_id: UUID, step_ids: list[UUID]) -> int:

@@ -20,6 +20,7 @@ SHANNON_CONTEXT_MAX_BYTES = 256 * 1024
 SHANNON_STEP_DEADLINE_SECONDS = 600.0
 SHANNON_QUEUES = ("control", "steps")
 SHANNON_DOORBELL_LOST_SECONDS = 5.0  # a task with work to do that nobody was told of for this long is rung again
+SHANNON_RECOVER_SERVER_UPTIME_SECONDS = ENV.lease_seconds  # after a restart of Postgres live workers beat first
 SHANNON_RECOVER_BATCH = 500  # rows per recovery pass
 SHANNON_TASK_BUDGET_TOKENS = 2_000_000  # what one task may use unless its request says less
 SHANNON_TASK_BUDGET_USD = Decimal("20.00")

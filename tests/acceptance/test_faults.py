@@ -139,6 +139,41 @@ def test_a_broker_killed_in_the_fan_out_loses_nothing(slow_stack: Stack) -> None
     finished_task(slow_stack, task_id)
 
 
+def server_answers(stack: Stack) -> bool:
+    try:
+        with psycopg.connect(stack.database_url, connect_timeout=1):
+            return True
+    except psycopg.OperationalError:
+        return False
+
+
+def test_postgres_killed_in_the_fan_out_robs_no_live_worker(slow_stack: Stack) -> None:
+    task_id = submit(slow_stack)
+    wait_until(lambda: in_the_middle(slow_stack, task_id), "the fan-out is half done")
+    recorded = rows(slow_stack, FINISHED, task_id)
+    killed = slow_stack.refreshed().pids["postgres"]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: slow_stack.refreshed().pids["postgres"] not in {0, killed}, "Postgres is started again")
+    wait_until(lambda: server_answers(slow_stack), "Postgres answers")
+    finished_task(slow_stack, task_id)
+    assert set(recorded) <= set(rows(slow_stack, FINISHED, task_id)), "a recorded effect was repeated"
+
+
+def test_a_worker_that_stood_still_for_longer_than_its_lease_repeats_nothing(slow_stack: Stack) -> None:
+    task_id = submit(slow_stack)
+    wait_until(lambda: in_the_middle(slow_stack, task_id), "the fan-out is half done")
+    stopped = slow_stack.pids["worker"]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        recorded = rows(slow_stack, FINISHED, task_id)
+        lapsed = "SELECT 1 FROM orchestration_step WHERE task_id = %s AND status = 'running' AND lease_until < now()"
+        wait_until(lambda: rows(slow_stack, lapsed, task_id), "its leases have lapsed")
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    finished_task(slow_stack, task_id)
+    assert set(recorded) <= set(rows(slow_stack, FINISHED, task_id)), "a recorded effect was repeated"
+
+
 def test_a_task_submitted_while_no_worker_lives_is_done_when_one_is_back(slow_stack: Stack) -> None:
     killed = slow_stack.refreshed().pids["worker"]
     os.kill(killed, signal.SIGKILL)

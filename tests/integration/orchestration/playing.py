@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
+from pytest_django import Settings
 
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
@@ -15,8 +16,9 @@ from policy.types import SCOPES, Principal
 
 
 @pytest.fixture
-def principal(transactional_db: None) -> Iterator[Principal]:
+def principal(transactional_db: None, settings: Settings) -> Iterator[Principal]:
     """Somebody of a new tenant who may do everything; the heartbeat that the test started ends with it."""
+    settings.SHANNON_RECOVER_SERVER_UPTIME_SECONDS = 0.0  # the tests' server has only just been started
     tenant = tenant_seed(slug="acme", name="Acme")
     yield Principal(tenant.id, "key:test", "tester", frozenset(SCOPES))
     KEEPER.stop()

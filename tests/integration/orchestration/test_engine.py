@@ -9,6 +9,7 @@ import pytest
 from celery import current_app
 from django.db import connection, connections
 from django.db.models.functions import Now
+from pytest_django import Settings
 
 from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import steps_claim
@@ -173,6 +174,22 @@ def test_a_step_that_loses_its_worker_too_often_fails_and_the_task_goes_on(princ
     assert poison.error is not None
     assert poison.error["code"] == "WORKER_LOST"
     assert play(task_id).result == "1 of 2 steps done"
+
+
+def test_no_lease_is_taken_back_while_workers_could_not_beat(principal: Principal, settings: Settings) -> None:
+    task_id = fanout(principal, 1)
+    task_advance(task_id)
+    steps_claim(task_id=task_id, first=None, owner="alive", limit=1)
+    lapse(task_id)
+    settings.SHANNON_RECOVER_SERVER_UPTIME_SECONDS = 10**9
+    assert recover().steps == 0, "Postgres was restarted a moment ago"
+    settings.SHANNON_RECOVER_SERVER_UPTIME_SECONDS = 0.0
+    KEEPER.is_cut_off = True
+    try:
+        assert recover().steps == 0, "this process cannot reach Postgres itself"
+    finally:
+        KEEPER.is_cut_off = False
+    assert recover().steps == 1
 
 
 def test_a_lost_doorbell_is_rung_again(principal: Principal) -> None:
