@@ -25,13 +25,17 @@ class Emit(Protocol):
 class StepEngine(Protocol):
     """The engine, as a running step sees it."""
 
-    def transaction(self) -> AbstractContextManager[Emit]:
+    def transaction(self, *, begins: bool = False) -> AbstractContextManager[Emit]:
         """Open a transaction in which the step's lease is proven to be ours.
 
         Events that are emitted commit with it, and readers are woken after the commit.
 
+        Args:
+            begins: Whether something new begins with it, an effect or the step itself.
+
         Raises:
             StepSuperseded: Another worker holds the step now; nothing was written.
+            TaskPaused: Something new was to begin, and the task is paused; nothing was written.
         """
 
     def delta(self, text: str) -> None:

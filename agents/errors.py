@@ -13,6 +13,13 @@ class TaskCancelled(ShannonError):
     http_status = 409
 
 
+class TaskPaused(ShannonError):
+    """The task is paused; the step goes on from its journal when it is resumed."""
+
+    code = "TASK_PAUSED"
+    http_status = 409
+
+
 class StepSuperseded(ShannonError):
     """Another worker holds this step now; whatever this one does is not recorded."""
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from agents.context import Emit, StepContext
-from agents.errors import TaskCancelled
+from agents.errors import TaskCancelled, TaskPaused
 from policy.types import BudgetRef, Principal
 from shannon_project.foundation.ids import uuid7
 
@@ -29,10 +29,11 @@ class FakeStepEngine:
     """Implements `StepEngine`.
 
     `uses_database`: transactions are real ones. `cancel_at_checkpoint`: the n-th checkpoint (from 1) raises
-    `TaskCancelled`.
+    `TaskCancelled`. `is_paused`: nothing new begins.
     """
 
     uses_database: bool = False
+    is_paused: bool = False
     cancel_at_checkpoint: int | None = None
     events: list[FakeEvent] = field(default_factory=list)
     deltas: list[str] = field(default_factory=list)
@@ -40,8 +41,10 @@ class FakeStepEngine:
     checkpoints: int = 0
 
     @contextmanager
-    def transaction(self) -> Iterator[Emit]:
+    def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
         """Open a transaction; its events are kept only if it ends well."""
+        if begins and self.is_paused:
+            raise TaskPaused
         emitted: list[FakeEvent] = []
 
         def emit(kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:

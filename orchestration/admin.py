@@ -15,9 +15,9 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from orchestration.console.colours import STATUS_COLOURS
+from orchestration.control import task_cancel
 from orchestration.models import Event, IdempotencyRecord, Step, Task
 from orchestration.selectors import forks_of
-from orchestration.services import task_cancel
 from policy.types import Principal
 
 JSON_SHOWN_CHARS = 4_000

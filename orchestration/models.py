@@ -53,6 +53,7 @@ class Task(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(db_default=Now())
     completed_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is paused; empty: it is not.")
 
     class Meta:
         indexes: ClassVar = [

@@ -6,27 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from agents.errors import TaskCancelled
 from agents.models import Session
 from agents.selectors import tool_infos
 from agents.services import message_append, session_open
 from agents.types import MessageRole
 from orchestration.engine.dispatch import ring_advance
-from orchestration.engine.finish import task_stop
-from orchestration.errors import IdempotencyMismatch, TaskNotFound
+from orchestration.errors import IdempotencyMismatch
 from orchestration.events.write import EventDraft, events_append
 from orchestration.limits import json_check, query_check
 from orchestration.metrics import TASKS_SUBMITTED
 from orchestration.models import IdempotencyRecord, Task
 from orchestration.options import STRATEGY_OF_MODE, TaskBudget, context_check, mode_check, model_check
 from orchestration.strategies import route
-from orchestration.types import TASK_TERMINAL, EventKind, TaskRequest, TaskStatus
+from orchestration.types import EventKind, TaskRequest, TaskStatus
 from policy.services import authorize, budget_open
 from policy.types import Action, BudgetScope, Principal
 
@@ -169,23 +166,6 @@ def fanout_submit(*, principal: Principal, width: int, concurrency_limit: int) -
     ).task
 
 
-def task_cancel(*, principal: Principal, task_id: UUID, reason: str = "") -> bool:
-    """Cancel a task. Returns False when it had already ended.
-
-    Raises:
-        TaskNotFound: There is no such task in the principal's tenant.
-    """
-    with transaction.atomic():
-        task = Task.objects.select_for_update(no_key=True).filter(id=task_id, tenant_id=principal.tenant_id).first()
-        if task is None:
-            raise TaskNotFound(details={"task_id": str(task_id)})
-        if task.status in TASK_TERMINAL:
-            return False
-        error = TaskCancelled(reason or "Cancelled by request.")
-        task_stop(task, status=TaskStatus.CANCELLED, error=error, by=principal.actor)
-    return True
-
-
 def task_insert_once(
     *,
     principal: Principal,
@@ -275,7 +255,6 @@ __all__ = [
     "NewTask",
     "SubmittedTask",
     "fanout_submit",
-    "task_cancel",
     "task_insert_once",
     "task_submit",
     "tool_execute",

@@ -231,7 +231,7 @@ class Journal:
         entry.status = JournalStatus.STARTED
         entry.error = None
         notes = self.pending_notes()
-        with self._ctx.engine.transaction() as emit:
+        with self._ctx.engine.transaction(begins=True) as emit:
             if is_new:
                 self._store.insert([*notes, entry])
             else:

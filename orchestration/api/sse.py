@@ -21,6 +21,9 @@ STREAM_NAMES: Final[Mapping[str, str]] = {
     EventKind.LLM_OUTPUT: "thread.message.completed",
     EventKind.ERROR_OCCURRED: "error",
     EventKind.STREAM_END: "done",
+    EventKind.WORKFLOW_PAUSING: "workflow.pausing",
+    EventKind.WORKFLOW_PAUSED: "workflow.paused",
+    EventKind.WORKFLOW_RESUMED: "workflow.resumed",
     EventKind.WORKFLOW_CANCELLING: "workflow.cancelling",
     EventKind.WORKFLOW_CANCELLED: "workflow.cancelled",
 }

@@ -2,13 +2,13 @@
 
 from django.urls import path, re_path
 
+from orchestration.api.views.control import TaskCancelView, TaskControlStateView, TaskPauseView, TaskResumeView
 from orchestration.api.views.files import FileListView, FileView
 from orchestration.api.views.forks import TaskForkView
 from orchestration.api.views.sessions import SessionEventsView, SessionHistoryView, SessionListView, SessionView
 from orchestration.api.views.stream import StreamView
 from orchestration.api.views.system import DocsView, HealthView, MetricsView, OpenApiView, ReadinessView, WhoAmIView
 from orchestration.api.views.tasks import (
-    TaskCancelView,
     TaskEventsView,
     TaskListView,
     TaskStreamView,
@@ -32,6 +32,9 @@ urlpatterns = [
     path("api/v1/tasks/<str:task_id>/events", TaskEventsView.as_view(), name="task-events"),
     path("api/v1/tasks/<str:task_id>/stream", TaskStreamView.as_view(), name="task-stream"),
     path("api/v1/tasks/<str:task_id>/cancel", TaskCancelView.as_view(), name="task-cancel"),
+    path("api/v1/tasks/<str:task_id>/pause", TaskPauseView.as_view(), name="task-pause"),
+    path("api/v1/tasks/<str:task_id>/resume", TaskResumeView.as_view(), name="task-resume"),
+    path("api/v1/tasks/<str:task_id>/control-state", TaskControlStateView.as_view(), name="task-control-state"),
     path("api/v1/tasks/<str:task_id>/fork", TaskForkView.as_view(), name="task-fork"),
     path("api/v1/stream/sse", StreamView.as_view(), name="stream-sse"),
     path("api/v1/sessions", SessionListView.as_view(), name="sessions"),

@@ -9,12 +9,12 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from agents.errors import StepSuperseded, TaskCancelled
+from agents.errors import StepSuperseded, TaskCancelled, TaskPaused
 from agents.services import Journal, step_usage, storable_json
 from agents.types import Usage
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds import KINDS, Work
-from orchestration.engine.lease import Lease
+from orchestration.engine.lease import Lease, leases_hand_back
 from orchestration.engine.outcome import StepEnd
 from orchestration.engine.step_engine import TaskFacts, step_context
 from orchestration.events.write import EventDraft
@@ -40,13 +40,16 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
         try:
             ctx.engine.checkpoint()
             if kind.announces_start:
-                with ctx.engine.transaction() as emit:
+                with ctx.engine.transaction(begins=True) as emit:
                     emit(EventKind.AGENT_STARTED, step.title, _started_payload(step))
             outcome = _own_usage(work, _storable(kind.execute(work)))
             end = StepEnd(step, StepStatus.SUCCEEDED, outcome, charges=kind.charges(work))
             end = replace(end, notes=tuple(work.journal.pending_notes()))
         except StepSuperseded:
             log.warning("step_superseded", attempt=step.attempt)
+            return None
+        except TaskPaused:
+            _set_aside(step, lease)
             return None
         except TaskCancelled as error:
             end = StepEnd(step, StepStatus.CANCELLED, StepOutcome(error=error.as_json(), usage=_spent(step)))
@@ -62,6 +65,15 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
         finally:
             connection_release()
     return replace(end, events=(_end_event(end, work, round((time.monotonic() - started) * 1000)),))
+
+
+def _set_aside(step: ClaimedStep, lease: Lease) -> None:
+    """Hand a paused task's step back with its journal, to go on from there; a lease that cannot be given lapses."""
+    log.info("step_paused", attempt=step.attempt)
+    try:
+        leases_hand_back([lease])
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("paused_step_not_handed_back", error=str(error))
 
 
 def _storable(outcome: StepOutcome) -> StepOutcome:

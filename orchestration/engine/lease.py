@@ -113,14 +113,14 @@ class LeaseKeeper:
             batches = list(self._by_id.values())
         surrendered = [lease for batch in batches for lease in batch.surrender()]
         if surrendered:
-            _hand_back(surrendered)
+            leases_hand_back(surrendered)
         leases = [lease for batch in batches for lease in list(batch.leases.values())]
         if leases:
             _extend(leases)
 
 
-def _hand_back(leases: Sequence[Lease]) -> None:
-    """Make steps claimable again that were claimed and not begun; those of a task that has ended are cancelled.
+def leases_hand_back(leases: Sequence[Lease]) -> None:
+    """Make steps claimable again that were not begun, or paused; those of a task that has ended are cancelled.
 
     Locks the tasks first, like everyone who takes a step out of `running`.
     """

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from agents.context import Emit, StepContext
-from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled
+from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled, TaskPaused
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.lease import Lease
 from orchestration.events.wake import delta_publish
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
-from orchestration.types import TASK_TERMINAL
+from orchestration.types import TASK_TERMINAL, TaskStatus
 from policy.types import BudgetRef, BudgetScope, Principal
 
 DELTA_FLUSH_SECONDS = 0.03  # deltas are joined for this long: a message a token would cost more than the token
@@ -77,7 +77,7 @@ class StepExecution:
         self._delta_sent_at_seconds = 0.0
 
     @contextmanager
-    def transaction(self) -> Iterator[Emit]:
+    def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
         """See `agents.context.StepEngine.transaction`. Events of a task that has ended are dropped, not the rest."""
         self._flush_delta()
         drafts: list[EventDraft] = []
@@ -87,6 +87,8 @@ class StepExecution:
 
         with transaction.atomic():
             status = self._prove_lease()
+            if begins and status == TaskStatus.PAUSED:
+                raise TaskPaused
             yield emit
             if status not in TASK_TERMINAL:
                 events_append(task_id=self._step.task_id, drafts=drafts)

@@ -174,6 +174,25 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_repeats_nothing(slo
     assert set(recorded) <= set(rows(slow_stack, FINISHED, task_id)), "a recorded effect was repeated"
 
 
+def test_a_paused_task_stands_still_through_the_death_of_its_worker(slow_stack: Stack) -> None:
+    task_id = submit(slow_stack)
+    wait_until(lambda: in_the_middle(slow_stack, task_id), "the fan-out is half done")
+    with ShannonClient(base_url=slow_stack.base_url, api_key=slow_stack.api_key) as client:
+        assert client.pause_task(task_id, reason="lunch")
+        running = "SELECT 1 FROM orchestration_step WHERE task_id = %s AND status = 'running'"
+        wait_until(lambda: not rows(slow_stack, running, task_id), "what ran is set aside")
+        recorded = rows(slow_stack, FINISHED, task_id)
+        killed = slow_stack.refreshed().pids["worker"]
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: slow_stack.refreshed().pids["worker"] not in {0, killed}, "another worker has started")
+        finished_elsewhere = submit(slow_stack)
+        finished_task(slow_stack, finished_elsewhere)
+        assert rows(slow_stack, FINISHED, task_id) == recorded, "a paused task went on"
+        assert client.resume_task(task_id)
+    finished_task(slow_stack, task_id)
+    assert set(recorded) <= set(rows(slow_stack, FINISHED, task_id)), "a recorded effect was repeated"
+
+
 def test_a_task_submitted_while_no_worker_lives_is_done_when_one_is_back(slow_stack: Stack) -> None:
     killed = slow_stack.refreshed().pids["worker"]
     os.kill(killed, signal.SIGKILL)

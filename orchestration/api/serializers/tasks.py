@@ -95,12 +95,6 @@ class SubmitBody(StrictSerializer):
         return TaskRequest(**{**values, "mode": values["mode"] or ""})
 
 
-class CancelBody(StrictSerializer):
-    """Why a task is cancelled."""
-
-    reason = TextField(required=False, default="", allow_blank=True, max_length=500)
-
-
 class TaskListQuery(PageQuery):
     """Which tasks are listed."""
 
@@ -282,11 +276,3 @@ class EventPageAnswer(serializers.Serializer[Any]):
 
     events = EventAnswer(many=True)
     total_count = serializers.IntegerField()
-
-
-class CancelAnswer(serializers.Serializer[Any]):
-    """Whether the task was still open when it was cancelled."""
-
-    success = serializers.BooleanField()
-    task_id = serializers.UUIDField()
-    message = serializers.CharField()

@@ -14,8 +14,6 @@ from orchestration.api.http import idempotency_key_of, uuid_of
 from orchestration.api.schema import IDEMPOTENCY_KEY
 from orchestration.api.serializers.stream import StreamQuery
 from orchestration.api.serializers.tasks import (
-    CancelAnswer,
-    CancelBody,
     EventListQuery,
     EventPageAnswer,
     SubmitBody,
@@ -29,7 +27,7 @@ from orchestration.api.serializers.tasks import (
 from orchestration.api.sse import event_body
 from orchestration.errors import TaskNotFound
 from orchestration.selectors import events_after, forks_of, step_counts, task_for, tasks_page
-from orchestration.services import SubmittedTask, task_cancel, task_submit
+from orchestration.services import SubmittedTask, task_submit
 
 
 def task_id_of(text: str) -> UUID:
@@ -146,18 +144,3 @@ class TaskStreamView(Endpoint):
         query = request.query_params.copy()
         query["workflow_id"] = str(task.id)
         return HttpResponseRedirect(f"{reverse('stream-sse')}?{query.urlencode()}", status=307)
-
-
-class TaskCancelView(Endpoint):
-    """Cancel a task."""
-
-    required_scopes = {"POST": "tasks:write"}
-
-    @extend_schema(operation_id="tasks_cancel", tags=["tasks"], request=CancelBody, responses={202: CancelAnswer})
-    def post(self, request: Request, task_id: str) -> Response:
-        """Cancel a task; running steps stop at their next checkpoint."""
-        body = CancelBody.of_body(request)
-        known_id = task_id_of(task_id)
-        cancelled = task_cancel(principal=self.principal, task_id=known_id, reason=body.validated_data["reason"])
-        message = "The task is being cancelled." if cancelled else "The task had already ended."
-        return Response({"success": cancelled, "task_id": str(known_id), "message": message}, status=202)

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 from pytest_django import Settings
 
+from orchestration.control import task_cancel
 from orchestration.models import Step, Task
-from orchestration.services import task_cancel
 from tests.integration.api.callers import Caller
 
 HOSTILE = "<script>alert('x')</script>"

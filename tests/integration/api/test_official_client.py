@@ -57,6 +57,21 @@ async def test_a_task_is_cancelled(client: AsyncShannonClient) -> None:
     assert (await client.get_status(handle.task_id)).status is TaskStatusEnum.CANCELLED
 
 
+async def test_a_task_is_paused_and_resumed(client: AsyncShannonClient) -> None:
+    handle = await client.submit_task("What is 2 + 2?")
+    assert await client.pause_task(handle.task_id, reason="lunch")
+    assert (await client.get_status(handle.task_id)).status is TaskStatusEnum.PAUSED
+    state = await client.get_control_state(handle.task_id)
+    assert (state.is_paused, state.is_cancelled, state.pause_reason) == (True, False, "lunch")
+    assert state.paused_at is not None
+    assert state.paused_by
+    assert await client.resume_task(handle.task_id)
+    assert not (await client.get_control_state(handle.task_id)).is_paused
+    assert await client.cancel(handle.task_id, reason="enough")
+    state = await client.get_control_state(handle.task_id)
+    assert (state.is_cancelled, state.cancel_reason) == (True, "enough")
+
+
 async def test_sessions(client: AsyncShannonClient) -> None:
     handle = await client.submit_task("What is 2 + 2?", session_id="chat")
     listed, total = await client.list_sessions()

@@ -11,11 +11,11 @@ from asgiref.sync import sync_to_async
 from django.test import AsyncClient
 from pytest_django import Settings
 
+from orchestration.control import task_cancel
 from orchestration.events.follow import WakeHub
 from orchestration.events.wake import delta_publish
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
-from orchestration.services import task_cancel
 from tests.integration.api.callers import Caller, error_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,6 +11,7 @@ from django.db import connection, connections
 from django.db.models.functions import Now
 from pytest_django import Settings
 
+from orchestration.control import task_cancel
 from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.drain import drain
@@ -20,7 +21,7 @@ from orchestration.engine.outcome import StepEnd, outcomes_write
 from orchestration.engine.recover import recover
 from orchestration.engine.step_engine import task_facts
 from orchestration.models import Event, Step, Task
-from orchestration.services import fanout_submit, task_cancel
+from orchestration.services import fanout_submit
 from orchestration.types import StepOutcome, StepStatus, TaskStatus
 from policy.models import AuditEntry, Budget
 from policy.selectors import budget_states

@@ -236,7 +236,7 @@ def test_a_failure_that_could_not_be_written_at_once_is_kept() -> None:
 def test_a_step_that_another_worker_holds_by_then_stops_trying_to_write() -> None:
     class Superseding(FakeStepEngine):
         @contextmanager
-        def transaction(self) -> Iterator[Emit]:
+        def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
             """Let the start pass, lose the connection at the end, and then the lease."""
             self.transactions += 1
             if self.transactions == 2:
