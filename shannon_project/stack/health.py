@@ -7,6 +7,7 @@ from time import monotonic
 import httpx
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from shannon_project.stack.errors import StackNotHealthy
 from shannon_project.stack.paths import StackPaths, log_end
@@ -42,7 +43,7 @@ def workers_alive(broker_url: str, *, timeout_seconds: float = 0.5, enough: int 
         probe.conf.broker_connection_retry = False
         try:
             replies = probe.control.ping(timeout=timeout_seconds, limit=enough)
-        except (OperationalError, OSError):
+        except (OperationalError, RedisError, OSError):  # a connection that breaks under way is told by the driver
             return []
     return [name for reply in replies or [] for name in reply]
 

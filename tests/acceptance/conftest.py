@@ -5,15 +5,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 import psutil
 import pytest
 
+from shannon_project.stack.health import wait_healthy
 from shannon_project.stack.paths import StackPaths
 from shannon_project.stack.roles import APP_ROLES
 from shannon_project.stack.state import StackState, state_of
@@ -22,12 +24,14 @@ from shannon_project.stack.supervisor import STACK_VARIABLE
 REPOSITORY = Path(__file__).resolve().parents[2]
 OFFLINE_LATENCY_SECONDS = 0.6  # of the slow stack's model: long enough to act in the middle of a fan-out
 
+PATIENCE_SECONDS = 90.0
+
 _NOT_HANDED_DOWN = ("DATABASE_URL", "REDIS_URL", "SHANNON_SECRET_KEY", "SHANNON_LOCAL_DIR", "DJANGO_SETTINGS_MODULE")
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running stack; `pids` are those of the moment, 0 for a role that does not run just now."""
+    """A running stack."""
 
     paths: StackPaths
     environment: Mapping[str, str]
@@ -39,11 +43,20 @@ class Stack:
     flower_url: str
     database_url: str
     broker_url: str
-    pids: Mapping[str, int]
 
-    def refreshed(self) -> Self:
-        """Return the same stack with the pids that it has now."""
-        return replace(self, pids=_pids(self.paths))
+    @property
+    def pids(self) -> dict[str, int]:
+        """The pids of this moment by role; 0 for one of our roles that does not run just now."""
+        state = state_of(self.paths)
+        told = {**dict.fromkeys(APP_ROLES, 0), **(state.pids if state else {})}
+        return {role: pid if _lives(pid) else 0 for role, pid in told.items()}
+
+    def wait_healthy(self) -> None:
+        """Wait until every role does its work, whatever an earlier test did to it."""
+        state = state_of(self.paths)
+        assert state is not None
+        wait_healthy(self.paths, state, lambda _: None)
+        wait_until(lambda: all(self.pids.values()), "every role runs")
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run `manage.py` for this stack and return how it ended."""
@@ -66,6 +79,17 @@ def leftovers_of(paths: StackPaths) -> list[psutil.Process]:
         if marked or inside:
             found.append(process)
     return found
+
+
+def wait_until(condition: Callable[[], Any], what: str) -> Any:
+    """Ask until the condition holds; this is the only waiting of these tests, and it is bounded."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"never happened: {what}")
 
 
 @pytest.fixture(scope="session")
@@ -121,10 +145,11 @@ def _stack(paths: StackPaths, environment: Mapping[str, str], state: StackState)
         flower_url=state.flower_url,
         database_url=state.database_url,
         broker_url=state.broker_url,
-        pids=_pids(paths),
     )
 
 
-def _pids(paths: StackPaths) -> dict[str, int]:
-    state = state_of(paths)
-    return {**dict.fromkeys(APP_ROLES, 0), **(state.pids if state else {})}
+def _lives(pid: int) -> bool:
+    """Return whether a process runs; one that waits for its parent to notice its end does not."""
+    with suppress(psutil.NoSuchProcess):
+        return pid > 0 and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False

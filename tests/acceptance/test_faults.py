@@ -2,8 +2,6 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -14,23 +12,16 @@ import redis
 from shannon import ShannonClient
 from shannon.models import TaskStatusEnum
 
-from tests.acceptance.conftest import Stack
+from tests.acceptance.conftest import PATIENCE_SECONDS, Stack, wait_until
 from tests.acceptance.stocks import CSV, REQUEST
 
 pytestmark = pytest.mark.acceptance
 
-PATIENCE_SECONDS = 90.0
 
-
-def wait_until(condition: Callable[[], Any], what: str) -> Any:
-    """Ask until the condition holds; this is the only waiting here, and it is bounded."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"never happened: {what}")
+@pytest.fixture(autouse=True)
+def _healthy(slow_stack: Stack) -> None:
+    """Begin with every role at work: the test before may have killed one."""
+    slow_stack.wait_healthy()
 
 
 def submit(stack: Stack) -> str:
@@ -98,7 +89,7 @@ def test_a_worker_killed_in_the_fan_out_is_replaced_and_no_recorded_call_is_made
     killed = slow_stack.pids["worker"]
     os.kill(killed, signal.SIGKILL)
     recorded = rows(slow_stack, FINISHED, task_id)
-    wait_until(lambda: slow_stack.refreshed().pids["worker"] not in {0, killed}, "another worker has started")
+    wait_until(lambda: slow_stack.pids["worker"] not in {0, killed}, "another worker has started")
     finished_task(slow_stack, task_id)
     assert set(recorded) <= set(rows(slow_stack, FINISHED, task_id)), "a recorded effect was repeated"
     outputs = rows(
@@ -133,7 +124,7 @@ def test_a_broker_flushed_in_the_fan_out_loses_nothing(slow_stack: Stack) -> Non
 def test_a_broker_killed_in_the_fan_out_loses_nothing(slow_stack: Stack) -> None:
     task_id = submit(slow_stack)
     wait_until(lambda: in_the_middle(slow_stack, task_id), "the fan-out is half done")
-    killed = slow_stack.refreshed().pids["valkey"]
+    killed = slow_stack.pids["valkey"]
     os.kill(killed, signal.SIGKILL)
     assert submit(slow_stack) != task_id  # accepted although the broker may still be away
     finished_task(slow_stack, task_id)
@@ -151,9 +142,9 @@ def test_postgres_killed_in_the_fan_out_robs_no_live_worker(slow_stack: Stack) -
     task_id = submit(slow_stack)
     wait_until(lambda: in_the_middle(slow_stack, task_id), "the fan-out is half done")
     recorded = rows(slow_stack, FINISHED, task_id)
-    killed = slow_stack.refreshed().pids["postgres"]
+    killed = slow_stack.pids["postgres"]
     os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: slow_stack.refreshed().pids["postgres"] not in {0, killed}, "Postgres is started again")
+    wait_until(lambda: slow_stack.pids["postgres"] not in {0, killed}, "Postgres is started again")
     wait_until(lambda: server_answers(slow_stack), "Postgres answers")
     finished_task(slow_stack, task_id)
     assert set(recorded) <= set(rows(slow_stack, FINISHED, task_id)), "a recorded effect was repeated"
@@ -182,9 +173,9 @@ def test_a_paused_task_stands_still_through_the_death_of_its_worker(slow_stack: 
         running = "SELECT 1 FROM orchestration_step WHERE task_id = %s AND status = 'running'"
         wait_until(lambda: not rows(slow_stack, running, task_id), "what ran is set aside")
         recorded = rows(slow_stack, FINISHED, task_id)
-        killed = slow_stack.refreshed().pids["worker"]
+        killed = slow_stack.pids["worker"]
         os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: slow_stack.refreshed().pids["worker"] not in {0, killed}, "another worker has started")
+        wait_until(lambda: slow_stack.pids["worker"] not in {0, killed}, "another worker has started")
         finished_elsewhere = submit(slow_stack)
         finished_task(slow_stack, finished_elsewhere)
         assert rows(slow_stack, FINISHED, task_id) == recorded, "a paused task went on"
@@ -194,7 +185,7 @@ def test_a_paused_task_stands_still_through_the_death_of_its_worker(slow_stack: 
 
 
 def test_a_task_submitted_while_no_worker_lives_is_done_when_one_is_back(slow_stack: Stack) -> None:
-    killed = slow_stack.refreshed().pids["worker"]
+    killed = slow_stack.pids["worker"]
     os.kill(killed, signal.SIGKILL)
     task_id = submit(slow_stack)
     finished_task(slow_stack, task_id)
