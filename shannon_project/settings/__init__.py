@@ -7,6 +7,7 @@ from shannon_project.settings.core import *
 from shannon_project.settings.database import *
 from shannon_project.settings.engine import *
 from shannon_project.settings.observability import *
+from shannon_project.settings.outbound import *
 from shannon_project.settings.policy import *
 from shannon_project.settings.queue import *
 from shannon_project.settings.sandbox import *

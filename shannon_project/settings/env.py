@@ -55,6 +55,17 @@ class Environment(BaseSettings):
     heartbeat_seconds: float = Field(2.0, gt=0)
     recover_interval_seconds: float = Field(2.0, gt=0)
 
+    http_ports: str = Field("80,443", description="Ports that tools may reach, comma-separated.")
+    http_hosts_allowed: str = Field("", description="Hosts that tools alone may reach, comma-separated; empty: any.")
+    http_hosts_denied: str = Field("", description="Hosts that tools may not reach, comma-separated.")
+    http_endpoints_allowed: str = Field(
+        "", description="`host:port` pairs that tools may reach although private or on another port; comma-separated."
+    )
+    http_networks_allowed: str = Field("", description="Networks that tools may reach although private.")
+    http_dns_servers: str = Field("", description="Name servers as address:port, comma-separated; empty: the system's.")
+    http_timeout_seconds: float = Field(30.0, gt=0, description="One fetch of a tool, redirects included.")
+    http_max_bytes: int = Field(5 * 1024**2, gt=0, description="Content that one fetch of a tool may read.")
+
     flower_url: str = Field("", description="Where Flower is, for the links of `/`; empty: no link.")
     metrics_allowed_networks: str = Field(
         "127.0.0.0/8,::1/128", description="Who may read /metrics without a key of scope admin; comma-separated."
