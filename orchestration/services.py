@@ -26,6 +26,7 @@ from orchestration.strategies import route
 from orchestration.types import EventKind, TaskRequest, TaskStatus
 from policy.services import authorize, budget_open
 from policy.types import Action, BudgetScope, Principal
+from shannon_project.foundation.failpoints import Seam, hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +189,11 @@ def task_insert_once(
         new.complete(task)
         if record is not None:
             IdempotencyRecord.objects.filter(id=record.id).update(task=task)
+        hit(Seam.SUBMIT_COMMIT)
     TASKS_SUBMITTED.labels(strategy=new.strategy).inc()
+    hit(Seam.SUBMIT_RING)
     ring_advance(task.id)
+    hit(Seam.SUBMIT_ANSWER)
     return SubmittedTask(task=task, created=True)
 
 

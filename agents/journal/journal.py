@@ -28,6 +28,7 @@ from agents.models import JournalEntry
 from agents.types import JournalStatus
 from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import ShannonError
+from shannon_project.foundation.failpoints import Seam, hit
 
 # The step was stopped, the effect did not fail: its entry stays started, which is what is known about it.
 _STOPS = (TaskCancelled, StepSuperseded, StepDeadlineExceeded)
@@ -245,6 +246,7 @@ class Journal:
     def _perform(self, entry: JournalEntry, perform: Perform, after: After, on_failure: OnFailure) -> dict[str, Any]:
         effect = Effect(position=entry.position, attempt=entry.attempt)
         connection_release()
+        hit(Seam.EFFECT_STARTED, entry.kind)
         try:
             response, size_bytes = storable_json(perform(effect))
             if size_bytes > settings.SHANNON_JOURNAL_RESPONSE_MAX_BYTES:
@@ -257,8 +259,10 @@ class Journal:
         except ShannonError as error:
             self._record_failure(entry, effect, error, on_failure)
             raise
+        hit(Seam.EFFECT_PERFORMED, entry.kind)
         self._close(entry, effect, JournalStatus.FINISHED, response=response)
         self._write_end(entry, lambda emit: after(emit, entry.position, response))
+        hit(Seam.EFFECT_RECORDED, entry.kind)
         JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="performed").inc()
         return response
 

@@ -29,6 +29,7 @@ from orchestration.types import (
     TaskStatus,
     TaskView,
 )
+from shannon_project.foundation.failpoints import Seam, hit
 from shannon_project.foundation.ids import uuid7
 from shannon_project.foundation.logs import log_context
 
@@ -47,8 +48,11 @@ def task_advance(task_id: UUID) -> bool:
             if task is None or task.status in TASK_TERMINAL or task.status == TaskStatus.PAUSED:
                 return False
             first_steps = _advance_locked(task)
+            hit(Seam.ADVANCE_COMMIT)
         if first_steps:
+            hit(Seam.ADVANCE_DISPATCH)
             ring_steps(task_id, first_steps)
+            hit(Seam.ADVANCE_DISPATCHED)
         return True
 
 

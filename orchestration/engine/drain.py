@@ -26,6 +26,7 @@ from orchestration.types import EventKind, StepOutcome, StepStatus
 from policy.errors import BudgetExceeded
 from policy.services import refusal_record
 from shannon_project.foundation.errors import ShannonError
+from shannon_project.foundation.failpoints import Seam, hit
 from shannon_project.foundation.logs import log_context
 
 log = structlog.get_logger(__name__)
@@ -68,6 +69,7 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
             first = None
             if not steps:
                 break
+            hit(Seam.STEP_CLAIMED)
             _run_batch(run, KEEPER.hold(steps))
             if time.monotonic() > slice_end:
                 ring_advance(task_id)  # others may have waited; this task's rest queues behind them

@@ -24,6 +24,7 @@ from orchestration.types import (
 )
 from policy.services import budgets_charge, budgets_release
 from policy.types import Charge
+from shannon_project.foundation.failpoints import Seam, hit
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
                 drafts=[draft for end in recorded for draft in end.events]
                 + [_release_event(change) for change in changes if change.status is not StepStatus.BLOCKED],
             )
+        hit(Seam.OUTCOME_COMMIT)
+    hit(Seam.OUTCOME_COMMITTED)
     newly_ready = sum(change.status is StepStatus.READY for change in changes)
     return Written(len(recorded), newly_ready, status not in TASK_TERMINAL)
 

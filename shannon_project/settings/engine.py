@@ -7,6 +7,7 @@ from shannon_project.settings.env import ENV
 SHANNON_LEASE_SECONDS = ENV.lease_seconds
 SHANNON_HEARTBEAT_SECONDS = ENV.heartbeat_seconds
 SHANNON_RECOVER_INTERVAL_SECONDS = ENV.recover_interval_seconds
+SHANNON_FAILPOINTS = ENV.failpoints  # for tests of faults: `shannon_project/foundation/failpoints.py`
 SHANNON_WORKER_METRICS_PORT = ENV.worker_metrics_port
 SHANNON_DRAIN_SLICE_SECONDS = 5.0  # a drainer rings again after this long, so that no task starves another
 SHANNON_CLAIM_BATCH_STEPS = 16  # steps that one drainer claims at once while they prove to be short

@@ -54,6 +54,7 @@ class Environment(BaseSettings):
     lease_seconds: float = Field(8.0, gt=0, description="A step not heard of for this long is claimable again.")
     heartbeat_seconds: float = Field(2.0, gt=0)
     recover_interval_seconds: float = Field(2.0, gt=0)
+    failpoints: str = Field("", description="For tests of faults: seams at which the process kills itself.")
 
     http_ports: str = Field("80,443", description="Ports that tools may reach, comma-separated.")
     http_hosts_allowed: str = Field("", description="Hosts that tools alone may reach, comma-separated; empty: any.")
