@@ -38,8 +38,13 @@ class StepEngine(Protocol):
             TaskPaused: Something new was to begin, and the task is paused; nothing was written.
         """
 
-    def delta(self, text: str) -> None:
-        """Send a piece of model text to whoever watches live; it is not stored."""
+    def delta(self, text: str, *, position: int) -> None:
+        """Send a piece of model text to whoever watches live; it is not stored.
+
+        Args:
+            text: The piece.
+            position: The model call's place in the step's journal, which tells one text from another.
+        """
 
     def checkpoint(self) -> None:
         """Stop here if the step must not go on.

@@ -55,7 +55,7 @@ class FakeStepEngine:
         self.transactions += 1
         self.events.extend(emitted)
 
-    def delta(self, text: str) -> None:
+    def delta(self, text: str, *, position: int) -> None:  # noqa: ARG002 - the texts are what tests look at
         """Keep the piece of text."""
         self.deltas.append(text)
 

@@ -14,13 +14,14 @@ from agents.memory.remembering import answer_remember, memory_remember, memory_s
 from agents.memory.selection import embedder
 from agents.planning.drafts import PlanDraft, PlanRequest, plan_draft
 from agents.sessions.workspace_overview import workspace_overview
-from agents.sessions.writing import message_append, session_delete, session_open, session_rename
-from agents.synthesis.answers import SynthesisRequest, answer_synthesize
+from agents.sessions.writing import conversation_add, message_append, session_delete, session_open, session_rename
+from agents.synthesis.answers import ANSWER_MAX_OUTPUT_TOKENS, SynthesisRequest, answer_synthesize
 from agents.tools.calling import tool_call
 from sandbox.services import shutdown as sandbox_shutdown
 from sandbox.services import warm as sandbox_warm
 
 __all__ = [
+    "ANSWER_MAX_OUTPUT_TOKENS",
     "EntryOutline",
     "Journal",
     "ModelTier",
@@ -30,6 +31,7 @@ __all__ = [
     "agent_run",
     "answer_remember",
     "answer_synthesize",
+    "conversation_add",
     "journal_copy",
     "journal_outline",
     "memory_remember",

@@ -19,6 +19,7 @@ class MessageRole(StrEnum):
 
     USER = "user"
     ASSISTANT = "assistant"
+    SYSTEM = "system"  # a caller's own instructions
 
 
 class JournalStatus(StrEnum):
@@ -81,6 +82,7 @@ class AgentSpec:
 
     `max_turns` counts model calls, at least 1; None takes the role's. `max_output_tokens` is per model call; None
     takes the role's. `history` holds `(role, content)` pairs, oldest first. `workspace_overview` empty: no files.
+    `sampling` goes along with every model call, see `ModelRequest.options`.
     """
 
     instruction: str
@@ -93,6 +95,7 @@ class AgentSpec:
     dependencies: tuple[SubtaskResult, ...] = ()
     workspace_overview: str = ""
     role: str = "generalist"
+    sampling: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from agents.models import Session
 from agents.selectors import tool_infos
-from agents.services import message_append, session_open
+from agents.services import conversation_add, message_append, session_open
 from agents.types import MessageRole
 from orchestration.engine.dispatch import ring_advance
 from orchestration.errors import IdempotencyMismatch
@@ -51,6 +51,8 @@ class NewTask:
     route: Mapping[str, Any]
     complete: Callable[[Task], None] = lambda _task: None
     """Does in the same transaction what else belongs to the new task."""
+    conversation: tuple[tuple[str, str], ...] = ()
+    system: str = ""
 
 
 def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: str | None = None) -> SubmittedTask:
@@ -93,10 +95,14 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
             "max_subtasks": settings.SHANNON_PLAN_MAX_SUBTASKS,
             "model_tier": request.model_tier,
             "model_override": request.model_override,
+            **({"max_output_tokens": request.max_output_tokens} if request.max_output_tokens else {}),
+            **({"sampling": dict(request.sampling)} if request.sampling else {}),
         },
         concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
         budget=budget,
         route={"score": routed.score, "reasons": list(routed.reasons), "asked_mode": request.mode},
+        conversation=request.conversation,
+        system=request.system,
     )
     return task_insert_once(
         principal=principal,
@@ -240,6 +246,8 @@ def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
         limit_tokens=settings.SHANNON_SESSION_BUDGET_TOKENS,
         limit_usd=settings.SHANNON_SESSION_BUDGET_USD,
     )
+    if new.conversation or new.system:
+        conversation_add(session_id=session.id, turns=new.conversation, system=new.system)
     if new.mode not in {"tool", "fanout"}:
         message_append(session_id=session.id, task_id=task.id, role=MessageRole.USER, content=new.query)
     events_append(

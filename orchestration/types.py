@@ -121,7 +121,12 @@ class TaskView:
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """What a caller asks for; `mode` empty means that the router chooses the strategy."""
+    """What a caller asks for; `mode` empty means that the router chooses the strategy.
+
+    `conversation` holds `(role, content)` of what was said before, oldest first, and `system` the caller's
+    instructions. `sampling` goes along with the model calls under OpenAI's names, `max_output_tokens` bounds the
+    answer.
+    """
 
     query: str
     session_id: str | None = None
@@ -131,6 +136,10 @@ class TaskRequest:
     model_override: str | None = None
     provider_override: str | None = None
     max_concurrent_agents: int | None = None
+    conversation: tuple[tuple[str, str], ...] = ()
+    system: str = ""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    max_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

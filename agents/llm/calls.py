@@ -52,6 +52,7 @@ class _Call:
     gateway: ModelGateway = field(init=False)
     model: CatalogueModel = field(init=False)
     max_output_tokens: int = field(init=False, default=0)
+    position: int = field(init=False, default=0)
     lost: ModelUsage | None = field(init=False, default=None)
     """What failed attempts of this call used all the same."""
 
@@ -99,6 +100,7 @@ class _Call:
         }
 
     def _reserve(self, emit: Emit, position: int) -> None:
+        self.position = position
         prompt_tokens = prompt_tokens_estimate(self.request)
         price = self.gateway.price_of(self.model)
         # Without a price only the tokens can be held; the caller of an unpriced model relies on its token budget.
@@ -171,7 +173,7 @@ class _Call:
     def _delta(self, text: str) -> None:
         """Hand text on, unless the step must not go on: then the stream is left."""
         self.ctx.engine.checkpoint()
-        self.ctx.engine.delta(text)
+        self.ctx.engine.delta(text, position=self.position)
 
     def _total(self, reply: ModelReply) -> ModelUsage:
         """Return what the answer and the failed attempts before it used."""

@@ -290,4 +290,4 @@ def _parameters(request: ModelRequest, model: CatalogueModel, timeout_seconds: f
         parameters["tools"] = [dict(tool) for tool in request.tools]
     if request.response_format:
         parameters["response_format"] = dict(request.response_format)
-    return parameters
+    return {**parameters, **request.options}

@@ -49,6 +49,8 @@ class ModelRequest:
         temperature: 0 to 2; 0 is as repeatable as the provider can.
         max_output_tokens: Upper bound of the answer; it is what the budget sets aside.
         purpose: What the call is for.
+        options: Further parameters under OpenAI's names (`top_p`, `stop`, `seed`, `tool_choice`, …); what the provider
+            does not know is left out. `temperature` in it goes before the attribute.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -59,6 +61,7 @@ class ModelRequest:
     temperature: float = 0.0
     max_output_tokens: int = 2048
     purpose: str = ModelPurpose.AGENT
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything that changes the answer, as JSON: what the journal digests."""
@@ -71,6 +74,7 @@ class ModelRequest:
             "temperature": self.temperature,
             "max_output_tokens": self.max_output_tokens,
             "purpose": str(self.purpose),
+            **({"options": dict(self.options)} if self.options else {}),  # absent in journals that are older
         }
 
 

@@ -50,6 +50,7 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
             max_turns=spec.max_turns or role.max_turns,
             max_output_tokens=spec.max_output_tokens or role.max_output_tokens,
         ),
+        sampling=spec.sampling,
     )
     return turns.run()
 

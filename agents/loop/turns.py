@@ -1,6 +1,6 @@
 """Turns of one agent: it asks the model, makes the calls that the model wants, and stops at an answer or a limit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -41,6 +41,7 @@ class Turns:
     tier: str
     model_override: str | None
     limits: TurnLimits
+    sampling: Mapping[str, Any] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
 
     def run(self) -> AgentResult:
@@ -69,6 +70,7 @@ class Turns:
                 tier=self.tier,
                 model_override=self.model_override,
                 max_output_tokens=self.limits.max_output_tokens,
+                options=self.sampling,
             )
         )
         self.usage = self.usage.with_model_call(

@@ -1,6 +1,6 @@
 """Changes of sessions and messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from agents.models import Message, Session
 from agents.sessions.reading import external_id_from, session_for, uuid_from
 from agents.types import TITLE_MAX_CHARACTERS, MessageRole
 from policy.types import Principal
+from shannon_project.foundation.ids import uuid7
 
 
 def session_open(*, principal: Principal, session_id: str | None, context: Mapping[str, Any] | None = None) -> Session:
@@ -78,6 +79,26 @@ def message_append(*, session_id: UUID, task_id: UUID, role: MessageRole | str, 
     title = title_from(content) if role == MessageRole.USER else ""
     Session.objects.filter(pk=session_id).update(
         updated_at=Now(), title=Case(When(title="", then=Value(title)), default=F("title"))
+    )
+
+
+def conversation_add(*, session_id: UUID, turns: Sequence[tuple[str, str]], system: str) -> None:
+    """Add what a caller says was said before its question, as far as the session does not know it.
+
+    Args:
+        session_id: A session of the caller's tenant.
+        turns: `(role, content)`, oldest first; a session that has messages already keeps its own instead.
+        system: The caller's instructions; they are added when they differ from the newest ones. May be empty.
+    """
+    known = Message.objects.filter(session_id=session_id)
+    new = [] if known.exists() else [(MessageRole(role), content) for role, content in turns]
+    if system:
+        told = known.filter(role=MessageRole.SYSTEM).order_by("-id").values_list("content", flat=True).first()
+        new += [(MessageRole.SYSTEM, system)] if told != storable_text(system) else []
+    Message.objects.bulk_create(
+        # They belong to no task; an id of its own for each keeps the rule of one message of a role in a task.
+        Message(session_id=session_id, task_id=uuid7(), role=role, content=storable_text(content))
+        for role, content in new
     )
 
 

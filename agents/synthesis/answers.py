@@ -1,8 +1,8 @@
 """Asks a model to make one answer of the subtasks' results."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from agents.context import StepContext
 from agents.journal import Journal, bounded_text
@@ -11,6 +11,7 @@ from agents.llm.prompts import prompt_render
 from agents.llm.types import ModelPurpose, ModelRequest, ModelTier
 from agents.types import AgentResult, SubtaskResult, Usage
 
+ANSWER_MAX_OUTPUT_TOKENS: Final = 4096
 _RESULTS_MAX_CHARACTERS: Final = 120_000  # of all results together, shared evenly: about 30,000 tokens
 _RESULT_MIN_CHARACTERS: Final = 1_000
 _SUCCEEDED: Final = "succeeded"
@@ -28,6 +29,7 @@ class SynthesisRequest:
         model_override: A model to use instead.
         max_output_tokens: Upper bound of the answer.
         history: `(role, content)` of the conversation before the request, oldest first.
+        sampling: See `ModelRequest.options`.
     """
 
     query: str
@@ -35,8 +37,9 @@ class SynthesisRequest:
     results: Sequence[SubtaskResult]
     tier: str = ModelTier.MEDIUM
     model_override: str | None = None
-    max_output_tokens: int = 4096
+    max_output_tokens: int = ANSWER_MAX_OUTPUT_TOKENS
     history: Sequence[tuple[str, str]] = ()
+    sampling: Mapping[str, Any] = field(default_factory=dict)
 
 
 def answer_synthesize(ctx: StepContext, journal: Journal, request: SynthesisRequest) -> AgentResult:
@@ -54,6 +57,7 @@ def answer_synthesize(ctx: StepContext, journal: Journal, request: SynthesisRequ
             model_override=request.model_override,
             max_output_tokens=request.max_output_tokens,
             purpose=ModelPurpose.SYNTHESIZE,
+            options=request.sampling,
         ),
     )
     usage = Usage().with_model_call(

@@ -2,6 +2,7 @@
 
 from django.urls import path, re_path
 
+from orchestration.api.openai.views import ChatCompletionView, CompletionView, ModelListView, ModelView
 from orchestration.api.views.control import TaskCancelView, TaskControlStateView, TaskPauseView, TaskResumeView
 from orchestration.api.views.files import FileListView, FileView
 from orchestration.api.views.forks import TaskForkView
@@ -43,6 +44,10 @@ urlpatterns = [
     re_path(rf"{_SESSION}/events$", SessionEventsView.as_view(), name="session-events"),
     re_path(rf"{_SESSION}/files$", FileListView.as_view(), name="session-files"),
     re_path(rf"{_SESSION}/files/(?P<path>.+)$", FileView.as_view(), name="session-file"),
+    path("v1/models", ModelListView.as_view(), name="openai-models"),
+    path("v1/models/<path:model>", ModelView.as_view(), name="openai-model"),
+    path("v1/chat/completions", ChatCompletionView.as_view(), name="openai-chat"),
+    path("v1/completions", CompletionView.as_view(), name="openai-completions"),
     path("api/v1/tools", ToolListView.as_view(), name="tools"),
     path("api/v1/tools/<str:name>", ToolView.as_view(), name="tool"),
     path("api/v1/tools/<str:name>/execute", ToolExecuteView.as_view(), name="tool-execute"),

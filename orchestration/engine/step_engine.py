@@ -74,6 +74,7 @@ class StepExecution:
         self._agent_id = agent_id
         self._deadline = deadline_monotonic_seconds
         self._pending_delta = ""
+        self._delta_position = 0
         self._delta_sent_at_seconds = 0.0
 
     @contextmanager
@@ -112,8 +113,11 @@ class StepExecution:
             self._lease.is_task_stopped = True
         return str(row[0])
 
-    def delta(self, text: str) -> None:
+    def delta(self, text: str, *, position: int) -> None:
         """See `agents.context.StepEngine.delta`."""
+        if position != self._delta_position:
+            self._flush_delta()
+            self._delta_position = position
         self._pending_delta += text
         if time.monotonic() - self._delta_sent_at_seconds >= DELTA_FLUSH_SECONDS:
             self._flush_delta()
@@ -123,7 +127,14 @@ class StepExecution:
             return
         text, self._pending_delta = self._pending_delta, ""
         self._delta_sent_at_seconds = time.monotonic()
-        delta_publish(task_id=self._step.task_id, step_key=self._step.key, agent_id=self._agent_id, text=text)
+        delta_publish(
+            task_id=self._step.task_id,
+            step_key=self._step.key,
+            agent_id=self._agent_id,
+            text=text,
+            position=self._delta_position,
+            attempt=self._step.attempt,
+        )
 
     def checkpoint(self) -> None:
         """See `agents.context.StepEngine.checkpoint`."""

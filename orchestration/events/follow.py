@@ -32,11 +32,13 @@ RECONNECT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of model text; live only, without a number."""
+    """A piece of model text; live only, without a number. `position` and `attempt` tell which text it is of."""
 
     text: str
     step_key: str
     agent_id: str
+    position: int = 0
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,13 @@ async def _live(
             yield limit
             return
         if "delta" in message:
-            yield Delta(text=message["delta"], step_key=message["step_key"], agent_id=message["agent_id"])
+            yield Delta(
+                text=message["delta"],
+                step_key=message["step_key"],
+                agent_id=message["agent_id"],
+                position=message["position"],
+                attempt=message["attempt"],
+            )
         elif message.get("seq", after_seq + 1) > after_seq:
             return
 

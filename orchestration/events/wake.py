@@ -23,9 +23,14 @@ def wake_publish(*, task_id: UUID, seq: int) -> None:
     _publish(task_id, {"seq": seq})
 
 
-def delta_publish(*, task_id: UUID, step_key: str, agent_id: str, text: str) -> None:
-    """Send a piece of model text to whoever watches live."""
-    _publish(task_id, {"delta": text, "step_key": step_key, "agent_id": agent_id})
+def delta_publish(
+    *, task_id: UUID, step_key: str, agent_id: str, text: str, position: int = 0, attempt: int = 1
+) -> None:
+    """Send a piece of model text to whoever watches live; `position` and `attempt` tell which text it is of."""
+    _publish(
+        task_id,
+        {"delta": text, "step_key": step_key, "agent_id": agent_id, "position": position, "attempt": attempt},
+    )
 
 
 def _publish(task_id: UUID, message: Mapping[str, Any]) -> None:

@@ -28,6 +28,9 @@ class AgentKind(KindExecutor):
                 tools=tuple(parameters["tools"] if asked.get("tools") is None else asked["tools"]),
                 tier=parameters["model_tier"],
                 model_override=parameters["model_override"],
+                # A limit is one of the answer; agents that prepare it need room to work.
+                max_output_tokens=parameters.get("max_output_tokens") if is_final else None,
+                sampling=parameters.get("sampling") or {},
                 history=messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in),
                 dependencies=tuple(results_of(work.ctx.task_id, work.step.depends_on)),
                 workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),

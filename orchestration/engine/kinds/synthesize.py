@@ -3,7 +3,13 @@
 from typing import ClassVar
 
 from agents.selectors import messages_before
-from agents.services import ModelTier, SynthesisRequest, answer_remember, answer_synthesize
+from agents.services import (
+    ANSWER_MAX_OUTPUT_TOKENS,
+    ModelTier,
+    SynthesisRequest,
+    answer_remember,
+    answer_synthesize,
+)
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds.base import KindExecutor, Work, text_output
 from orchestration.engine.results import results_of
@@ -44,6 +50,8 @@ class SynthesizeKind(KindExecutor):
                 tier=work.facts.parameters["model_tier"] or ModelTier.MEDIUM,
                 model_override=work.facts.parameters["model_override"],
                 history=tuple((role, content) for role, content in seen["history"]),
+                max_output_tokens=work.facts.parameters.get("max_output_tokens") or ANSWER_MAX_OUTPUT_TOKENS,
+                sampling=work.facts.parameters.get("sampling") or {},
             ),
         )
         answer_remember(work.ctx, work.journal, query=work.facts.query, answer=answer.text)

@@ -1,0 +1,157 @@
+"""Bodies for the `shannon-*` models: every field works or is refused by name."""
+
+from typing import Any, ClassVar, Final
+
+from django.conf import settings
+from rest_framework import serializers
+
+from orchestration.api.openai.conversation import conversation_of
+from orchestration.api.openai.names import DEFAULT_MODEL, PLATFORM_MODELS
+from orchestration.api.serializers.base import (
+    ObjectField,
+    OneOfField,
+    StrictSerializer,
+    TextField,
+    WholeNumberField,
+)
+from orchestration.api.serializers.tasks import MODEL_TIERS
+from orchestration.types import TaskRequest
+
+STOPS_MAX: Final = 4  # OpenAI's own limit
+_SAMPLING: Final = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
+
+
+class NumberField(serializers.FloatField):
+    """A JSON number; strings and booleans are not taken for numbers."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "must be a number"}
+
+    def to_internal_value(self, data: Any) -> float:
+        """Return the number."""
+        if type(data) not in (int, float):
+            self.fail("invalid")
+        return float(super().to_internal_value(data))
+
+
+class StopField(serializers.Field[Any, Any, Any, Any]):
+    """One text, or up to four."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": f"must be a text or a list of up to {STOPS_MAX}"}
+
+    def to_internal_value(self, data: Any) -> tuple[str, ...]:
+        """Return the texts."""
+        texts = [data] if isinstance(data, str) else data
+        if not isinstance(texts, list) or len(texts) > STOPS_MAX or not all(isinstance(t, str) and t for t in texts):
+            self.fail("invalid")
+        return tuple(texts)
+
+    def to_representation(self, value: Any) -> Any:
+        """Return it as it is."""
+        return value
+
+
+class ShannonOptions(StrictSerializer):
+    """`shannon_options` of the official client."""
+
+    unsupported_fields: ClassVar[frozenset[str]] = frozenset({"agent", "agent_input", "research_strategy", "role"})
+
+    context = ObjectField(max_bytes=settings.SHANNON_CONTEXT_MAX_BYTES, required=False, default=dict)  # type: ignore[assignment]
+    model_tier = OneOfField(MODEL_TIERS, required=False, allow_null=True, default=None)
+
+
+class StreamOptions(StrictSerializer):
+    """`stream_options` of OpenAI."""
+
+    include_usage = serializers.BooleanField(required=False, default=False)
+
+
+class PlatformBody(StrictSerializer):
+    """What chats and plain completions have in common."""
+
+    model = OneOfField(tuple(PLATFORM_MODELS), required=False, default=DEFAULT_MODEL)
+    stream = serializers.BooleanField(required=False, default=False)
+    stream_options = StreamOptions(required=False, allow_null=True, default=None)
+    max_tokens = WholeNumberField(required=False, allow_null=True, default=None, min_value=1)
+    n = WholeNumberField(required=False, allow_null=True, default=None, min_value=1, max_value=1)
+    stop = StopField(required=False, allow_null=True, default=None)
+    temperature = NumberField(required=False, allow_null=True, default=None, min_value=0, max_value=2)
+    top_p = NumberField(required=False, allow_null=True, default=None, min_value=0, max_value=1)
+    presence_penalty = NumberField(required=False, allow_null=True, default=None, min_value=-2, max_value=2)
+    frequency_penalty = NumberField(required=False, allow_null=True, default=None, min_value=-2, max_value=2)
+    seed = WholeNumberField(required=False, allow_null=True, default=None)
+    user = TextField(required=False, allow_null=True, default=None, max_length=128)
+    shannon_options = ShannonOptions(required=False, allow_null=True, default=None)
+
+    @property
+    def includes_usage(self) -> bool:
+        """Whether a last piece of the stream tells what was used."""
+        return bool((self.validated_data["stream_options"] or {}).get("include_usage"))
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end the answer."""
+        return self.validated_data["stop"] or ()
+
+    def task_request_of(self, session_id: str | None, **question: Any) -> TaskRequest:
+        """Return the body as a task takes it; `question` holds what the kinds of bodies differ in."""
+        values = self.validated_data
+        options = values["shannon_options"] or {"context": {}, "model_tier": None}
+        user = {"user": values["user"]} if values["user"] else {}
+        return TaskRequest(
+            session_id=session_id,
+            context={**options["context"], **user},
+            mode=PLATFORM_MODELS[values["model"]].mode,
+            model_tier=options["model_tier"],
+            sampling={name: values[name] for name in _SAMPLING if values[name] is not None},
+            **question,
+        )
+
+
+class PlatformChatBody(PlatformBody):
+    """A chat with a `shannon-*` model."""
+
+    unsupported_fields: ClassVar[frozenset[str]] = frozenset(
+        {
+            "audio",
+            "function_call",
+            "functions",
+            "logit_bias",
+            "logprobs",
+            "modalities",
+            "parallel_tool_calls",
+            "prediction",
+            "reasoning_effort",
+            "response_format",
+            "tool_choice",
+            "tools",
+            "top_logprobs",
+            "web_search_options",
+        }
+    )
+
+    messages = serializers.ListField(min_length=1, max_length=settings.SHANNON_OPENAI_MESSAGES_MAX)
+    max_completion_tokens = WholeNumberField(required=False, allow_null=True, default=None, min_value=1)
+
+    def task_request(self, session_id: str | None) -> TaskRequest:
+        """Return the chat as a task."""
+        talk = conversation_of(self.validated_data["messages"])
+        return self.task_request_of(
+            session_id,
+            query=talk.question,
+            conversation=talk.turns,
+            system=talk.system,
+            max_output_tokens=self.validated_data["max_completion_tokens"] or self.validated_data["max_tokens"],
+        )
+
+
+class PlatformCompletionBody(PlatformBody):
+    """A plain completion by a `shannon-*` model: the prompt is the question."""
+
+    unsupported_fields: ClassVar[frozenset[str]] = frozenset({"best_of", "echo", "logit_bias", "logprobs", "suffix"})
+
+    prompt = TextField(trim_whitespace=False)
+
+    def task_request(self, session_id: str | None) -> TaskRequest:
+        """Return the prompt as a task."""
+        values = self.validated_data
+        return self.task_request_of(session_id, query=values["prompt"], max_output_tokens=values["max_tokens"])
