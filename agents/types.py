@@ -169,4 +169,5 @@ class ToolInfo:
     parameters: Mapping[str, Any]
     dangerous: bool
     idempotent: bool
+    needs_network: bool
     timeout_seconds: float

@@ -40,10 +40,11 @@ class Tool(ABC):
     Attributes:
         name: How models call it: letters, digits and `_`.
         description: For models: what it does, and when to use it.
-        category: For people: `compute`, `files` or `memory`.
+        category: For people: `compute`, `files`, `memory` or `web`.
         parameters: JSON schema of the arguments; arguments that do not fit never reach `execute`.
         dangerous: Whether it changes the world outside the platform.
         idempotent: Whether it may run again when a crash left open if it ran.
+        needs_network: Whether it reaches outside the platform, through the guard for outgoing requests.
         timeout_seconds: The most that one call may take; `ToolContext` says what is left of it.
     """
 
@@ -53,6 +54,7 @@ class Tool(ABC):
     parameters: ClassVar[Mapping[str, Any]]
     dangerous: ClassVar[bool] = False
     idempotent: ClassVar[bool] = True
+    needs_network: ClassVar[bool] = False
     timeout_seconds: ClassVar[float] = 10.0
 
     @abstractmethod
@@ -75,5 +77,6 @@ class Tool(ABC):
             parameters=cls.parameters,
             dangerous=cls.dangerous,
             idempotent=cls.idempotent,
+            needs_network=cls.needs_network,
             timeout_seconds=cls.timeout_seconds,
         )

@@ -105,6 +105,7 @@ class _Call:
                 "known": True,
                 "arguments": self.arguments,
                 "dangerous": self.tool.dangerous,
+                "needs_network": self.tool.needs_network,
                 "task_id": str(self.ctx.task_id),
                 "step_key": self.ctx.step_key,
             }

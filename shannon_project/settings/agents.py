@@ -24,9 +24,20 @@ SHANNON_HISTORY_MESSAGE_MAX_CHARACTERS = 4_000
 SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS = 6_000
 SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.calculator.CalculatorTool",
+    "agents.tools.builtin.current_time.CurrentTimeTool",
     "agents.tools.builtin.file_list.FileListTool",
     "agents.tools.builtin.file_read.FileReadTool",
     "agents.tools.builtin.file_write.FileWriteTool",
+    "agents.tools.builtin.http_fetch.HttpFetchTool",
+    "agents.tools.builtin.json_query.JsonQueryTool",
+    "agents.tools.builtin.memory_save.MemorySaveTool",
     "agents.tools.builtin.memory_search.MemorySearchTool",
     "agents.tools.builtin.python.PythonTool",
+    "agents.tools.builtin.web_search.WebSearchTool",
 ]
+
+# Search engines of the tool `web_search`; the first that is set answers.
+SHANNON_SEARXNG_URL = ENV.searxng_url
+SHANNON_TAVILY_API_KEY = ENV.tavily_api_key.get_secret_value()
+SHANNON_BRAVE_API_KEY = ENV.brave_api_key.get_secret_value()
+SHANNON_SERPER_API_KEY = ENV.serper_api_key.get_secret_value()

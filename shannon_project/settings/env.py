@@ -67,6 +67,11 @@ class Environment(BaseSettings):
     http_timeout_seconds: float = Field(30.0, gt=0, description="One fetch of a tool, redirects included.")
     http_max_bytes: int = Field(5 * 1024**2, gt=0, description="Content that one fetch of a tool may read.")
 
+    searxng_url: str = Field("", description="A SearXNG server that web_search asks.")
+    tavily_api_key: SecretStr = Field(SecretStr(""), validation_alias="TAVILY_API_KEY")
+    brave_api_key: SecretStr = Field(SecretStr(""), validation_alias="BRAVE_API_KEY")
+    serper_api_key: SecretStr = Field(SecretStr(""), validation_alias="SERPER_API_KEY")
+
     flower_url: str = Field("", description="Where Flower is, for the links of `/`; empty: no link.")
     metrics_allowed_networks: str = Field(
         "127.0.0.0/8,::1/128", description="Who may read /metrics without a key of scope admin; comma-separated."

@@ -9,7 +9,19 @@ from agents.errors import ToolInputInvalid, ToolNotFound
 from agents.tools.arguments import arguments_check, arguments_from
 from agents.tools.registry import tool_definitions, tool_for, tool_infos
 
-BUILTIN = ["calculator", "file_list", "file_read", "file_write", "memory_search", "python"]
+BUILTIN = [
+    "calculator",
+    "current_time",
+    "file_list",
+    "file_read",
+    "file_write",
+    "http_fetch",
+    "json_query",
+    "memory_save",
+    "memory_search",
+    "python",
+    "web_search",
+]
 
 
 def test_the_built_in_tools_are_there_by_name() -> None:
@@ -21,7 +33,7 @@ def test_every_tool_is_described_alike(name: str) -> None:
     info = tool_for(name).info()
     assert re.fullmatch(r"[a-z0-9_]{1,64}", info.name)
     assert len(info.description) > 30
-    assert info.category in {"compute", "files", "memory"}
+    assert info.category in {"compute", "files", "memory", "web"}
     assert info.timeout_seconds > 0
     assert not info.dangerous
     Draft202012Validator.check_schema(dict(info.parameters))
