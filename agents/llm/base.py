@@ -8,6 +8,7 @@ from functools import cache
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from agents.llm.credentials import ENVIRONMENT, Credential
 from agents.llm.types import ModelReply, ModelRequest
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice
 
@@ -33,6 +34,7 @@ class ModelGateway(ABC):
         model: CatalogueModel,
         timeout_seconds: float,
         on_delta: OnDelta | None = None,
+        credential: Credential = ENVIRONMENT,
     ) -> ModelReply:
         """Ask a model once and account for it.
 
@@ -41,6 +43,7 @@ class ModelGateway(ABC):
             model: Which model answers.
             timeout_seconds: For the whole call, above 0.
             on_delta: Called with each piece of text as it comes; without it the answer comes whole.
+            credential: With which key, and where.
 
         Returns:
             The reply, always with token counts; `usage_estimated` tells if the provider sent none.
@@ -48,15 +51,30 @@ class ModelGateway(ABC):
         Raises:
             ModelUnavailable: The provider does not answer (`ModelTimeout`: not in time); retryable, its fault.
             ModelRateLimited: Too many requests; `details.retry_after_seconds` if the provider said so; retryable.
-            ModelRefused: A bad key, no permission, or the provider's content policy; ours to configure.
+            ModelRefused: A bad key or no permission; ours to configure. ModelContentFiltered (one of these): the
+                provider's content policy holds the answer back.
             ModelRequestInvalid: An unknown model, a prompt too long, a malformed message; our fault.
             ModelAnswerInvalid: The answer could not be read; the provider's fault.
         """
 
 
-def cost_usd_of(price: ModelPrice | None, prompt_tokens: int, completion_tokens: int) -> Decimal | None:
+def cost_usd_of(
+    price: ModelPrice | None,
+    prompt_tokens: int,
+    completion_tokens: int,
+    *,
+    cache_read_tokens: int = 0,
+    cache_write_tokens: int = 0,
+) -> Decimal | None:
     """Return the price of a call in USD; None when no price is known."""
-    return None if price is None else price.cost_usd(prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+    if price is None:
+        return None
+    return price.cost_usd(
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        cache_read_tokens=cache_read_tokens,
+        cache_write_tokens=cache_write_tokens,
+    )
 
 
 def gateway_in_use() -> ModelGateway:

@@ -14,6 +14,8 @@ class ModelUsage:
     completion_tokens: int = 0
     cost_usd: Decimal | None = None
     is_estimate: bool = True
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
 
     def plus(self, other: "ModelUsage") -> "ModelUsage":
         """Return both together; the known cost of each counts."""
@@ -23,6 +25,8 @@ class ModelUsage:
             self.completion_tokens + other.completion_tokens,
             sum(costs, Decimal(0)) if costs else None,
             self.is_estimate or other.is_estimate,
+            self.cache_read_tokens + other.cache_read_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
         )
 
 
@@ -54,10 +58,16 @@ class ModelRateLimited(ModelFailure):
 
 
 class ModelRefused(ModelFailure):
-    """The provider refuses to answer: a bad or missing key, no permission, or its content policy. Ours to configure."""
+    """The provider refuses to answer: a bad or missing key, or no permission. Ours to configure."""
 
     code = "MODEL_REFUSED"
     http_status = 502
+
+
+class ModelContentFiltered(ModelRefused):
+    """The provider's content policy does not let the model answer this; another provider is not tried for it."""
+
+    code = "MODEL_CONTENT_FILTERED"
 
 
 class ModelRequestInvalid(ModelFailure):
@@ -72,4 +82,11 @@ class ModelAnswerInvalid(ModelFailure):
 
     code = "MODEL_ANSWER_INVALID"
     retryable = True
+    http_status = 502
+
+
+class ModelAnswerTooLong(ModelFailure):
+    """The answer is longer than is kept; asking again would cost as much and end alike. The provider's fault."""
+
+    code = "MODEL_ANSWER_TOO_LONG"
     http_status = 502

@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.llm.errors import (
     ModelAnswerInvalid,
+    ModelContentFiltered,
     ModelFailure,
     ModelRateLimited,
     ModelRefused,
@@ -61,7 +62,7 @@ def _kind_and_message(
         (names.RateLimitError, ModelRateLimited, f"{model.provider} limits the rate of {model.name}."),
         (names.Timeout, ModelTimeout, f"{model.name} did not answer in time."),
         (names.APIResponseValidationError, ModelAnswerInvalid, f"The answer of {model.name} could not be read."),
-        (names.ContentPolicyViolationError, ModelRefused, filtered_message(model)),
+        (names.ContentPolicyViolationError, ModelContentFiltered, filtered_message(model)),
         (names.ContextWindowExceededError, ModelRequestInvalid, f"The request is too long for {model.name}."),
     ]
     for litellm_class, kind, message in by_class:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from agents.llm.base import ModelGateway, OnDelta, cost_usd_of
+from agents.llm.credentials import ENVIRONMENT, Credential
 from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
 from agents.llm.types import ModelReply, ModelRequest
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice
@@ -19,6 +20,7 @@ class FakeGateway(ModelGateway):
     Attributes:
         requests: Every request, in order.
         models: The name of the model asked, in order.
+        key_ids: The key it was asked with, in order.
         warmed: How often `warm` was called.
     """
 
@@ -31,6 +33,7 @@ class FakeGateway(ModelGateway):
         """
         self.requests: list[ModelRequest] = []
         self.models: list[str] = []
+        self.key_ids: list[str] = []
         self.warmed = 0
         self._script = iter(script)
         self._respond = respond
@@ -51,11 +54,13 @@ class FakeGateway(ModelGateway):
         model: CatalogueModel,
         timeout_seconds: float,  # noqa: ARG002 - a fake is never late
         on_delta: OnDelta | None = None,
+        credential: Credential = ENVIRONMENT,
     ) -> ModelReply:
         """Return or raise the next item; a text is streamed as one piece. See `ModelGateway.complete`."""
         with self._lock:
             self.requests.append(request)
             self.models.append(model.name)
+            self.key_ids.append(credential.key_id)
             item = next(self._script, None)
         if isinstance(item, ShannonError):
             raise item

@@ -21,8 +21,8 @@ class StreamAssembly:
     on_delta: Callable[[str], None]
     finish_reason: str = ""
     model: str = ""
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    usage: Any = None
+    characters: int = 0
     _texts: list[str] = field(default_factory=list)
     _calls: dict[int, _ToolCallParts] = field(default_factory=dict)
 
@@ -30,8 +30,7 @@ class StreamAssembly:
         """Take a chunk (`choices[0].delta`, `usage`), and hand its text on."""
         usage = getattr(chunk, "usage", None)
         if usage is not None:
-            self.prompt_tokens = usage.prompt_tokens
-            self.completion_tokens = usage.completion_tokens
+            self.usage = usage
         self.model = getattr(chunk, "model", None) or self.model
         if not chunk.choices:  # the chunk that carries only usage
             return
@@ -42,6 +41,7 @@ class StreamAssembly:
         text = getattr(choice.delta, "content", None)
         if text:
             self._texts.append(text)
+            self.characters += len(text)
             self.on_delta(text)
 
     @property
@@ -62,4 +62,6 @@ class StreamAssembly:
         parts = self._calls.setdefault(index, _ToolCallParts())
         parts.id = part.id or parts.id
         parts.name = part.function.name or parts.name
-        parts.arguments.append(part.function.arguments or "")
+        arguments = part.function.arguments or ""
+        parts.arguments.append(arguments)
+        self.characters += len(arguments)

@@ -91,7 +91,9 @@ class ModelReply:
         model: The litellm name that answered.
         provider: The provider that answered.
         finish_reason: `stop`, `length`, `tool_calls` or what the provider said.
-        usage_estimated: The provider reported no usage and the tokens are an estimate.
+        usage_estimated: The provider reported no usage, or an impossible one, and the tokens are an estimate.
+        cache_read_tokens: Of the prompt, those that the provider had in its cache.
+        cache_write_tokens: Of the prompt, those that the provider put into its cache.
     """
 
     text: str
@@ -103,6 +105,8 @@ class ModelReply:
     provider: str = ""
     finish_reason: str = "stop"
     usage_estimated: bool = False
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values from which `from_json` makes the same reply."""
@@ -118,6 +122,8 @@ class ModelReply:
             "provider": self.provider,
             "finish_reason": self.finish_reason,
             "usage_estimated": self.usage_estimated,
+            "cache_read_tokens": self.cache_read_tokens,
+            "cache_write_tokens": self.cache_write_tokens,
         }
 
     @classmethod
@@ -134,6 +140,8 @@ class ModelReply:
             provider=value["provider"],
             finish_reason=value["finish_reason"],
             usage_estimated=value["usage_estimated"],
+            cache_read_tokens=value.get("cache_read_tokens", 0),  # journals of older versions lack it
+            cache_write_tokens=value.get("cache_write_tokens", 0),
         )
 
     def as_assistant_message(self) -> dict[str, Any]:

@@ -14,46 +14,55 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
+from agents.llm.timeouts import CallTimeouts
+
 ABANDONED_MAX: Final = 64
 _abandoned: set[threading.Thread] = set()
 _abandoned_lock = threading.Lock()
 
 
 class CallOverdue(Exception):
-    """The time for the whole call is over."""
+    """The time for the call is over; `waited_for` says for which part of it."""
+
+    def __init__(self, waited_for: str) -> None:
+        """Make the error; `waited_for` is the first token, the next one, or the whole answer."""
+        super().__init__(waited_for)
+        self.waited_for = waited_for
 
 
 class TooManyAbandoned(Exception):
     """`ABANDONED_MAX` calls that nobody waits for are still running."""
 
 
-def read_within(open_source: Callable[[], Iterable[Any]], *, timeout_seconds: float) -> Generator[Any]:
+def read_within(open_source: Callable[[], Iterable[Any]], *, timeouts: CallTimeouts) -> Generator[Any]:
     """Yield the items of an iterable that is opened and read in another thread.
 
     Close the iterator when leaving it early, so that the thread does not read on.
 
     Args:
         open_source: Makes the iterable; if that has `close` or a `completion_stream` that has, it is used to end it.
-        timeout_seconds: From now to the end of the last item, above 0.
+        timeouts: Until the first item, between two of them, and to the end of the last.
 
     Raises:
-        CallOverdue: The time is over. TooManyAbandoned: See there.
+        CallOverdue: A time is over. TooManyAbandoned: See there.
         Exception: Whatever opening or reading raised.
     """
     if abandoned_count() >= ABANDONED_MAX:
         raise TooManyAbandoned
     reading = _Reading(open_source)
     reading.start()
-    deadline_monotonic_seconds = time.monotonic() + timeout_seconds
+    deadline_monotonic_seconds = time.monotonic() + timeouts.total
+    patience_seconds, waited_for = timeouts.first_token, "the first token"
     try:
         while True:
             left_seconds = deadline_monotonic_seconds - time.monotonic()
             try:
-                is_item, value = reading.found.get(timeout=max(0.0, left_seconds))
+                is_item, value = reading.found.get(timeout=max(0.0, min(left_seconds, patience_seconds)))
             except queue.Empty:
-                raise CallOverdue from None
+                raise CallOverdue(waited_for if patience_seconds < left_seconds else "the whole answer") from None
             if is_item:
                 yield value
+                patience_seconds, waited_for = timeouts.between_tokens, "the next token"
             elif value is None:
                 return
             else:

@@ -3,13 +3,19 @@
 from shannon_project.settings.env import BASE_DIR, ENV
 
 SHANNON_MODEL = ENV.model  # litellm name that serves every tier; empty: the catalogue decides
+SHANNON_MODEL_API_BASE = ENV.model_api_base  # where SHANNON_MODEL is served; empty: at its provider
+SHANNON_MODEL_API_KEY = ENV.model_api_key.get_secret_value()  # for SHANNON_MODEL_API_BASE; empty: it needs none
 SHANNON_MODELS_ALLOWED = tuple(name.strip() for name in ENV.models_allowed.split(",") if name.strip())
 SHANNON_MODEL_CATALOGUE_PATH = BASE_DIR / "shannon_project" / "config" / "models.yaml"
 SHANNON_MODEL_GATEWAY = "agents.llm.gateway.LitellmGateway"  # dotted path of a `ModelGateway`
 SHANNON_MODEL_TIMEOUT_SECONDS = ENV.model_timeout_seconds  # one attempt at a model call, first byte to last
+SHANNON_MODEL_CONNECT_TIMEOUT_SECONDS = 10.0
+SHANNON_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS = ENV.model_first_token_timeout_seconds  # of a streamed answer
+SHANNON_MODEL_BETWEEN_TOKENS_TIMEOUT_SECONDS = 30.0  # of a streamed answer
 SHANNON_MODEL_ATTEMPTS = 3  # of one model call, while failures are passing ones and no text was streamed
 SHANNON_MODEL_RETRY_BASE_SECONDS = 0.5  # doubled for each attempt, unless the provider says when
 SHANNON_MODEL_RETRY_MAX_SECONDS = 30.0  # a provider that wants a longer pause fails the call instead
+SHANNON_MODEL_ANSWER_MAX_CHARACTERS = 800_000  # of one answer; the journal keeps 1 MiB
 SHANNON_MODEL_EVENT_TEXT_MAX_CHARACTERS = 20_000  # of a model's text kept in its event
 SHANNON_OFFLINE_LATENCY_SECONDS = ENV.offline_latency_seconds  # the offline model waits this long, for load tests
 

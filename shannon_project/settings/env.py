@@ -30,10 +30,15 @@ class Environment(BaseSettings):
     database_pool_timeout_seconds: float = Field(10.0, gt=0)
 
     model: str = Field("", description="litellm model name that serves every tier, for example openai/gpt-5-mini.")
+    model_api_base: str = Field(
+        "", description="Address of an OpenAI-compatible server that serves SHANNON_MODEL, with its /v1."
+    )
+    model_api_key: SecretStr = Field(SecretStr(""), description="Key of that server, if it asks for one.")
     models_allowed: str = Field(
         "", description="litellm names that a model_override may name beside the catalogue; comma-separated."
     )
     model_timeout_seconds: float = Field(120.0, gt=0, description="One attempt at a model call.")
+    model_first_token_timeout_seconds: float = Field(60.0, gt=0, description="Until a streamed answer begins.")
     offline_latency_seconds: float = Field(0.0, ge=0, description="How long the offline model waits before it answers.")
     workspace_dir: Path | None = Field(None, description="Session workspaces; default: `workspaces` in the local dir.")
 

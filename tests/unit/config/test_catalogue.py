@@ -14,7 +14,6 @@ from shannon_project.config.catalogue import (
     Tier,
     catalogue,
     catalogue_load,
-    model_override_check,
 )
 
 GOOD = """
@@ -42,7 +41,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_shipped_catalogue_prices_every_tier() -> None:
     for tier in Tier:
-        assert catalogue().candidates(tier)[0].price is not None
+        assert catalogue().candidates(tier=tier)[0].price is not None
 
 
 def test_price_is_exact() -> None:
@@ -107,14 +106,14 @@ def test_allowed_model_outside_the_catalogue_has_no_price_here(settings: Setting
 def test_model_of_the_setting_may_be_named(settings: Settings) -> None:
     settings.SHANNON_MODEL = "openai/gpt-x"
 
-    model_override_check("openai/gpt-x")
+    assert catalogue().model_for(tier="small", override="openai/gpt-x").provider == "openai"
 
 
 def test_address_is_refused_even_if_a_setting_allows_it(settings: Settings) -> None:
     settings.SHANNON_MODELS_ALLOWED = ("oobabooga/http://127.0.0.1:1/x",)
 
     with pytest.raises(ModelUnknown):
-        model_override_check("oobabooga/http://127.0.0.1:1/x")
+        catalogue().model_for(tier="small", override="oobabooga/http://127.0.0.1:1/x")
 
 
 @pytest.mark.parametrize(

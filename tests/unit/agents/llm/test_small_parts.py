@@ -90,7 +90,7 @@ def test_stream_is_put_together() -> None:
     assert seen == ["Hel", "lo"]
     assert assembly.text == "Hello"
     assert assembly.tool_calls() == (ToolCall("c1", "python", '{"code": 1}'), ToolCall("c2", "calculator", "{}"))
-    assert (assembly.prompt_tokens, assembly.completion_tokens, assembly.finish_reason) == (5, 6, "tool_calls")
+    assert (assembly.usage.prompt_tokens, assembly.finish_reason) == (5, "tool_calls")
 
 
 def test_pieces_of_text_arrive_whole_and_in_order() -> None:

@@ -6,7 +6,12 @@ from collections.abc import Iterator
 import pytest
 
 from agents.llm import watchdog
+from agents.llm.timeouts import CallTimeouts
 from agents.llm.watchdog import CallOverdue, TooManyAbandoned, abandoned_count, read_within
+
+
+def whole(seconds: float) -> CallTimeouts:
+    return CallTimeouts(seconds, seconds, seconds, seconds)
 
 
 def test_items_come_in_order_and_errors_where_they_are_waited_for() -> None:
@@ -14,7 +19,7 @@ def test_items_come_in_order_and_errors_where_they_are_waited_for() -> None:
         yield from (1, 2)
         raise KeyError("lost")
 
-    reading = read_within(source, timeout_seconds=5.0)
+    reading = read_within(source, timeouts=whole(5.0))
 
     assert [next(reading), next(reading)] == [1, 2]
     with pytest.raises(KeyError, match="lost"):
@@ -30,11 +35,11 @@ def test_no_call_is_made_while_too_many_are_abandoned(monkeypatch: pytest.Monkey
         yield 1
 
     with pytest.raises(CallOverdue):
-        next(read_within(never, timeout_seconds=0.05))
+        next(read_within(never, timeouts=whole(0.05)))
     with pytest.raises(TooManyAbandoned):
-        next(read_within(lambda: [1], timeout_seconds=5.0))
+        next(read_within(lambda: [1], timeouts=whole(5.0)))
     stuck = [thread for thread in threading.enumerate() if thread.name == "model-call"]
     ends.set()
     for thread in stuck:
         thread.join(5.0)
-    assert next(read_within(lambda: [1], timeout_seconds=5.0)) == 1
+    assert next(read_within(lambda: [1], timeouts=whole(5.0))) == 1

@@ -1,0 +1,36 @@
+"""The offline provider in the shape of litellm's `CustomLLM` (which is looked up by method, not by class)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from agents.llm.offline.provider import OfflineProvider
+
+
+class OfflineHandler:
+    """Answers as a provider of litellm's does; `types` is litellm's module of answer types."""
+
+    def __init__(self, types: Any) -> None:
+        """Make a handler; the module is handed in, because one file alone imports litellm."""
+        self._types = types
+        self._provider = OfflineProvider()
+
+    def completion(self, **call: Any) -> Any:
+        """Answer whole, in litellm's `ModelResponse`."""
+        answer = self._answer(call)
+        choice = self._types.Choices(index=0, finish_reason=answer.finish_reason, message=answer.message())
+        response = self._types.ModelResponse(id=answer.id, model=call["model"], choices=[choice])
+        response.usage = self._types.Usage(**answer.usage())
+        return response
+
+    def streaming(self, **call: Any) -> Iterator[Any]:
+        """Answer in chunks, in litellm's `ModelResponseStream`."""
+        answer = self._answer(call)
+        for delta, finish_reason in answer.deltas():
+            shape = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+            chunk = self._types.ModelResponseStream(id=answer.id, model=call["model"], choices=[shape])
+            if finish_reason:  # litellm keeps usage only of chunks with content
+                chunk.usage = self._types.Usage(**answer.usage())
+            yield chunk
+
+    def _answer(self, call: dict[str, Any]) -> Any:
+        return self._provider.answer(messages=call["messages"], parameters=call["optional_params"])

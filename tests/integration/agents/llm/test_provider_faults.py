@@ -1,0 +1,287 @@
+"""Every fault of a provider through real HTTP and litellm: typed, in time, and accounted for."""
+
+import threading
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from pytest_django import Settings
+
+from agents.llm.credentials import Credential
+from agents.llm.errors import (
+    ModelAnswerInvalid,
+    ModelAnswerTooLong,
+    ModelFailure,
+    ModelRateLimited,
+    ModelTimeout,
+    ModelUnavailable,
+)
+from agents.llm.gateway import LitellmGateway
+from agents.llm.types import ModelReply, ModelRequest
+from shannon_project.config.catalogue import CatalogueModel, ModelPrice, catalogue
+from tests.provider import Fault, FaultProvider, fault_provider
+
+GATEWAY = LitellmGateway()
+HELLO = ModelRequest(messages=[{"role": "user", "content": "hello there"}], max_output_tokens=64)
+PRICE = ModelPrice(input_usd_per_million_tokens=Decimal(1), output_usd_per_million_tokens=Decimal(2))
+STREAMED = pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaultProvider]:
+    """The provider, for all tests of this file."""
+    with fault_provider() as running:
+        yield running
+
+
+@pytest.fixture
+def provider(server: FaultProvider) -> FaultProvider:
+    """The provider, with nothing told and nothing asked."""
+    server.forget()
+    return server
+
+
+def ask(
+    provider: FaultProvider, *, seen: list[str] | None, timeout_seconds: float = 10.0, request: ModelRequest = HELLO
+) -> ModelReply:
+    model = CatalogueModel.compatible("m", provider.base_url).model_copy(update={"price": PRICE})
+    on_delta = None if seen is None else seen.append
+    return GATEWAY.complete(request, model=model, timeout_seconds=timeout_seconds, on_delta=on_delta)
+
+
+def seen_if(is_streamed: bool) -> list[str] | None:
+    return [] if is_streamed else None
+
+
+@STREAMED
+def test_a_server_of_ones_own_answers_and_is_accounted(provider: FaultProvider, is_streamed: bool) -> None:
+    seen = seen_if(is_streamed)
+
+    reply = ask(provider, seen=seen)
+
+    assert reply.text == "You said: hello there"
+    assert seen is None or ("".join(seen) == reply.text and len(seen) > 1)
+    assert not reply.usage_estimated
+    assert reply.cost_usd == PRICE.cost_usd(
+        prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens
+    )
+    assert reply.provider == "openai-compatible"
+
+
+def test_two_settings_make_any_compatible_server_the_model(provider: FaultProvider, settings: Settings) -> None:
+    settings.SHANNON_MODEL = "Qwen/Qwen3-8B"
+    settings.SHANNON_MODEL_API_BASE = provider.base_url
+    model = catalogue().model_for(tier="medium")
+
+    reply = GATEWAY.complete(HELLO, model=model, timeout_seconds=10.0)
+
+    assert (reply.model, reply.cost_usd) == ("Qwen/Qwen3-8B", None)
+    assert provider.calls[0].model == "Qwen/Qwen3-8B", "the server is asked by the name that it knows"
+
+
+def test_keys_of_the_environment_never_go_to_a_server_of_ones_own(
+    provider: FaultProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
+
+    ask(provider, seen=None)
+
+    assert provider.calls[0].key == "none"
+
+
+def test_a_credential_is_the_key_that_is_sent(provider: FaultProvider) -> None:
+    model = CatalogueModel.compatible("m", provider.base_url)
+
+    GATEWAY.complete(HELLO, model=model, timeout_seconds=10.0, credential=Credential("k1", "sk-first"))
+
+    assert provider.calls[0].key == "sk-first"
+    assert "sk-first" not in repr(Credential("k1", "sk-first"))
+
+
+@STREAMED
+def test_429_says_when_to_come_back(provider: FaultProvider, is_streamed: bool) -> None:
+    provider.will(Fault(status=429, retry_after="3"))
+
+    with pytest.raises(ModelRateLimited) as caught:
+        ask(provider, seen=seen_if(is_streamed))
+
+    assert caught.value.details["retry_after_seconds"] == 3.0
+    assert caught.value.used is None
+    assert len(provider.calls) == 1, "nobody tries again behind our back"
+
+
+@STREAMED
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_broken_provider_is_unavailable(provider: FaultProvider, status: int, is_streamed: bool) -> None:
+    provider.will(Fault(status=status))
+
+    with pytest.raises(ModelUnavailable) as caught:
+        ask(provider, seen=seen_if(is_streamed))
+
+    assert caught.value.details["provider_status"] == status
+    assert len(provider.calls) == 1
+
+
+def test_a_slow_first_token_is_left_before_the_whole_time_is_over(provider: FaultProvider, settings: Settings) -> None:
+    settings.SHANNON_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS = 0.3
+    provider.will(Fault(first_token_seconds=20.0))
+    started = time.monotonic()
+
+    with pytest.raises(ModelTimeout) as caught:
+        ask(provider, seen=[], timeout_seconds=15.0)
+
+    assert caught.value.details["waited_for"] == "the first token"
+    assert time.monotonic() - started < 10.0, "not the whole 15 s"
+    assert caught.value.used is None
+
+
+def test_a_first_token_that_is_slow_and_in_time_is_waited_for(provider: FaultProvider) -> None:
+    provider.will(Fault(first_token_seconds=0.3))
+
+    assert ask(provider, seen=[]).text == "You said: hello there"
+
+
+def test_a_stall_in_the_middle_is_left_and_what_came_is_charged(provider: FaultProvider, settings: Settings) -> None:
+    settings.SHANNON_MODEL_BETWEEN_TOKENS_TIMEOUT_SECONDS = 0.3
+    provider.will(Fault(stall_after_chunks=2))
+    seen: list[str] = []
+
+    with pytest.raises(ModelTimeout) as caught:
+        ask(provider, seen=seen, timeout_seconds=15.0)
+
+    assert caught.value.details["waited_for"] == "the next token"
+    assert "You said: hello there".startswith("".join(seen))
+    assert len(seen) == 2
+    used = caught.value.used
+    assert used is not None
+    assert used.is_estimate
+    assert used.completion_tokens > 0
+    assert used.cost_usd is not None
+
+
+def test_a_whole_answer_that_stalls_times_out(provider: FaultProvider) -> None:
+    provider.will(Fault(stall_after_chunks=0))
+
+    with pytest.raises(ModelTimeout):
+        ask(provider, seen=None, timeout_seconds=0.4)
+
+
+def test_a_connection_that_is_reset_in_the_middle_is_a_failure_with_its_cost(provider: FaultProvider) -> None:
+    provider.will(Fault(cut_after_chunks=2))
+    seen: list[str] = []
+
+    with pytest.raises(ModelUnavailable) as caught:
+        ask(provider, seen=seen)
+
+    assert seen, "some text came"
+    assert caught.value.used is not None
+    assert caught.value.used.is_estimate
+    assert caught.value.retryable
+
+
+def test_a_whole_answer_that_is_cut_is_a_failure(provider: FaultProvider) -> None:
+    provider.will(Fault(cut_after_chunks=0))
+
+    with pytest.raises(ModelUnavailable):
+        ask(provider, seen=None)
+
+
+@STREAMED
+def test_an_answer_that_is_no_json_is_a_typed_failure(provider: FaultProvider, is_streamed: bool) -> None:
+    body = "data: {this is no json\n\n" if is_streamed else "<html>gateway error</html>"
+    provider.will(Fault(body=body))
+
+    with pytest.raises((ModelAnswerInvalid, ModelUnavailable)) as caught:
+        ask(provider, seen=seen_if(is_streamed))
+
+    assert caught.value.retryable
+
+
+@STREAMED
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {},
+        {"prompt_tokens": -5, "completion_tokens": 7, "total_tokens": 2},
+        {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        {"prompt_tokens": 10**12, "completion_tokens": 7, "total_tokens": 10**12},
+    ],
+    ids=["none", "negative", "zero", "absurd"],
+)
+def test_usage_that_cannot_be_true_is_estimated_and_marked(
+    provider: FaultProvider, usage: dict[str, int], is_streamed: bool
+) -> None:
+    provider.will(Fault(usage=usage))
+
+    reply = ask(provider, seen=seen_if(is_streamed))
+
+    assert reply.usage_estimated or usage == {}, "litellm counts by itself when a provider states nothing"
+    assert 0 < reply.prompt_tokens < 1_000
+    assert 0 < reply.completion_tokens < 1_000
+    assert reply.cost_usd is not None
+    assert 0 < reply.cost_usd < 1
+
+
+@STREAMED
+def test_an_answer_without_choices_is_a_typed_failure(provider: FaultProvider, is_streamed: bool) -> None:
+    provider.will(Fault(empty_choices=True))
+
+    with pytest.raises(ModelFailure) as caught:
+        ask(provider, seen=seen_if(is_streamed))
+
+    assert caught.value.retryable
+
+
+@STREAMED
+def test_a_giant_answer_is_cut_off_and_charged(provider: FaultProvider, is_streamed: bool, settings: Settings) -> None:
+    settings.SHANNON_MODEL_ANSWER_MAX_CHARACTERS = 10_000
+    provider.will(Fault(giant_characters=1_000_000, chunks=1_000))
+    seen = seen_if(is_streamed)
+
+    with pytest.raises(ModelAnswerTooLong, match="10,000") as caught:
+        ask(provider, seen=seen)
+
+    assert seen is None or len("".join(seen)) <= 11_000, "the stream is left where it grew too long"
+    assert caught.value.used is not None
+    assert caught.value.used.completion_tokens > 0
+
+
+def test_cache_tokens_are_paid_at_their_own_price(provider: FaultProvider) -> None:
+    provider.will(
+        Fault(
+            usage={
+                "prompt_tokens": 1_000,
+                "completion_tokens": 10,
+                "total_tokens": 1_010,
+                "prompt_tokens_details": {"cached_tokens": 800},
+            }
+        )
+    )
+    price = PRICE.model_copy(update={"cache_read_usd_per_million_tokens": Decimal("0.1")})
+    model = CatalogueModel.compatible("m", provider.base_url).model_copy(update={"price": price})
+
+    reply = GATEWAY.complete(HELLO, model=model, timeout_seconds=10.0)
+
+    assert (reply.prompt_tokens, reply.cache_read_tokens) == (1_000, 800)
+    assert reply.cost_usd == (Decimal(200) + Decimal(80) + Decimal(20)) / 1_000_000
+
+
+def test_calls_are_counted_and_so_are_those_at_once(provider: FaultProvider) -> None:
+    provider.will(Fault(times=3, first_token_seconds=0.3))
+    threads = [threading.Thread(target=ask, args=(provider,), kwargs={"seen": None}) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(provider.calls_of("m")) == 3
+    assert provider.most_at_once >= 2
+
+
+def test_shipped_prices_are_those_of_litellms_list() -> None:
+    for model in catalogue().models.values():
+        if model.provider == "offline":
+            continue
+        listed = GATEWAY.price_of(model.model_copy(update={"price": None}))
+        assert listed == model.price, model.name

@@ -1,0 +1,84 @@
+"""Answers in OpenAI's shapes."""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from tests.provider.faults import Fault
+
+_FRAME = {"id": "chatcmpl-test", "created": 1, "system_fingerprint": "test"}
+_FINISH_OF_TOOLS = "tool_calls"
+
+
+def error_body(fault: Fault) -> bytes:
+    """Return an error as OpenAI sends it."""
+    return json.dumps({"error": {"message": fault.message, "type": "test_error", "code": str(fault.status)}}).encode()
+
+
+def whole_body(fault: Fault, asked: dict[str, Any]) -> bytes:
+    """Return an answer that is not streamed."""
+    text = _text(fault, asked)
+    message: dict[str, Any] = {"role": "assistant", "content": None if fault.tool_calls else text}
+    if fault.tool_calls:
+        message["tool_calls"] = [_tool_call(number, call) for number, call in enumerate(fault.tool_calls)]
+    choice = {"index": 0, "message": message, "finish_reason": _finish_reason(fault)}
+    answer: dict[str, Any] = {**_FRAME, "object": "chat.completion", "model": asked.get("model", "")}
+    answer["choices"] = [] if fault.empty_choices else [choice]
+    usage = usage_of(fault, asked, text)
+    if usage:
+        answer["usage"] = usage
+    return json.dumps(answer).encode()
+
+
+def stream_frames(fault: Fault, asked: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the frames of a streamed answer: pieces, the end, usage, and the closing mark."""
+    text = _text(fault, asked)
+    if not fault.empty_choices:
+        for delta in _deltas(fault, text):
+            yield _frame(asked, [{"index": 0, "delta": delta, "finish_reason": None}])
+        yield _frame(asked, [{"index": 0, "delta": {}, "finish_reason": _finish_reason(fault)}])
+    usage = usage_of(fault, asked, text)
+    if usage and (asked.get("stream_options") or {}).get("include_usage"):
+        yield _frame(asked, [], usage=usage)
+    yield b"data: [DONE]\n\n"
+
+
+def usage_of(fault: Fault, asked: dict[str, Any], text: str) -> dict[str, Any]:
+    """Return what is stated as used: four characters a token, unless the fault says otherwise."""
+    if fault.usage is not None:
+        return fault.usage
+    prompt = math.ceil(len(json.dumps(asked.get("messages", []))) / 4)
+    completion = math.ceil(len(text or json.dumps(fault.tool_calls)) / 4)
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+
+
+def _text(fault: Fault, asked: dict[str, Any]) -> str:
+    if fault.giant_characters:
+        return "giant " * (fault.giant_characters // 6)
+    if fault.text is not None or fault.tool_calls:
+        return fault.text or ""
+    said = [message.get("content") for message in asked.get("messages", ()) if message.get("role") == "user"]
+    return f"You said: {said[-1] if said else ''}"
+
+
+def _deltas(fault: Fault, text: str) -> Iterator[dict[str, Any]]:
+    for number, call in enumerate(fault.tool_calls):
+        yield {"role": "assistant", "tool_calls": [{"index": number, **_tool_call(number, call)}]}
+    size = max(1, math.ceil(len(text) / fault.chunks))
+    for start in range(0, len(text), size):
+        yield {"role": "assistant", "content": text[start : start + size]}
+
+
+def _tool_call(number: int, call: dict[str, str]) -> dict[str, Any]:
+    function = {"name": call["name"], "arguments": call["arguments"]}
+    return {"id": call.get("id") or f"call_{number}", "type": "function", "function": function}
+
+
+def _frame(asked: dict[str, Any], choices: list[dict[str, Any]], **more: Any) -> bytes:
+    chunk = {**_FRAME, "object": "chat.completion.chunk", "model": asked.get("model", ""), "choices": choices, **more}
+    return f"data: {json.dumps(chunk)}\n\n".encode()
+
+
+def _finish_reason(fault: Fault) -> str:
+    return _FINISH_OF_TOOLS if fault.tool_calls and fault.finish_reason == "stop" else fault.finish_reason
