@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shannon_project.config.catalogue import Tier, catalogue
+from shannon_project.config.catalogue import catalogue
 from shannon_project.foundation.errors import NotFound
 
 CREATED_SECONDS: Final = 1_764_028_800  # OpenAI's field; ours have no date of their own: 2025-11-25
@@ -34,8 +34,12 @@ def models_listed() -> list[tuple[str, str, str]]:
     """Return `(name, owner, about)` of every model that a request may name, the platform's first."""
     known = catalogue()
     platform = [(model.name, OWNER, model.about) for model in PLATFORM_MODELS.values()]
-    tiers = [(str(tier), OWNER, f"Whatever serves the tier {tier}, now {known.tiers[tier][0]}.") for tier in Tier]
-    rest = [(model.name, model.provider, model.about) for model in known.models.values() if "://" not in model.name]
+    tiers = [
+        (tier, OWNER, f"Whatever serves the tier {tier}, now {entry.candidates[0]}.")
+        for tier, entry in known.tiers.items()
+    ]
+    named = [known.models[name] for name in known.known()]
+    rest = [(model.name, model.provider, model.about) for model in named]
     return platform + tiers + rest
 
 
