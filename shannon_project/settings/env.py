@@ -20,6 +20,9 @@ class Environment(BaseSettings):
     database_url: str = Field("postgresql://127.0.0.1:5432/shannon", validation_alias="DATABASE_URL")
     redis_url: str = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
     secret_key: SecretStr = Field(SecretStr(""), description="Signs sessions; web does not start without.")
+    encryption_keys: SecretStr = Field(
+        SecretStr(""), description="Fernet keys for secrets in the database, comma-separated, the newest first."
+    )
     debug: bool = False
     allowed_hosts: str = Field("127.0.0.1,localhost,[::1]", description="Comma-separated host names.")
     log_level: str = "INFO"
