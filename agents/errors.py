@@ -70,6 +70,19 @@ class ToolFailed(ShannonError):
     code = "TOOL_FAILED"
 
 
+class BlobNotFound(NotFound):
+    """There is no such stored value, or it is no longer kept."""
+
+    code = "BLOB_NOT_FOUND"
+
+
+class BlobTooLarge(ShannonError):
+    """The value is larger than what is kept of one value."""
+
+    code = "BLOB_TOO_LARGE"
+    http_status = 413
+
+
 class RoleNotFound(NotFound):
     """There is no such role."""
 

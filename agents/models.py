@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Now, TruncMonth
 from pgvector.django import VectorField
 
 from agents.types import EMBEDDING_DIMENSIONS, TITLE_MAX_CHARACTERS, JournalStatus, MessageRole
@@ -82,6 +82,25 @@ class Memory(models.Model):
 
     def __str__(self) -> str:
         return self.content[:60]
+
+
+class Blob(models.Model):
+    """A large value of a tenant, stored once a month; rows hold its digest. The table is partitioned by `month`."""
+
+    pk = models.CompositePrimaryKey("tenant_id", "digest", "month")
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )  # no constraint: it would lock the tenants' table whenever a month is made or dropped
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the bytes.")
+    month = models.DateField(db_default=TruncMonth(Now(), output_field=models.DateField()))
+    media_type = models.CharField(max_length=100)
+    size_bytes = models.PositiveBigIntegerField()
+    characters = models.PositiveBigIntegerField(null=True, blank=True, help_text="Of a text; empty for other bytes.")
+    data = models.BinaryField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.digest[:12]} {self.media_type} {self.size_bytes} bytes"
 
 
 class JournalEntry(models.Model):

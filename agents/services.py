@@ -3,25 +3,46 @@
 import gc
 from concurrent.futures import ThreadPoolExecutor
 
+from agents.blobs import (
+    Blob,
+    BlobRef,
+    blob_get,
+    blob_heads,
+    blob_put,
+    blob_text,
+    blobs_keep,
+    digests_in,
+    is_packed,
+    value_pack,
+    value_unpack,
+)
 from agents.journal import Journal, storable_json
 from agents.journal.copying import EntryOutline, journal_copy, journal_outline
 from agents.journal.reading import notes_write, step_usage
 from agents.llm.base import gateway_in_use
 from agents.llm.calls import model_call
 from agents.llm.types import ModelTier
+from agents.loop.messages import dependency_share_characters
 from agents.loop.running import agent_run
 from agents.memory.remembering import answer_remember, memory_remember, memory_search
 from agents.memory.selection import embedder
 from agents.planning.drafts import PlanDraft, PlanRequest, plan_draft
 from agents.sessions.workspace_overview import workspace_overview
 from agents.sessions.writing import conversation_add, message_append, session_delete, session_open, session_rename
-from agents.synthesis.answers import ANSWER_MAX_OUTPUT_TOKENS, SynthesisRequest, answer_synthesize
+from agents.synthesis.answers import (
+    ANSWER_MAX_OUTPUT_TOKENS,
+    SynthesisRequest,
+    answer_synthesize,
+    synthesis_share_characters,
+)
 from agents.tools.calling import tool_call
 from sandbox.services import shutdown as sandbox_shutdown
 from sandbox.services import warm as sandbox_warm
 
 __all__ = [
     "ANSWER_MAX_OUTPUT_TOKENS",
+    "Blob",
+    "BlobRef",
     "EntryOutline",
     "Journal",
     "ModelTier",
@@ -31,7 +52,15 @@ __all__ = [
     "agent_run",
     "answer_remember",
     "answer_synthesize",
+    "blob_get",
+    "blob_heads",
+    "blob_put",
+    "blob_text",
+    "blobs_keep",
     "conversation_add",
+    "dependency_share_characters",
+    "digests_in",
+    "is_packed",
     "journal_copy",
     "journal_outline",
     "memory_remember",
@@ -45,7 +74,10 @@ __all__ = [
     "session_rename",
     "step_usage",
     "storable_json",
+    "synthesis_share_characters",
     "tool_call",
+    "value_pack",
+    "value_unpack",
     "worker_shutdown",
     "worker_warm",
     "workspace_overview",

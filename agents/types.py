@@ -66,7 +66,8 @@ class SubtaskResult:
     """How a subtask ended, as the steps that build on it see it.
 
     `status` is a step's final status (`succeeded`, `failed`, `skipped`, `cancelled`); `text` is empty unless it
-    succeeded, `error` is None unless it did not.
+    succeeded, `error` is None unless it did not. `characters` is the length of the whole text where `text` is only
+    its beginning.
     """
 
     id: str
@@ -74,6 +75,7 @@ class SubtaskResult:
     status: str
     text: str
     error: str | None = None
+    characters: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +138,24 @@ class ToolError:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """How a tool call ended: an output, or an error that the model is told."""
+    """How a tool call ended: an output, or an error that the model is told.
+
+    `references` name what was cut out of a long output; the tool `output_read` reads it.
+    """
 
     ok: bool
     output: Json = None
     error: ToolError | None = None
+    references: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return `{"ok": true, "output"}` or `{"ok": false, "error": {"code", "message", "final", "details"}}`."""
+        """Return `{"ok": true, "output"}` or `{"ok": false, "error": {"code", "message", "final", "details"}}`.
+
+        With an output that was cut come its `references`.
+        """
         if self.error is None:
-            return {"ok": True, "output": self.output}
+            whole = {"references": list(self.references)} if self.references else {}
+            return {"ok": True, "output": self.output, **whole}
         error = self.error
         shown = {"code": error.code, "message": error.message, "final": error.final}
         return {"ok": False, "error": {**shown, "details": dict(error.details)} if error.details else shown}
@@ -154,14 +164,17 @@ class ToolResult:
     def from_json(cls, value: Mapping[str, Any]) -> "ToolResult":
         """Return what `as_json` was given."""
         if value["ok"]:
-            return cls(ok=True, output=value["output"])
+            return cls(ok=True, output=value["output"], references=tuple(value.get("references", ())))
         error = value["error"]
         return cls(ok=False, error=ToolError(error["code"], error["message"], error["final"], error.get("details", {})))
 
 
 @dataclass(frozen=True, slots=True)
 class ToolInfo:
-    """What the API and a planner may know of a tool. `parameters` is a JSON schema."""
+    """What the API and a planner may know of a tool. `parameters` is a JSON schema.
+
+    `implicit`: agents are offered it when they have a use for it; it is in nobody's list of tools.
+    """
 
     name: str
     description: str
@@ -171,3 +184,4 @@ class ToolInfo:
     idempotent: bool
     needs_network: bool
     timeout_seconds: float
+    implicit: bool = False

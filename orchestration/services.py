@@ -91,7 +91,7 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         strategy=strategy,
         context=request.context,
         parameters={
-            "tools": [info.name for info in tool_infos() if not info.dangerous],
+            "tools": [info.name for info in tool_infos() if not (info.dangerous or info.implicit)],
             "max_subtasks": settings.SHANNON_PLAN_MAX_SUBTASKS,
             "model_tier": request.model_tier,
             "model_override": request.model_override,

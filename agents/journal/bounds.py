@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from shannon_project.foundation.text import storable_text
+
 SHOWN_MAX_BYTES: Final = 64 * 1024
-_NUL: Final = "\x00"
-_REPLACEMENT: Final = "\ufffd"
 
 
 def canonical_digest(value: Any) -> str:
@@ -34,16 +34,18 @@ def storable_json(value: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     return stored, len(text)
 
 
-def storable_text(text: str) -> str:
-    """Return the text with U+FFFD in place of what Postgres cannot keep: NUL and lone surrogates."""
-    return text.replace(_NUL, _REPLACEMENT).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+def bounded_text(text: str, max_characters: int, *, characters: int | None = None) -> str:
+    """Return the text, or its beginning with a statement of how long it was.
 
-
-def bounded_text(text: str, max_characters: int) -> str:
-    """Return the text, or its beginning with a statement of how long it was."""
-    if len(text) <= max_characters:
+    Args:
+        text: The text, or at least its first `max_characters`.
+        max_characters: How many of them are kept.
+        characters: How long the whole is, where `text` is only its beginning.
+    """
+    total = len(text) if characters is None else characters
+    if total <= max_characters:
         return text
-    return f"{text[:max_characters]}… [cut: {len(text)} characters in all]"
+    return f"{text[:max_characters]}… [cut: {total} characters in all]"
 
 
 def bounded_json(value: Mapping[str, Any], max_bytes: int = SHOWN_MAX_BYTES) -> dict[str, Any]:

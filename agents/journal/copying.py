@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from agents.blobs.packing import digests_in, value_pack
+from agents.blobs.storing import blobs_keep
 from agents.journal.bounds import storable_json
 from agents.models import JournalEntry
 from agents.types import JournalStatus, ToolResult
@@ -34,11 +36,20 @@ def journal_outline(step_id: UUID) -> list[EntryOutline]:
 
 
 def journal_copy(
-    *, source_step_id: UUID, step_id: UUID, task_id: UUID, below: int, tool_outputs: Mapping[int, Any]
+    *,
+    tenant_id: UUID,
+    source_step_id: UUID,
+    step_id: UUID,
+    task_id: UUID,
+    below: int,
+    tool_outputs: Mapping[int, Any],
 ) -> Sequence[JournalEntry]:
     """Copy a step's entries below a position into the journal of a step that has none; two queries.
 
+    One more where entries refer to blobs, which are kept for the copies.
+
     Args:
+        tenant_id: Whose both steps are.
         source_step_id: Whose entries are copied.
         step_id: The step that will be run against them.
         task_id: Its task.
@@ -55,9 +66,9 @@ def journal_copy(
         entry.step_id, entry.task_id, entry.attempt = step_id, task_id, COPIED_ATTEMPT
         if entry.position in tool_outputs:
             answered = ToolResult(ok=True, output=tool_outputs[entry.position])
-            entry.response, entry.error, entry.status = (
-                storable_json(answered.as_json())[0],
-                None,
-                JournalStatus.FINISHED,
-            )
+            stored, size_bytes = storable_json(answered.as_json())
+            entry.response = value_pack(tenant_id, stored, size_bytes=size_bytes)
+            entry.error, entry.status = None, JournalStatus.FINISHED
+    values = [value for entry in copies for value in (entry.request, entry.response)]
+    blobs_keep(tenant_id=tenant_id, digests=digests_in(values))
     return JournalEntry.objects.bulk_create(copies)

@@ -7,6 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from agents.blobs.base import BlobStore
+from agents.blobs.packing import value_pack, value_unpack
+from agents.blobs.postgres import PostgresBlobStore
 from agents.context import Emit, StepContext
 from agents.errors import (
     JournalMismatch,
@@ -41,10 +44,11 @@ class Journal:
     entries costs one query per execution. `effect` may be called from several threads with reserved positions.
     """
 
-    def __init__(self, ctx: StepContext, store: JournalStore | None = None) -> None:
-        """Open the journal of `ctx.step_id`; `store` is Postgres unless a test brings its own."""
+    def __init__(self, ctx: StepContext, store: JournalStore | None = None, blobs: BlobStore | None = None) -> None:
+        """Open the journal of `ctx.step_id`; `store` and `blobs` are Postgres unless a test brings its own."""
         self._ctx = ctx
         self._store: JournalStore = store or PostgresJournalStore()
+        self._blobs: BlobStore = blobs or PostgresBlobStore()
         self._lock = threading.Lock()
         self._next_position = 0
         self._recorded: dict[int, JournalEntry] | None = None
@@ -155,8 +159,9 @@ class Journal:
         self, position: int, kind: str, key: str, request: Mapping[str, Any], response: Mapping[str, Any]
     ) -> dict[str, Any]:
         entry = self._new_entry(position=position, kind=kind, key=key, digest=canonical_digest(request))
-        entry.request = bounded_json(request)
-        entry.response = stored = storable_json(response)[0]
+        entry.request = self._packed(*storable_json(request))
+        stored, size_bytes = storable_json(response)
+        entry.response = self._packed(stored, size_bytes)
         entry.status = JournalStatus.FINISHED
         entry.started_at = entry.finished_at = timezone.now()
         with self._lock:
@@ -198,7 +203,12 @@ class Journal:
         JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="replayed").inc()
         if entry.status == JournalStatus.FAILED:
             raise RecordedFailure(entry.error or {})
-        return storable_json(entry.response or {})[0]
+        response = value_unpack(self._ctx.principal.tenant_id, entry.response or {}, store=self._blobs)
+        return storable_json(response)[0]
+
+    def _packed(self, value: dict[str, Any], size_bytes: int) -> dict[str, Any]:
+        """Return the value as its row holds it: what is large is stored apart, before the row is written."""
+        return value_pack(self._ctx.principal.tenant_id, value, size_bytes=size_bytes, store=self._blobs)
 
     def _new_entry(self, *, position: int, kind: str, key: str, digest: str) -> JournalEntry:
         return JournalEntry(
@@ -226,7 +236,7 @@ class Journal:
         is_new = entry is None
         if entry is None:
             entry = self._new_entry(position=position, kind=kind, key=key, digest=digest)
-            entry.request = bounded_json(request)
+            entry.request = self._packed(*storable_json(request))
             entry.started_at = timezone.now()
         entry.attempt = self._ctx.attempt
         entry.status = JournalStatus.STARTED
@@ -260,8 +270,12 @@ class Journal:
             self._record_failure(entry, effect, error, on_failure)
             raise
         hit(Seam.EFFECT_PERFORMED, entry.kind)
-        self._close(entry, effect, JournalStatus.FINISHED, response=response)
-        self._write_end(entry, lambda emit: after(emit, entry.position, response))
+        self._close(entry, effect, JournalStatus.FINISHED)
+        self._write_end(
+            entry,
+            lambda emit: after(emit, entry.position, response),
+            pack=lambda: self._packed(response, size_bytes),
+        )
         hit(Seam.EFFECT_RECORDED, entry.kind)
         JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="performed").inc()
         return response
@@ -271,10 +285,13 @@ class Journal:
         self._write_end(entry, lambda emit: on_failure(emit, entry.position, error))
         JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="failed").inc()
 
-    def _write_end(self, entry: JournalEntry, tell: Callable[[Emit], None]) -> None:
+    def _write_end(
+        self, entry: JournalEntry, tell: Callable[[Emit], None], pack: Callable[[], dict[str, Any]] | None = None
+    ) -> None:
         """Record how the effect ended. It has happened, so this does not give up at the first lost connection."""
 
         def write(may_be_written: bool) -> None:
+            entry.response = None if pack is None else pack()
             with self._ctx.engine.transaction() as emit:
                 if may_be_written and self._is_written(entry):
                     return
@@ -293,11 +310,9 @@ class Journal:
         effect: Effect,
         status: JournalStatus,
         *,
-        response: dict[str, Any] | None = None,
         error: dict[str, Any] | None = None,
     ) -> None:
         entry.status = status
-        entry.response = response
         entry.error = error
         entry.prompt_tokens = effect.prompt_tokens
         entry.completion_tokens = effect.completion_tokens

@@ -34,21 +34,26 @@ def tool_message(call_id: str, name: str, result: ToolResult) -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": call_id, "name": name, "content": content}
 
 
+def dependency_share_characters(count: int) -> int:
+    """Return how much of each of `count` results an agent is told, so how much of it has to be loaded."""
+    return min(
+        settings.SHANNON_DEPENDENCY_MAX_CHARACTERS, settings.SHANNON_DEPENDENCIES_MAX_CHARACTERS // max(1, count)
+    )
+
+
 def _dependencies_text(results: Sequence[SubtaskResult]) -> str:
     """Return the results under headings.
 
     Each is cut to `SHANNON_DEPENDENCY_MAX_CHARACTERS`, or to an even share of `SHANNON_DEPENDENCIES_MAX_CHARACTERS`
     where that is less, and says so: the beginning of every result is worth more than the whole of the first ones.
     """
-    share = min(
-        settings.SHANNON_DEPENDENCY_MAX_CHARACTERS, settings.SHANNON_DEPENDENCIES_MAX_CHARACTERS // len(results)
-    )
+    share = dependency_share_characters(len(results))
     return "\n\n".join(_dependency_text(result, share) for result in results)
 
 
 def _dependency_text(result: SubtaskResult, max_characters: int) -> str:
     title = " ".join(result.title.split())
     if result.status == _SUCCEEDED:
-        return f"### {result.id}: {title}\n\n{bounded_text(result.text, max_characters)}"
+        return f"### {result.id}: {title}\n\n{bounded_text(result.text, max_characters, characters=result.characters)}"
     reason = bounded_text(result.error or "no reason was recorded", max_characters)
     return f"### {result.id}: {title} ({result.status})\n\nThere is no result: {reason}"

@@ -12,6 +12,7 @@ from agents.loop.messages import opening_messages
 from agents.loop.turns import TurnLimits, Turns
 from agents.roles.catalogue import role_for
 from agents.tools.calling import tool_call
+from agents.tools.long_output import PAGING_TOOL
 from agents.tools.registry import tool_definitions
 from agents.types import AgentResult, AgentSpec, ToolResult
 
@@ -30,20 +31,22 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
         ShannonError: What the model's gateway or the journal raised.
     """
     role = role_for(spec.role)
-    offered = spec.tools
+    names = tuple(name for name in spec.tools if name != PAGING_TOOL)
+    paging = (PAGING_TOOL,) if names else ()
     # Files change while steps run, and a message with a lower id may commit late: an agent that is run again must be
     # told what it was told before.
     seen = journal.observe("workspace", "overview", lambda: {"text": _overview(spec), "history": spec.history})
     spec = replace(spec, history=tuple((role_name, content) for role_name, content in seen["history"]))
 
     def call_tool(call: ToolCall, thought: str) -> ToolResult:
-        return tool_call(ctx, journal, call.name, call.arguments_json, offered=offered, thought=thought)
+        return tool_call(ctx, journal, call.name, call.arguments_json, offered=names + paging, thought=thought)
 
     turns = Turns(
         ask=lambda request: model_call(ctx, journal, request),
         call_tool=call_tool,
         messages=opening_messages(spec, prompt=role.prompt, workspace_overview=seen["text"]),
-        tools=tool_definitions(offered),
+        tools=tool_definitions(names),
+        paging=tool_definitions(paging),
         tier=spec.tier or role.tier,
         model_override=spec.model_override,
         limits=TurnLimits(

@@ -31,6 +31,7 @@ class Turns:
     Attributes:
         messages: The conversation so far; it grows.
         tools: What the model is offered, in the OpenAI format.
+        paging: What it is offered besides once a tool's output was too long to be shown, to read on in it.
         call_tool: Given a call and what the model said with it.
     """
 
@@ -42,6 +43,7 @@ class Turns:
     model_override: str | None
     limits: TurnLimits
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    paging: Sequence[dict[str, Any]] = ()
     usage: Usage = field(default_factory=Usage)
 
     def run(self) -> AgentResult:
@@ -88,6 +90,8 @@ class Turns:
             else:
                 result = _one_too_many()
             thought = ""
+            if result.references:
+                self.tools, self.paging = [*self.tools, *self.paging], ()
             self.messages.append(tool_message(call.id, call.name, result))
 
     def _result(self, reply: ModelReply, turns: int, stop_reason: str) -> AgentResult:

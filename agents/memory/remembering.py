@@ -7,12 +7,13 @@ from django.conf import settings
 from pgvector.django import CosineDistance
 
 from agents.context import StepContext
-from agents.journal.bounds import bounded_text, canonical_digest, storable_text
+from agents.journal.bounds import bounded_text, canonical_digest
 from agents.journal.effect import Effect
 from agents.journal.journal import Journal
 from agents.memory.selection import embedder
 from agents.models import Memory
 from agents.types import MemoryHit
+from shannon_project.foundation.text import storable_text
 
 _QUERY_MAX_CHARACTERS: Final = 500  # of the question, in what is remembered and in what is embedded
 _SEARCH_MAX_HITS: Final = 50

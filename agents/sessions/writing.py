@@ -8,12 +8,12 @@ from django.db.models import Case, F, Value, When
 from django.db.models.functions import Now
 
 from agents.errors import SessionNotFound, SessionTitleInvalid
-from agents.journal.bounds import storable_text
 from agents.models import Message, Session
 from agents.sessions.reading import external_id_from, session_for, uuid_from
 from agents.types import TITLE_MAX_CHARACTERS, MessageRole
 from policy.types import Principal
 from shannon_project.foundation.ids import uuid7
+from shannon_project.foundation.text import storable_text
 
 
 def session_open(*, principal: Principal, session_id: str | None, context: Mapping[str, Any] | None = None) -> Session:

@@ -73,17 +73,22 @@ def synthesis_messages(request: SynthesisRequest) -> list[dict[str, str]]:
     parts = [f"## Request\n\n{request.query}"]
     if request.instruction:
         parts.append(f"## How to put the results together\n\n{request.instruction}")
-    share = max(_RESULT_MIN_CHARACTERS, _RESULTS_MAX_CHARACTERS // max(1, len(request.results)))
+    share = synthesis_share_characters(len(request.results))
     parts.append("## Results")
     parts += [_result_section(number, result, share) for number, result in enumerate(request.results, start=1)]
     messages.append({"role": "user", "content": "\n\n".join(parts)})
     return messages
 
 
+def synthesis_share_characters(count: int) -> int:
+    """Return how much of each of `count` results the synthesis is told, so how much of it has to be loaded."""
+    return max(_RESULT_MIN_CHARACTERS, _RESULTS_MAX_CHARACTERS // max(1, count))
+
+
 def _result_section(number: int, result: SubtaskResult, max_characters: int) -> str:
     title = " ".join(result.title.split())
     if result.status == _SUCCEEDED:
-        body = bounded_text(result.text, max_characters)
+        body = bounded_text(result.text, max_characters, characters=result.characters)
     else:
         body = result.error or "No reason was recorded."
     return f'<result number="{number}" id="{result.id}" title="{title}" status="{result.status}">\n{body}\n</result>'

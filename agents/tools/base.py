@@ -45,6 +45,7 @@ class Tool(ABC):
         dangerous: Whether it changes the world outside the platform.
         idempotent: Whether it may run again when a crash left open if it ran.
         needs_network: Whether it reaches outside the platform, through the guard for outgoing requests.
+        implicit: Whether agents are offered it when they have a use for it, so that it is in nobody's list of tools.
         timeout_seconds: The most that one call may take; `ToolContext` says what is left of it.
     """
 
@@ -55,6 +56,7 @@ class Tool(ABC):
     dangerous: ClassVar[bool] = False
     idempotent: ClassVar[bool] = True
     needs_network: ClassVar[bool] = False
+    implicit: ClassVar[bool] = False
     timeout_seconds: ClassVar[float] = 10.0
 
     @abstractmethod
@@ -78,5 +80,6 @@ class Tool(ABC):
             dangerous=cls.dangerous,
             idempotent=cls.idempotent,
             needs_network=cls.needs_network,
+            implicit=cls.implicit,
             timeout_seconds=cls.timeout_seconds,
         )

@@ -14,6 +14,7 @@ from agents.journal import Effect, Journal, bounded_json, bounded_text
 from agents.metrics import TOOL_CALLS
 from agents.tools.arguments import arguments_check, arguments_from
 from agents.tools.base import Tool, ToolContext
+from agents.tools.long_output import output_shown
 from agents.tools.registry import tool_for
 from agents.types import ToolError, ToolResult
 from policy.errors import PolicyDenied
@@ -141,9 +142,9 @@ class _Call:
 
     def _executed(self, tool: Tool, tool_ctx: ToolContext) -> dict[str, Any]:
         done = tool.execute(tool_ctx, self.arguments)
-        bounded = bounded_json({"output": done.output}, settings.SHANNON_TOOL_OUTPUT_MAX_BYTES)
+        shown, references = output_shown(tool_ctx.tenant_id, done.output, settings.SHANNON_TOOL_OUTPUT_MAX_BYTES)
         self.files_changed = done.files_changed
-        return ToolResult(ok=done.error is None, output=bounded.get("output", bounded), error=done.error).as_json()
+        return ToolResult(ok=done.error is None, output=shown, error=done.error, references=references).as_json()
 
     def _invoked(self, emit: Emit, position: int) -> None:
         if self.thought:

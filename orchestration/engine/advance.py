@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from agents.services import storable_json, value_pack, value_unpack
 from orchestration.engine.dispatch import ring_steps
 from orchestration.engine.finish import task_fail, task_finish, task_stop
 from orchestration.errors import DependencyFailed, StrategyStuck, TaskDeadlineExceeded
@@ -99,18 +101,19 @@ def task_view(task: Task, strategy: Strategy) -> TaskView:
             [[str(kind) for kind in strategy.reads_output_of], task.id],
         )
         rows = cursor.fetchall()
-    steps = {row[0]: _step_view(row) for row in rows}
+    steps = {row[0]: _step_view(task, row) for row in rows}
     return TaskView(task_id=task.id, query=task.query, parameters=task.parameters, steps=steps)
 
 
-def _step_view(row: Sequence[Any]) -> StepView:
+def _step_view(task: Task, row: Sequence[Any]) -> StepView:
+    output = json_column(row[5])
     return StepView(
         key=row[0],
         kind=StepKind(row[1]),
         status=StepStatus(row[2]),
         title=row[3],
         depends_on=tuple(row[4]),
-        output=json_column(row[5]),
+        output=None if output is None else value_unpack(task.tenant_id, output),
         error=json_column(row[6]),
     )
 
@@ -151,6 +154,13 @@ class _StepRows:
         self._statuses[spec.key] = StepStatus.BLOCKED if open_count else StepStatus.READY
         return self._statuses[spec.key], open_count, None
 
+    def _input(self, spec: StepSpec) -> str:
+        """Return the step's input as JSON text; of a large one the large parts are stored apart."""
+        text = json.dumps(dict(spec.input))
+        if len(text) <= settings.SHANNON_INLINE_MAX_BYTES:
+            return text
+        return json.dumps(value_pack(self._task.tenant_id, storable_json(spec.input)[0]))
+
     def insert(self) -> None:
         """Insert all rows in one statement of fixed length: arrays, because wide fan-outs come through here."""
         with connection.cursor() as cursor:
@@ -172,7 +182,7 @@ class _StepRows:
                     [spec.key for spec in self._specs],
                     [str(spec.kind) for spec in self._specs],
                     [spec.title[:300] for spec in self._specs],
-                    [json.dumps(dict(spec.input)) for spec in self._specs],
+                    [self._input(spec) for spec in self._specs],
                     [json.dumps(spec.depends_on) for spec in self._specs],
                     [open_count for _, open_count, _ in self._made],
                     [str(spec.on_dependency_failure) for spec in self._specs],

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from agents.errors import StepSuperseded, TaskCancelled, TaskPaused
-from agents.services import Journal, step_usage, storable_json
+from agents.services import Journal, is_packed, step_usage, storable_json, value_pack, value_unpack
 from agents.types import Usage
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds import KINDS, Work
@@ -39,10 +39,13 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
     with log_context(step_id=step.step_id, step_key=step.key):
         try:
             ctx.engine.checkpoint()
+            if is_packed(step.input):
+                step = replace(step, input=value_unpack(ctx.principal.tenant_id, step.input))
+                work = replace(work, step=step)
             if kind.announces_start:
                 with ctx.engine.transaction(begins=True) as emit:
                     emit(EventKind.AGENT_STARTED, step.title, _started_payload(step))
-            outcome = _own_usage(work, _storable(kind.execute(work)))
+            outcome = _own_usage(work, _storable(work, kind.execute(work)))
             end = StepEnd(step, StepStatus.SUCCEEDED, outcome, charges=kind.charges(work))
             end = replace(end, notes=tuple(work.journal.pending_notes()))
         except StepSuperseded:
@@ -76,13 +79,18 @@ def _set_aside(step: ClaimedStep, lease: Lease) -> None:
         log.warning("paused_step_not_handed_back", error=str(error))
 
 
-def _storable(outcome: StepOutcome) -> StepOutcome:
-    """Return the outcome as `jsonb` can keep it. What a model wrote may hold NUL, half characters or NaN.
+def _storable(work: Work, outcome: StepOutcome) -> StepOutcome:
+    """Return the outcome as its row can keep it. What a model wrote may hold NUL, half characters or NaN.
+
+    What is large is stored apart, before the outcome is written: the row holds references.
 
     Raises:
         ValueError: It holds a number that JSON has no word for.
     """
-    return outcome if outcome.output is None else replace(outcome, output=storable_json(outcome.output)[0])
+    if outcome.output is None:
+        return outcome
+    stored, size_bytes = storable_json(outcome.output)
+    return replace(outcome, output=value_pack(work.ctx.principal.tenant_id, stored, size_bytes=size_bytes))
 
 
 def _own_usage(work: Work, outcome: StepOutcome) -> StepOutcome:

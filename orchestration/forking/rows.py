@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models.functions import Now
 
 from agents.models import JournalEntry
-from agents.services import journal_copy
+from agents.services import blobs_keep, digests_in, journal_copy, value_pack, value_unpack
 from orchestration.engine.dependencies import Release
 from orchestration.errors import DependencyFailed
 from orchestration.events.write import EventDraft, events_append
@@ -37,10 +37,13 @@ class ForkPlan:
 def fork_write(task: Task, plan: ForkPlan) -> None:
     """Give a new task what its source has already done, and tell both."""
     steps = _steps(task, plan)
+    values = [value for step in steps.values() for value in (step.input, step.output)]
+    blobs_keep(tenant_id=task.tenant_id, digests=digests_in(values))
     Step.objects.bulk_create(steps.values())
     fork_step = steps[plan.selection.fork_step.key]
     edit = plan.edits.tool_output
     entries = journal_copy(
+        tenant_id=task.tenant_id,
         source_step_id=plan.selection.fork_step.id,
         step_id=fork_step.id,
         task_id=task.id,
@@ -78,14 +81,24 @@ def _steps(task: Task, plan: ForkPlan) -> dict[str, Step]:
     copied = {step.key: _copied(task, step) for step in plan.selection.copied}
     anew = {step.key: _anew(task, step, started[step.key]) for step in plan.selection.anew}
     fork_step = anew[plan.selection.fork_step.key]
-    if plan.edits.instructions is not None:
-        fork_step.input = {**fork_step.input, "instruction": plan.edits.instructions}
-    elif plan.edits.query is not None and fork_step.input.get("instruction") == plan.source.query:
-        fork_step.input = {**fork_step.input, "instruction": plan.edits.query}
+    _instruct(fork_step, plan)
     if plan.edits.plan is not None:
         fork_step.status, fork_step.completed_at = StepStatus.SUCCEEDED, Now()
-        fork_step.output = {"plan": dict(plan.edits.plan), "text": ""}
+        fork_step.output = value_pack(task.tenant_id, {"plan": dict(plan.edits.plan), "text": ""})
     return copied | anew
+
+
+def _instruct(fork_step: Step, plan: ForkPlan) -> None:
+    """Give the fork step its edited instruction; one that was the request follows the request."""
+    if plan.edits.instructions is None and plan.edits.query is None:
+        return
+    tenant_id = plan.source.tenant_id
+    given = value_unpack(tenant_id, fork_step.input)
+    if plan.edits.instructions is not None:
+        given["instruction"] = plan.edits.instructions
+    elif given.get("instruction") == plan.source.query:
+        given["instruction"] = plan.edits.query
+    fork_step.input = value_pack(tenant_id, given)
 
 
 def _specified(task: Task, step: Step, **state: Any) -> Step:

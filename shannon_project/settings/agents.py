@@ -19,6 +19,8 @@ SHANNON_MODEL_ANSWER_MAX_CHARACTERS = 800_000  # of one answer; the journal keep
 SHANNON_MODEL_EVENT_TEXT_MAX_CHARACTERS = 20_000  # of a model's text kept in its event
 SHANNON_OFFLINE_LATENCY_SECONDS = ENV.offline_latency_seconds  # the offline model waits this long, for load tests
 
+SHANNON_INLINE_MAX_BYTES = 64 * 1024  # bytes of JSON in a row; of a larger value the large parts are stored as blobs
+SHANNON_BLOB_MAX_BYTES = 16 * 1024 * 1024  # of one blob
 SHANNON_JOURNAL_RESPONSE_MAX_BYTES = 1024 * 1024  # bytes of JSON; an effect that returns more fails
 SHANNON_TOOL_OUTPUT_MAX_BYTES = 64 * 1024  # bytes of JSON that a model is shown of one tool call
 SHANNON_EMBEDDER = "agents.memory.wordllama.WordllamaEmbedder"  # dotted path of an `Embedder`
@@ -38,6 +40,7 @@ SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.json_query.JsonQueryTool",
     "agents.tools.builtin.memory_save.MemorySaveTool",
     "agents.tools.builtin.memory_search.MemorySearchTool",
+    "agents.tools.builtin.output_read.OutputReadTool",
     "agents.tools.builtin.python.PythonTool",
     "agents.tools.builtin.web_search.WebSearchTool",
 ]

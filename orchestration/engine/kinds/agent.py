@@ -3,10 +3,9 @@
 from typing import ClassVar
 
 from agents.selectors import messages_before
-from agents.services import agent_run, answer_remember, workspace_overview
+from agents.services import agent_run, answer_remember, dependency_share_characters, workspace_overview
 from agents.types import AgentSpec
-from orchestration.engine.kinds.base import KindExecutor, Work, tenant_of, text_output
-from orchestration.engine.results import results_of
+from orchestration.engine.kinds.base import KindExecutor, Work, results_for, tenant_of, text_output
 from orchestration.types import StepKind, StepOutcome
 
 
@@ -32,7 +31,7 @@ class AgentKind(KindExecutor):
                 max_output_tokens=parameters.get("max_output_tokens") if is_final else None,
                 sampling=parameters.get("sampling") or {},
                 history=messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in),
-                dependencies=tuple(results_of(work.ctx.task_id, work.step.depends_on)),
+                dependencies=tuple(results_for(work, dependency_share_characters)),
                 workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),
             ),
         )

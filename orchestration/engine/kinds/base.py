@@ -1,13 +1,16 @@
 """What a kind of step does. One file per kind, all alike."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
 from agents.context import StepContext
 from agents.services import Journal
+from agents.types import SubtaskResult
 from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.results import results_of
 from orchestration.engine.step_engine import TaskFacts
 from orchestration.types import StepKind, StepOutcome
 from policy.types import Charge
@@ -50,6 +53,19 @@ class KindExecutor(ABC):
 def tenant_of(work: Work) -> UUID:
     """Return the tenant whose files and memory the step may see."""
     return work.ctx.principal.tenant_id
+
+
+def results_for(work: Work, share_characters: Callable[[int], int]) -> list[SubtaskResult]:
+    """Return how the steps that this one depends on ended: as much of each as its reader is told.
+
+    Args:
+        work: The step.
+        share_characters: How much of each text is told, by the number of texts.
+    """
+    keys = work.step.depends_on
+    return results_of(
+        tenant_id=tenant_of(work), task_id=work.ctx.task_id, keys=keys, max_characters=share_characters(len(keys))
+    )
 
 
 def text_output(text: str, **more: Any) -> dict[str, Any]:

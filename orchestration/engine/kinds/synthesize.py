@@ -9,10 +9,10 @@ from agents.services import (
     SynthesisRequest,
     answer_remember,
     answer_synthesize,
+    synthesis_share_characters,
 )
 from orchestration.engine.claim import ClaimedStep
-from orchestration.engine.kinds.base import KindExecutor, Work, text_output
-from orchestration.engine.results import results_of
+from orchestration.engine.kinds.base import KindExecutor, Work, results_for, text_output
 from orchestration.errors import SubtasksFailed
 from orchestration.types import StepKind, StepOutcome, StepStatus
 
@@ -32,7 +32,7 @@ class SynthesizeKind(KindExecutor):
         Raises:
             SubtasksFailed: Every subtask failed.
         """
-        results = results_of(work.ctx.task_id, work.step.depends_on)
+        results = results_for(work, synthesis_share_characters)
         if all(result.status != StepStatus.SUCCEEDED for result in results):
             raise SubtasksFailed(
                 f"All {len(results)} subtasks failed; the first: {results[0].error}",

@@ -206,7 +206,7 @@ def test_the_longest_part_of_a_file_is_read_whole_whatever_its_characters(princi
 def test_a_large_output_is_bounded(principal: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
     ctx = step_of(principal)
     monkeypatch.setattr(CalculatorTool, "execute", lambda *_: ToolOutput({"text": "x" * 300_000}))
-    assert "[cut: 300000 characters in all]" in output_of(call(ctx, "calculator", expression="1"))["text"]
+    assert "[cut: 300000 characters in all;" in output_of(call(ctx, "calculator", expression="1"))["text"]
 
 
 def test_what_the_model_thought_is_an_event(principal: Principal) -> None:

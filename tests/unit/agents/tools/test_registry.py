@@ -19,6 +19,7 @@ BUILTIN = [
     "json_query",
     "memory_save",
     "memory_search",
+    "output_read",
     "python",
     "web_search",
 ]
