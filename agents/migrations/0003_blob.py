@@ -31,7 +31,7 @@ def _first_months(_apps: Any, _schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     """Django knows the table; that it is partitioned only Postgres does."""
 
-    dependencies: ClassVar = [("agents", "0001_initial"), ("policy", "0001_initial")]
+    dependencies: ClassVar = [("agents", "0002_message_role_system"), ("policy", "0001_initial")]
 
     operations: ClassVar = [
         migrations.SeparateDatabaseAndState(
