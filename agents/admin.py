@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from agents.blobs import blob_heads
 from agents.journal.bounds import bounded_text
-from agents.models import JournalEntry, Memory, Message, Session
+from agents.models import Blob, JournalEntry, Memory, Message, Session
 
 _JSON_SHOWN_CHARACTERS = 4_000
 
@@ -98,6 +99,42 @@ class MemoryAdmin(ReadOnlyAdmin):
     def beginning(self, memory: Memory) -> str:
         """Return the first words."""
         return bounded_text(memory.content, 100)
+
+
+@admin.register(Blob)
+class BlobAdmin(ReadOnlyAdmin):
+    """Large values, newest first; of a text its beginning is shown."""
+
+    list_display: ClassVar = ["created_at", "tenant", "media_type", "size_bytes", "digest"]
+    list_filter: ClassVar = ["tenant", "media_type", "created_at"]
+    search_fields: ClassVar = ["digest"]
+    fields: ClassVar = [
+        "digest",
+        "tenant",
+        "month",
+        "media_type",
+        "size_bytes",
+        "characters",
+        "created_at",
+        "beginning",
+    ]
+    readonly_fields: ClassVar = fields
+    list_select_related: ClassVar = ["tenant"]
+    ordering: ClassVar = ["-id"]
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Blob]:
+        """Leave the bytes in the database."""
+        blobs: QuerySet[Blob] = super().get_queryset(request)
+        return blobs.defer("data")
+
+    @admin.display(description="text")
+    def beginning(self, blob: Blob) -> str:
+        """Return the first characters of a text."""
+        if blob.characters is None:
+            return "-"
+        heads = blob_heads(tenant_id=blob.tenant_id, digests=[blob.digest], characters=_JSON_SHOWN_CHARACTERS)
+        return bounded_text(heads.get(blob.digest, ""), _JSON_SHOWN_CHARACTERS, characters=blob.characters)
 
 
 @admin.register(JournalEntry)

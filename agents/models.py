@@ -87,7 +87,6 @@ class Memory(models.Model):
 class Blob(models.Model):
     """A large value of a tenant, stored once a month; rows hold its digest. The table is partitioned by `month`."""
 
-    pk = models.CompositePrimaryKey("tenant_id", "digest", "month")
     tenant = models.ForeignKey(
         Tenant, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )  # no constraint: it would lock the tenants' table whenever a month is made or dropped
@@ -98,6 +97,11 @@ class Blob(models.Model):
     characters = models.PositiveBigIntegerField(null=True, blank=True, help_text="Of a text; empty for other bytes.")
     data = models.BinaryField()
     created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "digest", "month"], name="blob_once_in_tenant_and_month")
+        ]
 
     def __str__(self) -> str:
         return f"{self.digest[:12]} {self.media_type} {self.size_bytes} bytes"

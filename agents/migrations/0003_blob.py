@@ -9,7 +9,9 @@ from django.db import migrations, models
 from shannon_project.foundation.partitions import MonthKey, MonthTable, months_make
 
 TABLE = """
+CREATE SEQUENCE agents_blob_id_seq AS bigint;
 CREATE TABLE agents_blob (
+    id bigint NOT NULL DEFAULT nextval('agents_blob_id_seq'),
     tenant_id uuid NOT NULL,
     digest varchar(64) NOT NULL,
     month date NOT NULL DEFAULT (date_trunc('month', statement_timestamp() AT TIME ZONE 'UTC')::date),
@@ -18,8 +20,10 @@ CREATE TABLE agents_blob (
     characters bigint CHECK (characters >= 0),
     data bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT (statement_timestamp()),
-    PRIMARY KEY (tenant_id, digest, month)
+    PRIMARY KEY (id, month),
+    CONSTRAINT blob_once_in_tenant_and_month UNIQUE (tenant_id, digest, month)
 ) PARTITION BY RANGE (month);
+ALTER SEQUENCE agents_blob_id_seq OWNED BY agents_blob.id;
 CREATE TABLE agents_blob_default PARTITION OF agents_blob DEFAULT;
 """
 
@@ -41,9 +45,9 @@ class Migration(migrations.Migration):
                     name="Blob",
                     fields=[
                         (
-                            "pk",
-                            models.CompositePrimaryKey(
-                                "tenant_id", "digest", "month", blank=True, editable=False, primary_key=True, serialize=False
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                             ),
                         ),
                         ("digest", models.CharField(help_text="SHA-256 of the bytes.", max_length=64)),
@@ -76,6 +80,13 @@ class Migration(migrations.Migration):
                             ),
                         ),
                     ],
+                    options={
+                        "constraints": [
+                            models.UniqueConstraint(
+                                fields=("tenant", "digest", "month"), name="blob_once_in_tenant_and_month"
+                            )
+                        ],
+                    },
                 ),
             ],
         ),
