@@ -70,3 +70,5 @@ class StepContext:
     budgets: tuple[BudgetRef, ...]
     deadline_monotonic_seconds: float
     engine: StepEngine
+    is_watched: bool = True
+    """Whether somebody may follow a model's text while it is written; if not, answers are asked for whole."""

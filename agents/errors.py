@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError
+from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError, Unavailable
 
 
 class TaskCancelled(ShannonError):
@@ -87,6 +87,18 @@ class RoleNotFound(NotFound):
     """There is no such role."""
 
     code = "ROLE_NOT_FOUND"
+
+
+class EmbeddingModelUnknown(NotFound):
+    """There is no such model for embeddings; `details.known` lists those that exist. Dimensions are fixed."""
+
+    code = "EMBEDDING_MODEL_UNKNOWN"
+
+
+class GatewayBusy(Unavailable):
+    """So many models are being asked that this call was not begun; try again."""
+
+    code = "GATEWAY_BUSY"
 
 
 class JournalMismatch(ShannonError):

@@ -157,7 +157,8 @@ class _Call:
     def _attempt(self, deltas: DeltaBuffer) -> ModelReply:
         self.ctx.engine.checkpoint()
         left_seconds = self.ctx.deadline_monotonic_seconds - time.monotonic()
-        is_watched = self.request.purpose != ModelPurpose.PLAN  # a plan is JSON for us, not text for a person
+        # a plan is JSON for us, not text for a person
+        is_watched = self.ctx.is_watched and self.request.purpose != ModelPurpose.PLAN
         try:
             return self.gateway.complete(
                 replace(self.request, max_output_tokens=self.max_output_tokens),

@@ -21,6 +21,7 @@ class ModelPurpose(StrEnum):
     PLAN = "plan"
     AGENT = "agent"
     SYNTHESIZE = "synthesize"
+    CHAT = "chat"  # a client's own request, made by no step
 
 
 @dataclass(frozen=True, slots=True)

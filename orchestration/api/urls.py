@@ -2,7 +2,13 @@
 
 from django.urls import path, re_path
 
-from orchestration.api.openai.views import ChatCompletionView, CompletionView, ModelListView, ModelView
+from orchestration.api.openai.views import (
+    ChatCompletionView,
+    CompletionView,
+    EmbeddingsView,
+    ModelListView,
+    ModelView,
+)
 from orchestration.api.views.control import TaskCancelView, TaskControlStateView, TaskPauseView, TaskResumeView
 from orchestration.api.views.files import FileListView, FileView
 from orchestration.api.views.forks import TaskForkView
@@ -48,6 +54,7 @@ urlpatterns = [
     path("v1/models/<path:model>", ModelView.as_view(), name="openai-model"),
     path("v1/chat/completions", ChatCompletionView.as_view(), name="openai-chat"),
     path("v1/completions", CompletionView.as_view(), name="openai-completions"),
+    path("v1/embeddings", EmbeddingsView.as_view(), name="openai-embeddings"),
     path("api/v1/tools", ToolListView.as_view(), name="tools"),
     path("api/v1/tools/<str:name>", ToolView.as_view(), name="tool"),
     path("api/v1/tools/<str:name>/execute", ToolExecuteView.as_view(), name="tool-execute"),

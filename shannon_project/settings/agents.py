@@ -17,6 +17,7 @@ SHANNON_MODEL_RETRY_BASE_SECONDS = 0.5  # doubled for each attempt, unless the p
 SHANNON_MODEL_RETRY_MAX_SECONDS = 30.0  # a provider that wants a longer pause fails the call instead
 SHANNON_MODEL_ANSWER_MAX_CHARACTERS = 800_000  # of one answer; the journal keeps 1 MiB
 SHANNON_MODEL_EVENT_TEXT_MAX_CHARACTERS = 20_000  # of a model's text kept in its event
+SHANNON_GATEWAY_CALLS_MAX = ENV.gateway_calls_max
 SHANNON_OFFLINE_LATENCY_SECONDS = ENV.offline_latency_seconds  # the offline model waits this long, for load tests
 
 SHANNON_INLINE_MAX_BYTES = 64 * 1024  # bytes of JSON in a row; of a larger value the large parts are stored as blobs

@@ -31,6 +31,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 SHANNON_FLOWER_URL = ENV.flower_url
+SHANNON_GATEWAY_URL = ENV.gateway_url.rstrip("/")
 SHANNON_METRICS_ALLOWED_NETWORKS = tuple(
     ip_network(network.strip()) for network in ENV.metrics_allowed_networks.split(",") if network.strip()
 )

@@ -2,7 +2,7 @@
 
 from shannon_project.settings.env import BASE_DIR, ENV
 
-INSECURE_SECRET_KEY = "insecure-key-for-commands-that-serve-nobody"  # noqa: S105 asgi.py refuses to serve with it
+INSECURE_SECRET_KEY = "insecure-key-for-commands-that-serve-nobody"  # noqa: S105 secret.py refuses to serve with it
 SECRET_KEY = ENV.secret_key.get_secret_value() or INSECURE_SECRET_KEY
 SHANNON_ENCRYPTION_KEYS = tuple(key.strip() for key in ENV.encryption_keys.get_secret_value().split(",") if key.strip())
 DEBUG = ENV.debug

@@ -26,6 +26,11 @@ def web_is_healthy(base_url: str) -> bool:
     return _answers(f"{base_url}/readiness")
 
 
+def gateway_is_healthy(gateway_url: str) -> bool:
+    """Return whether the process that asks models for web has loaded all it needs."""
+    return _answers(f"{gateway_url}/health")
+
+
 def flower_is_healthy(flower_url: str) -> bool:
     """Return whether Flower answers."""
     return _answers(f"{flower_url.rstrip('/')}/healthcheck")
@@ -81,6 +86,7 @@ def wait_healthy(
     known: dict[str, Callable[[], bool]] = {
         "web": lambda: web_is_healthy(state.base_url),
         "worker": lambda: bool(workers_alive(state.broker_url, enough=1)),
+        "gateway": lambda: gateway_is_healthy(state.gateway_url),
         "flower": lambda: flower_is_healthy(state.flower_url),
         "beat": lambda: beat_has_begun(paths, client),
     }

@@ -10,7 +10,7 @@ from shannon_project.stack.paths import StackPaths
 
 SERVERS_GROUP = "servers"
 APP_GROUP = "app"
-APP_ROLES = ("web", "worker", "beat", "flower")
+APP_ROLES = ("web", "worker", "gateway", "beat", "flower")
 
 _START_SECONDS = 10  # a process that ends earlier counts as a failed start: it is retried more and more slowly
 _START_RETRIES = 4  # with the supervisor's back-off of 1, 2, 3 ... s; then it gives up and the stack says so
@@ -31,28 +31,20 @@ class Role:
 
 
 def app_roles(
-    paths: StackPaths, *, web_port: int, flower_port: int, worker_threads: int, broker_url: str
+    paths: StackPaths, *, web_port: int, gateway_port: int, flower_port: int, worker_threads: int, broker_url: str
 ) -> list[Role]:
     """Return our own roles; the worker first, because it takes longest to start."""
     # Flower has Prometheus metrics of its own, beat has none: only these two share the folder.
     metrics = {"PROMETHEUS_MULTIPROC_DIR": str(paths.prometheus_dir)}
-    uvicorn = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "shannon_project.asgi:application",
-        "--lifespan",
-        "off",
-        "--no-access-log",
-    ]
+    uvicorn = [sys.executable, "-m", "uvicorn", "--no-access-log", "--host", "127.0.0.1"]
+    # Without the timeout an open stream would hold a server back from stopping.
+    stop = ["--timeout-graceful-shutdown", "3"]
+    web = [*uvicorn, "shannon_project.asgi:application", "--lifespan", "off", "--port", str(web_port), *stop]
+    gateway = [*uvicorn, "shannon_project.asgi_gateway:application", "--port", str(gateway_port), *stop]
     return [
         Role("worker", worker_command(threads=worker_threads), environment=metrics),
-        Role(
-            "web",
-            # Without the timeout an open event stream would hold the server back from stopping.
-            [*uvicorn, "--host", "127.0.0.1", "--port", str(web_port), "--timeout-graceful-shutdown", "3"],
-            environment=metrics,
-        ),
+        Role("web", web, environment=metrics),
+        Role("gateway", gateway, environment=metrics),
         Role("beat", [*_CELERY, "beat", "--pidfile="]),
         # Flower learns all it shows from the broker; without our application it starts in half the time.
         Role(

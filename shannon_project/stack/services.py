@@ -13,7 +13,7 @@ from shannon_project.stack.database import database_prepare, migrations_pending
 from shannon_project.stack.errors import StackNotHealthy, StackNotRunning
 from shannon_project.stack.health import key_is_accepted, wait_healthy
 from shannon_project.stack.paths import StackPaths, json_read, private_write
-from shannon_project.stack.roles import app_roles, supervisor_config
+from shannon_project.stack.roles import APP_ROLES, app_roles, supervisor_config
 from shannon_project.stack.servers import StackServers, servers_choose
 from shannon_project.stack.state import StackState, state_of
 from shannon_project.stack.supervisor import (
@@ -27,6 +27,7 @@ from shannon_project.stack.supervisor import (
 Report = Callable[[str], None]
 
 _WEB_PORT = 8000
+_GATEWAY_PORT = 8001
 _FLOWER_PORT = 5555
 
 
@@ -35,12 +36,13 @@ class Ports:
     """TCP ports on 127.0.0.1 that the stack takes."""
 
     web: int
+    gateway: int
     flower: int
     supervisor: int
 
 
 def stack_up(*, paths: StackPaths, report: Report, owner_pid: int | None = None) -> tuple[StackState, bool]:
-    """Start the stack and wait until it takes tasks; `stack_wait` waits for beat and Flower too. One may run already.
+    """Start the stack and wait until it takes tasks; `stack_wait` waits for the rest too. One may run already.
 
     Args:
         paths: The stack's folder.
@@ -77,7 +79,7 @@ def stack_wait(*, paths: StackPaths, report: Report) -> StackState:
     state = state_of(paths)
     if state is None:
         raise StackNotRunning
-    wait_healthy(paths, state, report, ["beat", "flower"])
+    wait_healthy(paths, state, report, ["gateway", "beat", "flower"])
     return state_of(paths) or state
 
 
@@ -116,7 +118,12 @@ def _start_or_clear(paths: StackPaths, report: Report, owner_pid: int | None) ->
 def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackState:
     report("starting")
     servers = servers_choose(paths)
-    ports = Ports(web=free_port(_WEB_PORT), flower=free_port(_FLOWER_PORT), supervisor=free_port(0))
+    ports = Ports(
+        web=free_port(_WEB_PORT),
+        gateway=free_port(_GATEWAY_PORT),
+        flower=free_port(_FLOWER_PORT),
+        supervisor=free_port(0),
+    )
     environment = _environment(paths, servers, ports)
     client = _launch(paths, servers, ports, environment, owner_pid)
     first_time = json_read(paths.credentials) is None
@@ -133,11 +140,12 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
     client.publish(state)
     report("started worker and web")
     wait_healthy(paths, state, report, ["web"])
-    # Beat and Flower, which nobody waits for, must not slow down the worker, which takes longest.
+    # What nobody waits for must not slow down the worker, which takes longest.
     client.start("beat", "flower")
     if first_time:
         report("waiting for the worker; its first start on a machine compiles the sandbox's Python")
     wait_healthy(paths, state, report, ["worker"])
+    client.start("gateway")
     if not key_is_accepted(state.base_url, state.api_key):
         database_prepare(paths, environment)
         report("the database is another one than last time: seeded it")
@@ -155,6 +163,7 @@ def _launch(
     apps = app_roles(
         paths,
         web_port=ports.web,
+        gateway_port=ports.gateway,
         flower_port=ports.flower,
         worker_threads=ENV.worker_threads,
         broker_url=servers.broker_url,
@@ -181,6 +190,7 @@ def _environment(paths: StackPaths, servers: StackServers, ports: Ports) -> dict
         "SHANNON_SECRET_KEY": _secret_key(paths),
         "SHANNON_LOCAL_DIR": str(paths.local_dir),
         "SHANNON_FLOWER_URL": f"http://127.0.0.1:{ports.flower}/",
+        "SHANNON_GATEWAY_URL": f"http://127.0.0.1:{ports.gateway}",
         "DJANGO_SETTINGS_MODULE": "shannon_project.settings",
     }
 
@@ -199,9 +209,9 @@ def _write_files(paths: StackPaths, environment: dict[str, str]) -> None:
     paths.prometheus_dir.mkdir(parents=True)
     paths.log_dir.mkdir(exist_ok=True)
     paths.static_root.mkdir(exist_ok=True)
-    for role in ("worker", "web", "beat", "flower"):
+    for role in APP_ROLES:
         paths.log(role).unlink(missing_ok=True)
-    kept = ("DATABASE_URL", "REDIS_URL", "SHANNON_SECRET_KEY", "SHANNON_FLOWER_URL")
+    kept = ("DATABASE_URL", "REDIS_URL", "SHANNON_SECRET_KEY", "SHANNON_FLOWER_URL", "SHANNON_GATEWAY_URL")
     private_write(paths.env, "".join(f"{name}={json.dumps(environment[name])}\n" for name in kept))
 
 
@@ -219,6 +229,7 @@ def _state(
         admin_user=credentials["admin_user"],
         admin_password=credentials["admin_password"],
         flower_url=environment["SHANNON_FLOWER_URL"],
+        gateway_url=environment["SHANNON_GATEWAY_URL"],
         docs_url=f"{base_url}/docs",
         metrics_url=f"{base_url}/metrics",
         database_url=servers.database_url,

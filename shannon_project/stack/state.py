@@ -16,6 +16,7 @@ class StackState:
     admin_user: str
     admin_password: str
     flower_url: str
+    gateway_url: str
     docs_url: str
     metrics_url: str
     database_url: str

@@ -10,13 +10,14 @@ from django.conf import settings
 from orchestration.api.endpoint import in_thread
 from orchestration.api.openai.answer_text import AnswerText
 from orchestration.api.openai.answers import DONE, AnswerShape, data_frame, shannon_event, usage_of
-from orchestration.api.openai.errors import openai_error, task_error_status
+from orchestration.api.openai.errors import task_error_status
 from orchestration.events.follow import Delta, Idle, follow
 from orchestration.models import Task
 from orchestration.selectors import task_for
 from orchestration.types import TaskStatus
 from policy.types import Principal
 from shannon_project.foundation.errors import ShannonError
+from shannon_project.foundation.openai import openai_error
 
 HEARTBEAT = b": ping\n\n"
 ANSWERING_STEPS = frozenset({"agent", "synthesize"})

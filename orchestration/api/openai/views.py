@@ -7,11 +7,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration.api.endpoint import AsyncEndpoint, Endpoint, in_thread
-from orchestration.api.http import idempotency_key_of
+from orchestration.api.http import body_measure, idempotency_key_of
 from orchestration.api.openai.answer_text import AnswerText
 from orchestration.api.openai.answers import AnswerShape, ChatShape, CompletionShape, usage_of
 from orchestration.api.openai.bodies import PlatformBody, PlatformChatBody, PlatformCompletionBody
-from orchestration.api.openai.errors import openai_error, task_error_status
+from orchestration.api.openai.errors import task_error_status
+from orchestration.api.openai.forward import forward, is_platform_model
 from orchestration.api.openai.names import model_body, model_listed, models_listed
 from orchestration.api.openai.platform import TaskHasNoAnswer, answer_frames, answer_wait
 from orchestration.api.serializers.base import SESSION_ID
@@ -20,6 +21,7 @@ from orchestration.api.views.stream import stream_response
 from orchestration.models import Task
 from orchestration.services import task_submit
 from shannon_project.foundation.errors import InvalidInput
+from shannon_project.foundation.openai import openai_error
 
 SESSION_HEADERS = ("X-Session-ID", "X-Shannon-Session-ID")
 
@@ -71,7 +73,14 @@ class AnswerView(OpenAiErrors, AsyncEndpoint):
     id_prefix: str
 
     async def answer(self, request: Request) -> HttpResponseBase:
-        """Answer by a `shannon-*` model."""
+        """Answer by a `shannon-*` model, or let the gateway ask the model that is named."""
+        body_measure(request._request)
+        _ = request._request.body  # kept before DRF reads it: it may go on as it is
+        if not is_platform_model(request.data):
+            return await forward(request, self.principal, request._request.path)
+        return await self._answer_by_platform(request)
+
+    async def _answer_by_platform(self, request: Request) -> HttpResponseBase:
         body = self.body_class.of_body(request)
         task_request = body.task_request(session_id_of(request))
         key = idempotency_key_of(request)
@@ -91,6 +100,23 @@ class AnswerView(OpenAiErrors, AsyncEndpoint):
             return stream_response(frames)
         ended = await answer_wait(self.principal, task)
         return Response(shape.whole(text.finish(ended.result or ""), finish_reason="stop", usage=usage_of(ended)))
+
+
+class EmbeddingsView(OpenAiErrors, AsyncEndpoint):
+    """Texts as places in the space of meanings."""
+
+    required_scopes = {"POST": "tasks:write"}
+
+    @extend_schema(
+        operation_id="openai_embeddings",
+        tags=["openai"],
+        request=OpenApiTypes.OBJECT,
+        responses=OpenApiTypes.OBJECT,
+    )
+    async def post(self, request: Request) -> HttpResponseBase:
+        """Embed texts; the model is `wordllama`, which needs no network."""
+        body_measure(request._request)
+        return await forward(request, self.principal, request._request.path)
 
 
 class ChatCompletionView(AnswerView):

@@ -6,7 +6,7 @@ from shannon_project.settings.env import ENV, GivenServers
 from shannon_project.stack.database import migrations_pending
 from shannon_project.stack.doctor.base import Complaint, Patient
 from shannon_project.stack.errors import StackError
-from shannon_project.stack.health import flower_is_healthy, log_tail, web_is_healthy, workers_alive
+from shannon_project.stack.health import flower_is_healthy, gateway_is_healthy, log_tail, web_is_healthy, workers_alive
 from shannon_project.stack.servers import postgres_check, redis_check
 from shannon_project.stack.supervisor import SupervisorClient, supervisor_process
 
@@ -77,6 +77,13 @@ def beat(patient: Patient) -> str:
     if not reports["beat"].is_up:
         raise Complaint(f"beat is {reports['beat'].state}. {_why(patient, 'beat')}")
     return f"scheduling, process {reports['beat'].pid}"
+
+
+def gateway(patient: Patient) -> str:
+    """Ask the process that asks models for web."""
+    if not gateway_is_healthy(patient.stack.gateway_url):
+        raise Complaint(f"{patient.stack.gateway_url}/health does not answer. {_why(patient, 'gateway')}")
+    return f"{patient.stack.gateway_url} answers, for web only"
 
 
 def flower(patient: Patient) -> str:

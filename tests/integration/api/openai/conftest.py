@@ -9,6 +9,7 @@ from pytest_django import Settings
 from shannon import ShannonClient
 
 if TYPE_CHECKING:
+    from tests.integration.agents.llm.providers import Provider
     from tests.integration.api.callers import Caller
 
 
@@ -21,6 +22,29 @@ def base_url(transactional_db: None, settings: Settings) -> Iterator[str]:
     settings.SHANNON_RECOVER_SERVER_UPTIME_SECONDS = 0.0  # the tests' server has only just been started
     with serving(application) as url, working():
         yield url
+
+
+@pytest.fixture
+def gateway_url(transactional_db: None, settings: Settings) -> Iterator[str]:
+    """The gateway process's application, served; web is told where."""
+    from agents.direct.server import Gateway  # noqa: PLC0415 - Django is set up after conftests are loaded
+    from tests.integration.api.openai.serving import serving  # noqa: PLC0415 - as above
+
+    with serving(Gateway(calls_max=16), lifespan="on") as url:
+        settings.SHANNON_GATEWAY_URL = url
+        yield url
+
+
+@pytest.fixture
+def provider(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> "Iterator[Provider]":
+    """A provider on loopback; requests may name its model `openai/loopback-m`."""
+    from tests.integration.agents.llm.providers import provider_on_loopback  # noqa: PLC0415 - as above
+
+    settings.SHANNON_MODELS_ALLOWED = ("openai/loopback-m",)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-provider")
+    with provider_on_loopback() as running:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{running.port}/v1")
+        yield running
 
 
 @pytest.fixture

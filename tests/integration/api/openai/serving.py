@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from django.db import connection
@@ -18,9 +18,9 @@ _LOOK_SECONDS = 0.02
 
 
 @contextmanager
-def serving(application: Any) -> Iterator[str]:
+def serving(application: Any, *, lifespan: Literal["on", "off"] = "off") -> Iterator[str]:
     """Yield the address of the application for as long as the block."""
-    config = uvicorn.Config(application, host="127.0.0.1", port=0, lifespan="off", log_level="warning")
+    config = uvicorn.Config(application, host="127.0.0.1", port=0, lifespan=lifespan, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -1,0 +1,162 @@
+"""Bodies in OpenAI's format that go to one model: every field works or is refused by name. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agents.llm.types import ModelPurpose, ModelRequest
+from shannon_project.foundation.errors import InvalidInput
+
+CHOICES_MAX: Final = 8
+MESSAGES_MAX: Final = 1000
+TOOLS_MAX: Final = 128  # OpenAI's own limit
+TEXTS_MAX: Final = 2048  # OpenAI's own limit of texts in one request for embeddings
+DEFAULT_MAX_OUTPUT_TOKENS: Final = 4096
+_REFUSED: Final[Mapping[str, str]] = {
+    "audio": "answers are text",
+    "function_call": "use tool_choice",
+    "functions": "use tools",
+    "logprobs": "probabilities of tokens are not told: not every provider has them",
+    "modalities": "answers are text",
+    "prediction": "it is not handed on",
+    "top_logprobs": "probabilities of tokens are not told: not every provider has them",
+    "web_search_options": "models do not search; a shannon-* model has tools",
+}
+_HANDED_ON: Final = (
+    "temperature",
+    "top_p",
+    "stop",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "tool_choice",
+    "parallel_tool_calls",
+    "reasoning_effort",
+    "user",
+)
+
+Stop = str | Annotated[list[str], Field(max_length=4)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def of(cls, body: Any) -> Self:
+        """Return the validated body.
+
+        Raises:
+            InvalidInput: A field is unknown, wrong or not available; `details.field` names it (the caller's fault).
+        """
+        if not isinstance(body, Mapping):
+            raise InvalidInput("The body must be a JSON object.")
+        for name, reason in _REFUSED.items():
+            if body.get(name) and name not in cls.model_fields:
+                raise InvalidInput(f"{name}: is not available here: {reason}.", details={"field": name})
+        try:
+            return cls.model_validate({name: value for name, value in body.items() if name not in _REFUSED})
+        except ValidationError as error:
+            raise _refusal(cls, error) from error
+
+
+class StreamOptions(_Strict):
+    """`stream_options`."""
+
+    include_usage: bool = False
+
+
+class ChatBody(_Strict):
+    """`POST /v1/chat/completions`. Messages and tools are the provider's to judge; here they must be objects."""
+
+    model: Annotated[str, Field(min_length=1, max_length=128)]
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MESSAGES_MAX)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=CHOICES_MAX)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    stop: Stop | None = None
+    seed: int | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    logit_bias: dict[str, float] | None = None
+    tools: Annotated[list[dict[str, Any]], Field(max_length=TOOLS_MAX)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+    reasoning_effort: Annotated[str, Field(max_length=16)] | None = None
+    user: Annotated[str, Field(max_length=128)] | None = None
+
+    @property
+    def includes_usage(self) -> bool:
+        """Whether a last piece of the stream tells what was used."""
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+    def model_request(self) -> ModelRequest:
+        """Return what the model is asked."""
+        kind = (self.response_format or {}).get("type")
+        options = {name: value for name in _HANDED_ON if (value := getattr(self, name)) is not None}
+        return ModelRequest(
+            messages=self.messages,
+            tools=self.tools or None,
+            response_format=None if kind in (None, "text") else self.response_format,
+            model_override=self.model,
+            temperature=1.0 if self.temperature is None else self.temperature,  # OpenAI's default
+            max_output_tokens=self.max_completion_tokens or self.max_tokens or DEFAULT_MAX_OUTPUT_TOKENS,
+            purpose=ModelPurpose.CHAT,
+            options=options,
+        )
+
+
+class CompletionBody(_Strict):
+    """`POST /v1/completions`: a prompt is asked as a user's message."""
+
+    model: Annotated[str, Field(min_length=1, max_length=128)]
+    prompt: Annotated[str, Field(min_length=1)]
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=CHOICES_MAX)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    stop: Stop | None = None
+    seed: int | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    user: Annotated[str, Field(max_length=128)] | None = None
+
+    def as_chat(self) -> ChatBody:
+        """Return the chat that asks the same."""
+        values = {name: value for name, value in self.__dict__.items() if name != "prompt"}
+        return ChatBody.model_construct(**values, messages=[{"role": "user", "content": self.prompt}])
+
+
+class EmbeddingsBody(_Strict):
+    """`POST /v1/embeddings`."""
+
+    model: Annotated[str, Field(min_length=1, max_length=128)]
+    input: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1, max_length=TEXTS_MAX)]
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = None
+    user: Annotated[str, Field(max_length=128)] | None = None
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The texts, one or many."""
+        return [self.input] if isinstance(self.input, str) else self.input
+
+
+def _refusal(body: type[BaseModel], error: ValidationError) -> InvalidInput:
+    problem = error.errors()[0]
+    field = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        allowed = sorted(body.model_fields)
+        return InvalidInput(
+            f"Unknown field: {field[:100]}. Allowed: {', '.join(allowed)}.",
+            details={"field": field[:100], "unknown": [field[:100]], "allowed": allowed},
+        )
+    return InvalidInput(f"{field}: {problem['msg']}.", details={"field": field})

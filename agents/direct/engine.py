@@ -1,0 +1,88 @@
+"""The engine behind a call that no step makes: nothing is resumed, so nothing but money and rows is recorded."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from agents.context import Emit, StepContext
+from agents.errors import TaskCancelled
+from agents.models import JournalEntry
+from policy.types import BudgetRef, Principal
+from shannon_project.foundation.ids import uuid7
+
+AGENT_ID = "direct"
+
+
+class DirectEngine:
+    """Implements `agents.context.StepEngine`. `leave` ends the call at its next piece of text: its client is gone."""
+
+    def __init__(self, on_delta: Callable[[str], None] | None = None) -> None:
+        """Make an engine that hands text on to `on_delta`."""
+        self.is_watched = on_delta is not None
+        self._on_delta = on_delta
+        self._is_left = threading.Event()
+
+    @contextmanager
+    def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
+        """Open a transaction, unless something begins: then there is one statement, the reservation."""
+
+        def emit(kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:
+            """Nobody follows a direct call by events."""
+
+        if begins:
+            yield emit
+            return
+        with transaction.atomic():
+            yield emit
+
+    def delta(self, text: str, *, position: int) -> None:  # noqa: ARG002 - there is one text
+        """Hand a piece of text to the client."""
+        if self._on_delta is not None:
+            self._on_delta(text)
+
+    def leave(self) -> None:
+        """The client is gone."""
+        self._is_left.set()
+
+    def checkpoint(self) -> None:
+        """Stop here if the client is gone."""
+        if self._is_left.is_set():
+            raise TaskCancelled("The client went away.")
+
+
+class NoJournalStore:
+    """A journal's store that keeps nothing: a direct call is not run again."""
+
+    def load(self, step_id: UUID) -> dict[int, JournalEntry]:  # noqa: ARG002 - nothing is kept
+        """Return nothing."""
+        return {}
+
+    def insert(self, entries: Sequence[JournalEntry]) -> None:
+        """Keep nothing."""
+
+    def update(self, entry: JournalEntry) -> None:
+        """Keep nothing."""
+
+
+def direct_context(principal: Principal, engine: DirectEngine, *, budgets: tuple[BudgetRef, ...]) -> StepContext:
+    """Return the context of one call; its id stands where a step's would, in reservations and in rows of calls."""
+    call_id = uuid7()
+    return StepContext(
+        principal=principal,
+        task_id=call_id,
+        step_id=call_id,
+        step_key=AGENT_ID,
+        attempt=1,
+        session_id=call_id,
+        agent_id=AGENT_ID,
+        budgets=budgets,
+        deadline_monotonic_seconds=time.monotonic() + settings.SHANNON_STEP_DEADLINE_SECONDS,
+        engine=engine,
+        is_watched=engine.is_watched,
+    )

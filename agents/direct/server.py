@@ -1,0 +1,244 @@
+"""The gateway process: an ASGI application for our own web processes, which authenticate whoever asks.
+
+It is no Django view: a request passes no middleware, and a call that waits for a model holds two threads (one waits
+under the call's deadline, one reads what the provider sends) and no connection.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final
+
+from django.conf import settings
+
+from agents.direct.answers import DONE, ChatShape, CompletionShape, Shape, data_frame, embeddings_answer
+from agents.direct.bodies import ChatBody, CompletionBody, EmbeddingsBody
+from agents.direct.calls import ChatCall, texts_embed
+from agents.errors import GatewayBusy
+from agents.llm.base import gateway_in_use
+from agents.llm.types import ModelReply
+from agents.memory.selection import embedder
+from policy.types import Principal
+from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError
+from shannon_project.foundation.ids import uuid7
+from shannon_project.foundation.internal import PRINCIPAL_HEADER, REQUEST_ID_HEADER, TOKEN_HEADER, is_internal
+from shannon_project.foundation.openai import openai_error
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Item = tuple[int, str | ModelReply | ShannonError]
+"""A choice's number, and a piece of its text or its end."""
+
+_JSON: Final = b"application/json"
+_EVENTS: Final = b"text/event-stream"
+_THREADS_EACH_AT_REST: Final = 8  # that embeddings and whole answers find beside the streams
+
+
+class NotOurs(NotFound):
+    """There is nothing here for others than the platform's own processes."""
+
+
+class Gateway:
+    """The application. `calls_max` calls run at the same time; more are refused at once."""
+
+    def __init__(self, *, calls_max: int) -> None:
+        """Make an application; it loads nothing before it is started."""
+        self._calls_max = calls_max
+        self._running = 0
+        self._pool = ThreadPoolExecutor(calls_max + _THREADS_EACH_AT_REST, "direct")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the life of the process."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._pool, _warm)
+        except Exception:  # the outermost edge of the process's start
+            log.exception("gateway_not_warm")
+            await send({"type": "lifespan.startup.failed", "message": "The gateway could not be loaded."})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        request_id = headers.get(REQUEST_ID_HEADER, "")
+        try:
+            await self._route(scope["path"], headers, receive, send)
+        except ShannonError as error:
+            await _refuse(send, error, request_id)
+        except Exception as error:  # the outermost edge of this process
+            log.exception("gateway_broke request_id=%s", request_id)
+            await _refuse(send, ShannonError(f"The gateway broke: {type(error).__name__}."), request_id)
+
+    async def _route(self, path: str, headers: Mapping[str, str], receive: Receive, send: Send) -> None:
+        if path == "/health":
+            await _answer(send, 200, {"status": "healthy"})
+            return
+        if not is_internal(headers.get(TOKEN_HEADER, "")):
+            raise NotOurs
+        principal = Principal.from_json(json.loads(headers[PRINCIPAL_HEADER]))
+        body = await _json_body(receive)
+        if path == "/v1/chat/completions":
+            chat = ChatBody.of(body)
+            await self._chat(principal, chat, ChatShape(f"chatcmpl-{uuid7().hex}", chat.model), receive, send)
+        elif path == "/v1/completions":
+            plain = CompletionBody.of(body).as_chat()
+            await self._chat(principal, plain, CompletionShape(f"cmpl-{uuid7().hex}", plain.model), receive, send)
+        elif path == "/v1/embeddings":
+            await self._embeddings(principal, EmbeddingsBody.of(body), send)
+        else:
+            raise NotOurs
+
+    async def _embeddings(self, principal: Principal, body: EmbeddingsBody, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        vectors, tokens = await loop.run_in_executor(self._pool, texts_embed, principal, body)
+        as_base64 = body.encoding_format == "base64"
+        await _answer(send, 200, embeddings_answer(body.model, vectors, as_base64=as_base64, tokens=tokens))
+
+    async def _chat(self, principal: Principal, body: ChatBody, shape: Shape, receive: Receive, send: Send) -> None:
+        count = body.n or 1
+        if self._running + count > self._calls_max:
+            raise GatewayBusy(details={"calls_max": self._calls_max, "retry_after_seconds": 1})
+        self._running += count
+        calls: list[ChatCall] = []
+        gone = asyncio.ensure_future(_client_gone(receive, calls))
+        try:
+            items = self._begin(principal, body, calls)
+            if body.stream:
+                await _stream(items, count, body, shape, send)
+            else:
+                replies = await _replies(items, count)
+                await _answer(send, 200, shape.whole(replies))
+        finally:
+            gone.cancel()
+            for call in calls:
+                call.engine.leave()
+            self._running -= count
+
+    def _begin(self, principal: Principal, body: ChatBody, calls: list[ChatCall]) -> "asyncio.Queue[Item]":
+        """Begin a call for each choice, and return the queue into which they put what comes."""
+        loop = asyncio.get_running_loop()
+        items: asyncio.Queue[Item] = asyncio.Queue()
+
+        def put(index: int, value: str | ModelReply | ShannonError) -> None:
+            loop.call_soon_threadsafe(items.put_nowait, (index, value))
+
+        for index in range(body.n or 1):
+            call = ChatCall(principal, body, partial(put, index) if body.stream else None)
+            calls.append(call)
+            self._pool.submit(_run, call, partial(put, index))
+        return items
+
+
+def _warm() -> None:
+    gateway_in_use().warm()
+    embedder().embed(["warm"])
+
+
+def _run(call: ChatCall, put: Callable[[ModelReply | ShannonError], None]) -> None:
+    try:
+        put(call.run())
+    except ShannonError as error:
+        put(error)
+    except Exception as error:
+        log.exception("direct_call_broke")
+        put(ShannonError(f"The call broke: {type(error).__name__}; the log has the rest."))
+
+
+async def _replies(items: "asyncio.Queue[Item]", count: int) -> list[ModelReply]:
+    """Return the replies of all choices, in order; the first failure is everybody's."""
+    replies: dict[int, ModelReply] = {}
+    while len(replies) < count:
+        index, item = await items.get()
+        if isinstance(item, ShannonError):
+            raise item
+        if isinstance(item, ModelReply):
+            replies[index] = item
+    return [replies[index] for index in range(count)]
+
+
+async def _stream(items: "asyncio.Queue[Item]", count: int, body: ChatBody, shape: Shape, send: Send) -> None:
+    """Send the pieces as they come. What fails before the first one is refused like any request."""
+    replies: dict[int, ModelReply] = {}
+    begun: set[int] = set()
+    while len(replies) < count:
+        index, item = await items.get()
+        if isinstance(item, ShannonError):
+            if not begun:
+                raise item
+            await _send_body(send, data_frame(openai_error(item.as_json(), item.http_status)), more=False)
+            return
+        if not begun:
+            await _start(send, 200, _EVENTS)
+        frames = b""
+        if index not in begun:
+            begun.add(index)
+            frames = data_frame(shape.text_piece(index, "", is_first=True))
+        if isinstance(item, str):
+            frames += data_frame(shape.text_piece(index, item, is_first=False))
+        else:
+            replies[index] = item
+            frames += data_frame(shape.last_piece(index, item))
+        await _send_body(send, frames, more=True)
+    usage = data_frame(shape.usage_piece([replies[i] for i in range(count)])) if body.includes_usage else b""
+    await _send_body(send, usage + DONE, more=False)
+
+
+async def _client_gone(receive: Receive, calls: Sequence[ChatCall]) -> None:
+    """Tell the calls when nobody waits for them any more."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    for call in calls:
+        call.engine.leave()
+
+
+async def _json_body(receive: Receive) -> Any:
+    parts, more, size = [], True, 0
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidInput("The body did not come to its end.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
+            raise InvalidInput("The body is too large.", details={"max_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
+        more = message.get("more_body", False)
+    try:
+        return json.loads(b"".join(parts))
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput("The body is not JSON.") from error
+
+
+async def _refuse(send: Send, error: ShannonError, request_id: str) -> None:
+    body = openai_error({**error.as_json(), "request_id": request_id}, error.http_status)
+    await _answer(send, error.http_status, body, retry_after=error.details.get("retry_after_seconds"))
+
+
+async def _answer(send: Send, status: int, body: Any, *, retry_after: float | None = None) -> None:
+    more = [(b"retry-after", str(max(1, round(retry_after))).encode())] if retry_after is not None else []
+    await _start(send, status, _JSON, more)
+    await _send_body(send, json.dumps(body).encode(), more=False)
+
+
+async def _start(send: Send, status: int, kind: bytes, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    headers = [(b"content-type", kind), (b"cache-control", b"no-store"), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+async def _send_body(send: Send, body: bytes, *, more: bool) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": more})
