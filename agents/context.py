@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
+from agents.types import ApprovalAnswer, ApprovalAsk
 from policy.types import BudgetRef, Principal
 
 
@@ -45,6 +46,21 @@ class StepEngine(Protocol):
             text: The piece.
             position: The model call's place in the step's journal, which tells one text from another.
         """
+
+    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> None:
+        """Put a question to people, in the transaction that is open; one that was put already stays as it is.
+
+        Args:
+            position: The place in the step's journal at which it is asked.
+            ask: The question.
+            emit: Of the open transaction.
+
+        Raises:
+            TaskCancelled: The task has ended: there is nothing to ask for any more.
+        """
+
+    def approval_answer(self, position: int) -> ApprovalAnswer | None:
+        """Return what was decided about the question at this position; None while nobody has decided."""
 
     def checkpoint(self) -> None:
         """Stop here if the step must not go on.

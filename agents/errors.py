@@ -20,6 +20,20 @@ class TaskPaused(ShannonError):
     http_status = 409
 
 
+class StepWaits(ShannonError):
+    """The step waits for a person; it goes on from its journal when somebody has decided."""
+
+    code = "STEP_WAITS"
+    http_status = 409
+
+
+class ApprovalDenied(ShannonError):
+    """A person did not allow this, or nobody decided in time."""
+
+    code = "APPROVAL_DENIED"
+    http_status = 403
+
+
 class StepSuperseded(ShannonError):
     """Another worker holds this step now; whatever this one does is not recorded."""
 

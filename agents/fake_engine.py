@@ -11,6 +11,7 @@ from django.db import transaction
 
 from agents.context import Emit, StepContext
 from agents.errors import TaskCancelled, TaskPaused
+from agents.types import ApprovalAnswer, ApprovalAsk
 from policy.types import BudgetRef, Principal
 from shannon_project.foundation.ids import uuid7
 
@@ -29,7 +30,7 @@ class FakeStepEngine:
     """Implements `StepEngine`.
 
     `uses_database`: transactions are real ones. `cancel_at_checkpoint`: the n-th checkpoint (from 1) raises
-    `TaskCancelled`. `is_paused`: nothing new begins.
+    `TaskCancelled`. `is_paused`: nothing new begins. `answers`: what people say, by position; without one a step waits.
     """
 
     uses_database: bool = False
@@ -37,6 +38,8 @@ class FakeStepEngine:
     cancel_at_checkpoint: int | None = None
     events: list[FakeEvent] = field(default_factory=list)
     deltas: list[str] = field(default_factory=list)
+    asked: dict[int, ApprovalAsk] = field(default_factory=dict)
+    answers: dict[int, ApprovalAnswer] = field(default_factory=dict)
     transactions: int = 0
     checkpoints: int = 0
 
@@ -58,6 +61,16 @@ class FakeStepEngine:
     def delta(self, text: str, *, position: int) -> None:  # noqa: ARG002 - the texts are what tests look at
         """Keep the piece of text."""
         self.deltas.append(text)
+
+    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> None:
+        """Keep the question, once."""
+        if position not in self.asked:
+            self.asked[position] = ask
+            emit("APPROVAL_REQUESTED", ask.message, {"action": ask.action})
+
+    def approval_answer(self, position: int) -> ApprovalAnswer | None:
+        """Return the answer that the test gave."""
+        return self.answers.get(position)
 
     def checkpoint(self) -> None:
         """Count, and cancel where asked to."""

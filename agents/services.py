@@ -3,6 +3,7 @@
 import gc
 from concurrent.futures import ThreadPoolExecutor
 
+from agents.approvals import approval_ask, denied, waiting_terms
 from agents.blobs import (
     Blob,
     BlobRef,
@@ -16,7 +17,7 @@ from agents.blobs import (
     value_pack,
     value_unpack,
 )
-from agents.journal import Journal, storable_json
+from agents.journal import Journal, bounded_json, bounded_text, storable_json
 from agents.journal.copying import EntryOutline, journal_copy, journal_outline
 from agents.journal.reading import notes_write, step_usage
 from agents.llm.base import gateway_in_use
@@ -52,12 +53,16 @@ __all__ = [
     "agent_run",
     "answer_remember",
     "answer_synthesize",
+    "approval_ask",
     "blob_get",
     "blob_heads",
     "blob_put",
     "blob_text",
     "blobs_keep",
+    "bounded_json",
+    "bounded_text",
     "conversation_add",
+    "denied",
     "dependency_share_characters",
     "digests_in",
     "is_packed",
@@ -78,6 +83,7 @@ __all__ = [
     "tool_call",
     "value_pack",
     "value_unpack",
+    "waiting_terms",
     "worker_shutdown",
     "worker_warm",
     "workspace_overview",

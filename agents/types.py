@@ -116,6 +116,72 @@ class AgentResult:
     stop_reason: str = "answered"
 
 
+class AskedBy(StrEnum):
+    """What made a step wait for a person."""
+
+    POLICY = "policy"  # a Rego policy said `require_approval`
+    TOOL = "tool"  # the tool is marked so, or the tool itself asks
+    REQUEST = "request"  # whoever submitted the task wanted it
+    BUDGET = "budget"  # a budget does not cover what comes next
+    OUTCOME_UNKNOWN = "outcome_unknown"  # an effect may have happened and must not simply be repeated
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAsk:
+    """What a person is asked.
+
+    Attributes:
+        action: What would be done, for example `tool.call`; at most 64 characters.
+        subject: What the question is about, as JSON. A step that is run again must ask about the same.
+        message: The question, one sentence for a person.
+        requested_by: What made the step ask.
+        context: More for the person to see; bounded when it is stored.
+        modifiable: Keys that the decision's `modified_action` may have; empty: it can only be approved or denied.
+        timeout_seconds: How long to wait, above 0; None: `SHANNON_APPROVAL_TIMEOUT_SECONDS`.
+        approve_by_default: The verdict when nobody decides in time.
+    """
+
+    action: str
+    subject: Mapping[str, Any]
+    message: str
+    requested_by: AskedBy
+    context: Mapping[str, Any] = field(default_factory=dict)
+    modifiable: tuple[str, ...] = ()
+    timeout_seconds: float | None = None
+    approve_by_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAnswer:
+    """What a person said, or what holds because nobody did in time (`expired`).
+
+    `modified_action` has values that replace those of the subject; None: nothing was changed.
+    """
+
+    approval_id: UUID
+    approved: bool
+    decided_by: str
+    feedback: str = ""
+    modified_action: Mapping[str, Any] | None = None
+    expired: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON values from which `from_json` makes the same answer."""
+        return {
+            "approval_id": str(self.approval_id),
+            "approved": self.approved,
+            "decided_by": self.decided_by,
+            "feedback": self.feedback,
+            "modified_action": None if self.modified_action is None else dict(self.modified_action),
+            "expired": self.expired,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "ApprovalAnswer":
+        """Return what `as_json` was given."""
+        return cls(**{**value, "approval_id": UUID(value["approval_id"])})
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryHit:
     """Something remembered. `score` is the cosine similarity to the question, from -1 to 1."""
@@ -140,19 +206,23 @@ class ToolError:
 class ToolResult:
     """How a tool call ended: an output, or an error that the model is told.
 
-    `references` name what was cut out of a long output; the tool `output_read` reads it.
+    `references` name what was cut out of a long output; the tool `output_read` reads it. `note`: what a person said.
     """
 
     ok: bool
     output: Json = None
     error: ToolError | None = None
     references: tuple[str, ...] = ()
+    note: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return `{"ok": true, "output"}` or `{"ok": false, "error": {"code", "message", "final", "details"}}`.
 
-        With an output that was cut come its `references`.
+        With an output that was cut come its `references`, and `note` where there is one.
         """
+        return {**self._outcome(), "note": self.note} if self.note else self._outcome()
+
+    def _outcome(self) -> dict[str, Any]:
         if self.error is None:
             whole = {"references": list(self.references)} if self.references else {}
             return {"ok": True, "output": self.output, **whole}
@@ -163,10 +233,12 @@ class ToolResult:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ToolResult":
         """Return what `as_json` was given."""
+        note = value.get("note", "")
         if value["ok"]:
-            return cls(ok=True, output=value["output"], references=tuple(value.get("references", ())))
+            return cls(ok=True, output=value["output"], references=tuple(value.get("references", ())), note=note)
         error = value["error"]
-        return cls(ok=False, error=ToolError(error["code"], error["message"], error["final"], error.get("details", {})))
+        told = ToolError(error["code"], error["message"], error["final"], error.get("details", {}))
+        return cls(ok=False, error=told, note=note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +257,4 @@ class ToolInfo:
     needs_network: bool
     timeout_seconds: float
     implicit: bool = False
+    requires_approval: bool = False

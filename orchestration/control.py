@@ -3,10 +3,10 @@
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from agents.errors import TaskCancelled
+from orchestration.engine.approvals import clock_start, clock_stop
 from orchestration.engine.dispatch import ring_advance
 from orchestration.engine.finish import task_stop
 from orchestration.errors import TaskNotFound
@@ -57,6 +57,7 @@ def task_pause(*, principal: Principal, task_id: UUID, reason: str = "") -> bool
             status_reason=reason[:500],
             status_changed_by=principal.actor[:128],
         )
+        clock_stop(task.id)
         payload = {"reason": reason, "by": principal.actor}
         kinds = (EventKind.WORKFLOW_PAUSING, EventKind.WORKFLOW_PAUSED)
         events_append(task_id=task.id, drafts=[EventDraft(kind, reason, payload) for kind in kinds])
@@ -79,12 +80,12 @@ def task_resume(*, principal: Principal, task_id: UUID, reason: str = "") -> boo
         reason = reason or "Resumed by request."
         Task.objects.filter(id=task.id).update(
             status=TaskStatus.QUEUED if task.started_at is None else TaskStatus.RUNNING,
-            deadline_at=F("deadline_at") + (Now() - F("paused_at")),
             paused_at=None,
             updated_at=Now(),
             status_reason="",
             status_changed_by=principal.actor[:128],
         )
+        clock_start(task.id)
         payload = {"reason": reason, "by": principal.actor}
         events_append(task_id=task.id, drafts=[EventDraft(EventKind.WORKFLOW_RESUMED, reason, payload)])
     ring_advance(task_id)

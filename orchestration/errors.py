@@ -9,6 +9,18 @@ class TaskNotFound(NotFound):
     code = "TASK_NOT_FOUND"
 
 
+class ApprovalNotFound(NotFound):
+    """There is no such approval."""
+
+    code = "APPROVAL_NOT_FOUND"
+
+
+class ApprovalAlreadyDecided(Conflict):
+    """Somebody else decided this already, or it is too late."""
+
+    code = "APPROVAL_ALREADY_DECIDED"
+
+
 class UnsupportedOption(InvalidInput):
     """This option is not available here."""
 

@@ -19,3 +19,5 @@ STEP_SECONDS = Histogram(
 )
 STEPS_RECOVERED = Counter("shannon_orchestration_steps_recovered_total", "Expired leases taken back.", ["outcome"])
 DOORBELLS_RUNG_AGAIN = Counter("shannon_orchestration_doorbells_rung_again_total", "Doorbells that had been lost.")
+APPROVALS_ASKED = Counter("shannon_orchestration_approvals_asked_total", "Questions put to people.", ["requested_by"])
+APPROVALS_CLOSED = Counter("shannon_orchestration_approvals_closed_total", "Questions closed, by how.", ["outcome"])

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
+
 from orchestration.errors import UnsupportedOption
 from orchestration.types import TaskRequest
 from shannon_project.config.catalogue import model_override_check
@@ -71,6 +73,33 @@ def context_check(context: Mapping[str, Any]) -> TaskBudget:
     if isinstance(tokens, bool) or not isinstance(tokens, int) or not 0 < tokens <= BUDGET_MAX_TOKENS:
         raise InvalidInput(f"context.budget_max: must be a whole number of tokens from 1 to {BUDGET_MAX_TOKENS}.")
     return TaskBudget(tokens=tokens)
+
+
+def approval_options(context: Mapping[str, Any]) -> tuple[bool, float | None]:
+    """Return whether the context wants a person to agree before the task begins, and how many seconds to wait for it.
+
+    Raises:
+        InvalidInput: `require_approval` is no truth value, or `approval_timeout_seconds` no number within its limits.
+    """
+    wanted = context.get("require_approval", False)
+    if not isinstance(wanted, bool):
+        raise InvalidInput("context.require_approval: must be true or false.")
+    return wanted, seconds_option(context, "approval_timeout_seconds")
+
+
+def seconds_option(context: Mapping[str, Any], name: str) -> float | None:
+    """Return a waiting time that the context names, or None.
+
+    Raises:
+        InvalidInput: It is no number of seconds from 1 to `SHANNON_APPROVAL_MAX_TIMEOUT_SECONDS`.
+    """
+    seconds = context.get(name)
+    if seconds is None:
+        return None
+    limit = settings.SHANNON_APPROVAL_MAX_TIMEOUT_SECONDS
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 1 <= seconds <= limit:
+        raise InvalidInput(f"context.{name}: must be a number of seconds from 1 to {limit:.0f}.")
+    return float(seconds)
 
 
 def model_check(request: TaskRequest) -> None:

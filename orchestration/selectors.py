@@ -10,8 +10,8 @@ from django.db.models import Count, DecimalField, F, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from orchestration.errors import TaskNotFound
-from orchestration.models import Event, Step, Task
-from orchestration.types import TaskStatus
+from orchestration.models import Approval, Event, Step, Task
+from orchestration.types import ApprovalStatus, TaskStatus
 from policy.types import Principal
 
 HIDDEN_MODES = ("tool", "fanout")  # direct calls and benchmarks: recorded, reachable by id, not part of the list
@@ -63,6 +63,22 @@ def tasks_page(
 
 def _listed(principal: Principal) -> "QuerySet[Task]":
     return Task.objects.filter(tenant_id=principal.tenant_id).exclude(mode__in=HIDDEN_MODES)
+
+
+def approvals_page(
+    *, principal: Principal, status: str, workflow_id: UUID | None, limit: int, offset: int
+) -> tuple[list[Approval], int]:
+    """Return one page of the tenant's questions to people, newest first, and how many there are; two queries."""
+    rows = Approval.objects.filter(tenant_id=principal.tenant_id, status=status)
+    if workflow_id is not None:
+        rows = rows.filter(task_id=workflow_id)
+    return list(rows.select_related("step").order_by("-created_at", "-id")[offset : offset + limit]), rows.count()
+
+
+def approvals_pending(*, task_id: UUID) -> list[Approval]:
+    """Return what a task waits for, oldest first. The caller has checked whose task it is."""
+    rows = Approval.objects.filter(task_id=task_id, status=ApprovalStatus.PENDING)
+    return list(rows.select_related("step").order_by("created_at", "id"))
 
 
 def events_after(*, task_id: UUID, seq: int, limit: int) -> list[Event]:

@@ -14,18 +14,27 @@ from django.db.models.functions import Now
 from agents.models import Session
 from agents.selectors import tool_infos
 from agents.services import conversation_add, message_append, session_open
-from agents.types import MessageRole
+from agents.types import ApprovalAsk, MessageRole
+from orchestration.engine.approvals import approval_put
 from orchestration.engine.dispatch import ring_advance
 from orchestration.errors import IdempotencyMismatch
 from orchestration.events.write import EventDraft, events_append
 from orchestration.limits import json_check, query_check
 from orchestration.metrics import TASKS_SUBMITTED
 from orchestration.models import IdempotencyRecord, Task
-from orchestration.options import STRATEGY_OF_MODE, TaskBudget, context_check, mode_check, model_check
+from orchestration.options import (
+    STRATEGY_OF_MODE,
+    TaskBudget,
+    approval_options,
+    context_check,
+    mode_check,
+    model_check,
+)
+from orchestration.permits import submit_permit
 from orchestration.strategies import route
 from orchestration.types import EventKind, TaskRequest, TaskStatus
-from policy.services import authorize, budget_open
-from policy.types import Action, BudgetScope, Principal
+from policy.services import budget_open
+from policy.types import BudgetScope, Principal
 from shannon_project.foundation.failpoints import Seam, hit
 
 
@@ -49,6 +58,8 @@ class NewTask:
     concurrency_limit: int
     budget: TaskBudget
     route: Mapping[str, Any]
+    ask: ApprovalAsk | None = None
+    """What a person is asked before the task begins."""
     complete: Callable[[Task], None] = lambda _task: None
     """Does in the same transaction what else belongs to the new task."""
     conversation: tuple[tuple[str, str], ...] = ()
@@ -76,12 +87,15 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
     mode_check(request.mode)
     model_check(request)
     budget = context_check(request.context)
+    wanted_by_context, timeout_seconds = approval_options(request.context)
     routed = route(request.query)
     strategy = STRATEGY_OF_MODE[request.mode] if request.mode else routed.strategy
-    decision = authorize(
+    decision, ask = submit_permit(
         principal=principal,
-        action=Action.TASK_SUBMIT,
         resource={"strategy": strategy, "query_chars": len(request.query), "mode": request.mode},
+        query=request.query,
+        is_wanted=request.require_approval or wanted_by_context,
+        timeout_seconds=timeout_seconds,
     )
     wanted = request.max_concurrent_agents or settings.SHANNON_TASK_DEFAULT_CONCURRENCY
     granted = int(decision.obligations.get("max_concurrent_agents", settings.SHANNON_TASK_MAX_CONCURRENCY))
@@ -100,6 +114,7 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         },
         concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
         budget=budget,
+        ask=ask,
         route={"score": routed.score, "reasons": list(routed.reasons), "asked_mode": request.mode},
         conversation=request.conversation,
         system=request.system,
@@ -129,15 +144,14 @@ def tool_execute(
         PolicyDenied: The tenant's policy forbids submitting.
         SessionNotFound: The session is not the tenant's.
     """
-    authorize(
-        principal=principal,
-        action=Action.TASK_SUBMIT,
-        resource={"strategy": "tool", "query_chars": 0, "mode": "tool"},
-    )
     parameters = {"tool": name, "arguments": dict(arguments)}
     json_check("arguments", parameters)
+    query = f"Call the tool {name}"
+    resource = {"strategy": "tool", "query_chars": 0, "mode": "tool"}
+    _, ask = submit_permit(principal=principal, resource=resource, query=query)
     new = NewTask(
-        query=f"Call the tool {name}",
+        query=query,
+        ask=ask,
         mode="tool",
         strategy="tool",
         context={},
@@ -250,16 +264,12 @@ def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
         conversation_add(session_id=session.id, turns=new.conversation, system=new.system)
     if new.mode not in {"tool", "fanout"}:
         message_append(session_id=session.id, task_id=task.id, role=MessageRole.USER, content=new.query)
-    events_append(
-        task_id=task.id,
-        drafts=[
-            EventDraft(
-                EventKind.WORKFLOW_STARTED,
-                new.query[:500],
-                {"strategy": new.strategy, "session_id": str(session.id), "route": dict(new.route)},
-            )
-        ],
-    )
+    payload = {"strategy": new.strategy, "session_id": str(session.id), "route": dict(new.route)}
+    drafts = [EventDraft(EventKind.WORKFLOW_STARTED, new.query[:500], payload)]
+    if new.ask is not None:
+        asked = approval_put(tenant_id=principal.tenant_id, task_id=task.id, ask=new.ask)
+        drafts += [asked] if asked else []
+    events_append(task_id=task.id, drafts=drafts)
     return task
 
 

@@ -25,11 +25,12 @@ TASK_TERMINAL = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.C
 
 
 class StepStatus(StrEnum):
-    """Where a step is. Only `READY` may be claimed; the last four are final."""
+    """Where a step is. Only `READY` may be claimed, `WAITING` is for a person; the last four are final."""
 
     BLOCKED = "blocked"  # waits for the steps it depends on
     READY = "ready"
     RUNNING = "running"
+    WAITING = "waiting"  # for a person's decision; no worker holds it
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     SKIPPED = "skipped"  # a step it depends on did not succeed
@@ -37,7 +38,17 @@ class StepStatus(StrEnum):
 
 
 STEP_TERMINAL = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELLED})
-STEP_OPEN = frozenset({StepStatus.BLOCKED, StepStatus.READY, StepStatus.RUNNING})
+STEP_OPEN = frozenset({StepStatus.BLOCKED, StepStatus.READY, StepStatus.RUNNING, StepStatus.WAITING})
+
+
+class ApprovalStatus(StrEnum):
+    """Where a question to a person is. `EXPIRED`: nobody decided in time, so its default holds."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"  # its task ended first
 
 
 class StepKind(StrEnum):
@@ -68,6 +79,8 @@ class EventKind(StrEnum):
     WORKFLOW_RESUMED = "WORKFLOW_RESUMED"
     WORKFLOW_CANCELLING = "WORKFLOW_CANCELLING"
     WORKFLOW_CANCELLED = "WORKFLOW_CANCELLED"
+    APPROVAL_REQUESTED = "APPROVAL_REQUESTED"
+    APPROVAL_DECISION = "APPROVAL_DECISION"
     STATUS_UPDATE = "STATUS_UPDATE"
     DELEGATION = "DELEGATION"
     AGENT_STARTED = "AGENT_STARTED"
@@ -140,6 +153,7 @@ class TaskRequest:
     system: str = ""
     sampling: Mapping[str, Any] = field(default_factory=dict)
     max_output_tokens: int | None = None
+    require_approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ SCOPES: Final[Mapping[str, str]] = {
     "tasks:write": "Submit, cancel and control tasks.",
     "sessions:read": "See sessions, their messages and their files.",
     "sessions:write": "Change and delete sessions and their files.",
+    "approvals:write": "Decide what waits for a person.",
     "tools:read": "List the tools.",
     "tools:execute": "Let tools be called.",
     "tools:dangerous": "Let tools be called that change the world outside.",

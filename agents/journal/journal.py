@@ -18,6 +18,7 @@ from agents.errors import (
     RecordedFailure,
     StepDeadlineExceeded,
     StepSuperseded,
+    StepWaits,
     TaskCancelled,
 )
 from agents.journal.base import JournalStore
@@ -34,7 +35,7 @@ from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.failpoints import Seam, hit
 
 # The step was stopped, the effect did not fail: its entry stays started, which is what is known about it.
-_STOPS = (TaskCancelled, StepSuperseded, StepDeadlineExceeded)
+_STOPS = (TaskCancelled, StepSuperseded, StepDeadlineExceeded, StepWaits)
 
 
 class Journal:
@@ -68,6 +69,11 @@ class Journal:
         """
         entry = self._entry_at(self._next_position if position is None else position)
         return entry is None or self._is_open(entry)
+
+    def next_kind(self) -> str | None:
+        """Return the kind of what an earlier attempt did at the next position; None: it did not come so far."""
+        entry = self._entry_at(self._next_position)
+        return None if entry is None else entry.kind
 
     def effect(
         self,

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.conf import settings
 
+from agents.approvals import Permit
 from agents.context import Emit, StepContext
-from agents.journal import Effect, Journal, bounded_text
+from agents.journal import Effect, Journal, bounded_text, canonical_digest
 from agents.llm.base import ModelGateway, gateway_in_use
 from agents.llm.deltas import DeltaBuffer
 from agents.llm.errors import ModelFailure, ModelUsage
@@ -17,7 +18,7 @@ from agents.llm.retry import RetryLimits, call_with_retries
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
 from agents.metrics import MODEL_CALLS, MODEL_COST_USD, MODEL_TOKENS
 from policy.errors import BudgetExceeded
-from policy.services import authorize, budget_charge, budget_release, budget_reserve, budget_settle, refusal_record
+from policy.services import budget_charge, budget_release, budget_reserve, budget_settle, refusal_record
 from policy.types import Action, Amount
 from shannon_project.config.catalogue import Ability, CatalogueModel, ModelUnknown, catalogue
 from shannon_project.foundation.errors import ShannonError
@@ -36,7 +37,8 @@ def model_call(ctx: StepContext, journal: Journal, request: ModelRequest) -> Mod
 
     Raises:
         ModelUnknown: The tier or the override names no model. The caller's fault.
-        PolicyDenied: A policy does not allow the call.
+        PolicyDenied, ApprovalDenied: A policy, or a person whom it asked, does not allow the call.
+        StepWaits: A person is asked.
         BudgetExceeded: A budget does not cover it; the refusal is in the audit log.
         TaskCancelled, StepSuperseded, StepDeadlineExceeded: The step must not go on.
         ShannonError: What the gateway or the journal raised; see `ModelGateway.complete` and `Journal.effect`.
@@ -55,8 +57,14 @@ class _Call:
     position: int = field(init=False, default=0)
     lost: ModelUsage | None = field(init=False, default=None)
     """What failed attempts of this call used all the same."""
+    permit: Permit = field(init=False)
+
+    def __post_init__(self) -> None:
+        message = f"May {self.ctx.agent_id} ask a model?"
+        self.permit = Permit(self.ctx, self.journal, Action.MODEL_CALL, self._subject, message)
 
     def run(self) -> ModelReply:
+        self.permit.recall()
         if self.journal.will_perform():
             self._prepare()
         try:
@@ -84,10 +92,14 @@ class _Call:
         self.max_output_tokens = min(
             self.request.max_output_tokens, self.model.max_output_tokens or self.request.max_output_tokens
         )
-        decision = authorize(principal=self.ctx.principal, action=Action.MODEL_CALL, resource=self._resource())
+        decision = self.permit.obtain(self._resource())
         allowed = decision.obligations.get("max_output_tokens")
         if allowed is not None:
             self.max_output_tokens = min(self.max_output_tokens, int(allowed))
+
+    def _subject(self) -> dict[str, Any]:
+        """Return what a person would be asked about."""
+        return {"purpose": str(self.request.purpose), "request_sha256": canonical_digest(self.request.as_json())}
 
     def _resource(self) -> dict[str, Any]:
         return {

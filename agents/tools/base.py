@@ -43,6 +43,7 @@ class Tool(ABC):
         category: For people: `compute`, `files`, `memory` or `web`.
         parameters: JSON schema of the arguments; arguments that do not fit never reach `execute`.
         dangerous: Whether it changes the world outside the platform.
+        requires_approval: Whether a person must agree to every call.
         idempotent: Whether it may run again when a crash left open if it ran.
         needs_network: Whether it reaches outside the platform, through the guard for outgoing requests.
         implicit: Whether agents are offered it when they have a use for it, so that it is in nobody's list of tools.
@@ -54,6 +55,7 @@ class Tool(ABC):
     category: ClassVar[str]
     parameters: ClassVar[Mapping[str, Any]]
     dangerous: ClassVar[bool] = False
+    requires_approval: ClassVar[bool] = False
     idempotent: ClassVar[bool] = True
     needs_network: ClassVar[bool] = False
     implicit: ClassVar[bool] = False
@@ -82,4 +84,5 @@ class Tool(ABC):
             needs_network=cls.needs_network,
             implicit=cls.implicit,
             timeout_seconds=cls.timeout_seconds,
+            requires_approval=cls.requires_approval,
         )

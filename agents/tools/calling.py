@@ -1,15 +1,17 @@
 """A tool call as the platform makes it: checked, authorised, recorded, and made once."""
 
+import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
 
+from agents.approvals import Permit
 from agents.context import Emit, StepContext
-from agents.errors import ToolInputInvalid
+from agents.errors import ApprovalDenied, ToolInputInvalid
 from agents.journal import Effect, Journal, bounded_json, bounded_text
 from agents.metrics import TOOL_CALLS
 from agents.tools.arguments import arguments_check, arguments_from
@@ -18,7 +20,6 @@ from agents.tools.long_output import output_shown
 from agents.tools.registry import tool_for
 from agents.types import ToolError, ToolResult
 from policy.errors import PolicyDenied
-from policy.services import authorize
 from policy.types import Action
 from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError
 
@@ -40,8 +41,9 @@ def tool_call(
 ) -> ToolResult:
     """Call a tool for a step, or return what it gave in an earlier attempt of the step.
 
-    Arguments that do not fit, a denial by a policy and a tool's own failure are results, for the model to see, and
-    recorded like any other; only what stops the step is raised.
+    Arguments that do not fit, a denial by a policy or a person and a tool's own failure are results, for the model to
+    see, and recorded like any other; only what stops the step is raised. Where a policy or the tool wants a person to
+    agree, the step waits; arguments that the person changed are the ones that the tool gets, and the model is told.
 
     Args:
         ctx: The step.
@@ -53,6 +55,7 @@ def tool_call(
 
     Raises:
         TaskCancelled, StepSuperseded, StepDeadlineExceeded: The step must not go on.
+        StepWaits: A person is asked.
         OutcomeUnknown: An earlier attempt started the call, and the tool may not be run twice.
         ShannonError: A retryable failure of something that the tool needs; the step may be tried again.
     """
@@ -77,8 +80,22 @@ class _Call:
     tool: Tool | None = None
     files_changed: tuple[str, ...] = field(default=())
     may_repeat: bool = True
+    permit: Permit = field(init=False)
+
+    def __post_init__(self) -> None:
+        subject = {"tool": self.name, "arguments": self.arguments}
+        self.permit = Permit(
+            self.ctx,
+            self.journal,
+            Action.TOOL_CALL,
+            subject=lambda: subject,
+            message=f"May {self.ctx.agent_id} call {self.name[:100]}?",
+            modifiable=("arguments",),
+        )
 
     def run(self) -> ToolResult:
+        self.permit.recall()
+        self._take_changes()
         if self.journal.will_perform():
             self.ctx.engine.checkpoint()
             self.refusal = self.refusal or self._refusal()
@@ -92,10 +109,27 @@ class _Call:
             after=self._observed,
             on_failure=self._failed,
         )
-        return ToolResult.from_json(response)
+        return replace(ToolResult.from_json(response), note=self._note())
+
+    def _take_changes(self) -> None:
+        """Go on with the arguments that a person put in place of the model's."""
+        changes = self.permit.answer.modified_action if self.permit.answer else None
+        if changes is not None:
+            self.arguments = dict(changes["arguments"])
+
+    def _note(self) -> str:
+        """Return what the model is told of the person who agreed."""
+        answer = self.permit.answer
+        if answer is None or not answer.approved:
+            return ""
+        said = f"The person who agreed said: {answer.feedback}" if answer.feedback else ""
+        if answer.modified_action is None:
+            return said
+        made = bounded_text(json.dumps(self.arguments, sort_keys=True, ensure_ascii=False), _THOUGHT_MAX_CHARACTERS)
+        return f"A person changed the arguments to {made}. {said}".strip()
 
     def _refusal(self) -> ToolResult | None:
-        """Find the tool, check the arguments, ask the policy; return why not, or None."""
+        """Find the tool, check the arguments, ask the policy and perhaps a person; return why not, or None."""
         try:
             self.tool = tool_for(self.name)
             arguments_check(self.tool, self.arguments)
@@ -110,8 +144,8 @@ class _Call:
                 "task_id": str(self.ctx.task_id),
                 "step_key": self.ctx.step_key,
             }
-            authorize(principal=self.ctx.principal, action=Action.TOOL_CALL, resource=resource)
-        except (NotFound, ToolInputInvalid, PolicyDenied) as error:
+            self.permit.obtain(resource, asked_by_tool=self.tool.requires_approval)
+        except (NotFound, ToolInputInvalid, PolicyDenied, ApprovalDenied) as error:
             return _refused(error)
         return None
 

@@ -9,6 +9,7 @@ from orchestration.api.openai.views import (
     ModelListView,
     ModelView,
 )
+from orchestration.api.views.approvals import ApprovalDecisionView, ApprovalListView
 from orchestration.api.views.control import TaskCancelView, TaskControlStateView, TaskPauseView, TaskResumeView
 from orchestration.api.views.files import FileListView, FileView
 from orchestration.api.views.forks import TaskForkView
@@ -32,6 +33,8 @@ urlpatterns = [
     path("metrics", MetricsView.as_view(), name="prometheus-django-metrics"),
     path("openapi.json", OpenApiView.as_view(), name="openapi"),
     path("docs", DocsView.as_view(url_name="openapi"), name="docs"),
+    path("api/v1/approvals", ApprovalListView.as_view(), name="approvals"),
+    path("api/v1/approvals/decision", ApprovalDecisionView.as_view(), name="approval-decision"),
     path("api/v1/auth/me", WhoAmIView.as_view(), name="auth-me"),
     path("api/v1/tasks", TaskListView.as_view(), name="tasks"),
     path("api/v1/tasks/stream", TaskSubmitStreamView.as_view(), name="tasks-submit-stream"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from orchestration.types import StepStatus, TaskStatus
+from orchestration.types import ApprovalStatus, StepStatus, TaskStatus
 
 STATUS_COLOURS: Final[Mapping[str, str]] = {
     TaskStatus.COMPLETED: "success",
@@ -13,6 +13,10 @@ STATUS_COLOURS: Final[Mapping[str, str]] = {
     TaskStatus.CANCELLED: "warning",
     StepStatus.SUCCEEDED: "success",
     StepStatus.RUNNING: "info",
+    StepStatus.WAITING: "warning",
+    ApprovalStatus.PENDING: "warning",
+    ApprovalStatus.APPROVED: "success",
+    ApprovalStatus.DENIED: "danger",
     StepStatus.FAILED: "danger",
     StepStatus.SKIPPED: "warning",
     StepStatus.CANCELLED: "warning",

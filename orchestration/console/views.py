@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from orchestration.api.serializers.stream import last_seq_of
@@ -18,7 +19,7 @@ from orchestration.api.sse import task_frames
 from orchestration.api.views.stream import stream_response
 from orchestration.console.status import links, parts_status
 from orchestration.models import Task
-from orchestration.selectors import steps_of
+from orchestration.selectors import approvals_pending, steps_of
 from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.http import error_response
@@ -97,6 +98,16 @@ def run_state(_request: HttpRequest, task_id: UUID) -> JsonResponse:
                     "completed_at": step.completed_at,
                 }
                 for step in steps_of(task_id=task.id)
+            ],
+            "waits_for": [
+                {
+                    "message": approval.message,
+                    "step_key": approval.step.key if approval.step else "",
+                    "subject": approval.subject,
+                    "expires_at": approval.expires_at,
+                    "address": reverse("admin:orchestration_approval_change", args=[approval.id]),
+                }
+                for approval in approvals_pending(task_id=task.id)
             ],
         },
         headers={"Cache-Control": "no-store"},

@@ -60,7 +60,9 @@ def task_advance(task_id: UUID) -> bool:
 
 def _advance_locked(task: Task) -> list[UUID]:
     """Advance and return the steps with which drainers are to begin."""
-    if task.deadline_at <= _database_now():
+    if task.status == TaskStatus.QUEUED and task.clock_stopped_at is not None:
+        return []  # a person is asked whether it may begin
+    if task.clock_stopped_at is None and task.deadline_at <= _database_now():
         task_stop(task, status=TaskStatus.TIMEOUT, error=TaskDeadlineExceeded(), by="system")
         return []
     strategy = STRATEGIES[task.strategy]

@@ -9,7 +9,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
-from agents.errors import StepSuperseded, TaskCancelled, TaskPaused
+from agents.errors import StepSuperseded, StepWaits, TaskCancelled, TaskPaused
 from agents.services import Journal, is_packed, step_usage, storable_json, value_pack, value_unpack
 from agents.types import Usage
 from orchestration.engine.claim import ClaimedStep
@@ -51,8 +51,8 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
         except StepSuperseded:
             log.warning("step_superseded", attempt=step.attempt)
             return None
-        except TaskPaused:
-            _set_aside(step, lease)
+        except (TaskPaused, StepWaits) as stop:
+            _set_aside(step, lease, stop)
             return None
         except TaskCancelled as error:
             end = StepEnd(step, StepStatus.CANCELLED, StepOutcome(error=error.as_json(), usage=_spent(step)))
@@ -70,13 +70,13 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
     return replace(end, events=(_end_event(end, work, round((time.monotonic() - started) * 1000)),))
 
 
-def _set_aside(step: ClaimedStep, lease: Lease) -> None:
-    """Hand a paused task's step back with its journal, to go on from there; a lease that cannot be given lapses."""
-    log.info("step_paused", attempt=step.attempt)
+def _set_aside(step: ClaimedStep, lease: Lease, stop: ShannonError) -> None:
+    """Hand back a step that is paused or waits, to go on from its journal; a lease that cannot be given lapses."""
+    log.info("step_set_aside", code=stop.code, attempt=step.attempt)
     try:
         leases_hand_back([lease])
     except (DatabaseError, InterfaceError) as error:
-        log.warning("paused_step_not_handed_back", error=str(error))
+        log.warning("step_not_handed_back", error=str(error))
 
 
 def _storable(work: Work, outcome: StepOutcome) -> StepOutcome:

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from agents.services import message_append
 from agents.types import MessageRole
+from orchestration.engine.approvals import approvals_withdraw
 from orchestration.engine.books import books_close
 from orchestration.events.write import EventDraft, events_append
 from orchestration.metrics import TASK_SECONDS, TASKS_ENDED
@@ -68,6 +69,8 @@ def task_stop(task: Task, *, status: TaskStatus, error: ShannonError, by: str) -
 
 
 def _end(task: Task, status: TaskStatus, **fields: Any) -> None:
+    if task.clock_stopped_at is not None:  # only then can there be a question
+        approvals_withdraw(task.id)
     Task.objects.filter(id=task.id).update(status=status, completed_at=Now(), updated_at=Now(), **fields)
     task.status = status
     TASKS_ENDED.labels(strategy=task.strategy, status=status).inc()
@@ -81,7 +84,7 @@ def _cancel_open_steps(task: Task) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE orchestration_step SET status = 'cancelled', completed_at = now()"
-            " WHERE task_id = %s AND status IN ('ready', 'blocked') RETURNING id, attempt",
+            " WHERE task_id = %s AND status IN ('ready', 'blocked', 'waiting') RETURNING id, attempt",
             [task.id],
         )
         begun = [row[0] for row in cursor.fetchall() if row[1] > 0]

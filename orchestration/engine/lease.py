@@ -10,6 +10,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
+from orchestration.engine.books import books_close
 from orchestration.engine.claim import ClaimedStep
 
 log = structlog.get_logger(__name__)
@@ -120,9 +121,10 @@ class LeaseKeeper:
 
 
 def leases_hand_back(leases: Sequence[Lease]) -> None:
-    """Make steps claimable again that were not begun, or paused; those of a task that has ended are cancelled.
+    """Give up steps that were not begun, are paused, or wait for a person.
 
-    Locks the tasks first, like everyone who takes a step out of `running`.
+    They are claimable again, unless a question of theirs is open: then they wait. Those of a task that has ended are
+    cancelled, and what they used is counted. Locks the tasks first, like everyone who takes a step out of `running`.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         ids, attempts = [lease.step_id for lease in leases], [lease.attempt for lease in leases]
@@ -133,12 +135,18 @@ def leases_hand_back(leases: Sequence[Lease]) -> None:
         )
         cursor.execute(
             "UPDATE orchestration_step s SET lease_owner = '', lease_until = NULL,"
-            " status = CASE WHEN t.status IN ('QUEUED', 'RUNNING', 'PAUSED') THEN 'ready' ELSE 'cancelled' END,"
+            " status = CASE WHEN t.status NOT IN ('QUEUED', 'RUNNING', 'PAUSED') THEN 'cancelled'"
+            " WHEN EXISTS (SELECT 1 FROM orchestration_approval a WHERE a.step_id = s.id AND a.status = 'pending')"
+            " THEN 'waiting' ELSE 'ready' END,"
             " completed_at = CASE WHEN t.status IN ('QUEUED', 'RUNNING', 'PAUSED') THEN NULL ELSE now() END"
             " FROM unnest(%s::uuid[], %s::int[]) AS held(id, attempt), orchestration_task t"
-            " WHERE s.id = held.id AND s.attempt = held.attempt AND s.status = 'running' AND t.id = s.task_id",
+            " WHERE s.id = held.id AND s.attempt = held.attempt AND s.status = 'running' AND t.id = s.task_id"
+            " RETURNING s.id, s.task_id, s.status",
             [ids, attempts],
         )
+        cancelled = [(step_id, task_id) for step_id, task_id, status in cursor.fetchall() if status == "cancelled"]
+        for step_id, task_id in cancelled:
+            books_close(step_id=step_id, task_id=task_id)
 
 
 def _extend(leases: Sequence[Lease]) -> None:

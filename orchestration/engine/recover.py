@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
+from orchestration.engine.approvals.closing import approvals_expire
 from orchestration.engine.books import books_close
 from orchestration.engine.dispatch import queued_messages, ring_advance
 from orchestration.engine.lease import KEEPER
@@ -34,6 +35,7 @@ class Recovered:
 
     steps: int = 0
     tasks_rung: int = 0
+    approvals_expired: int = 0
 
 
 def recover() -> Recovered:
@@ -47,7 +49,7 @@ def recover() -> Recovered:
     with _alone() as is_ours:
         if not is_ours:
             return Recovered()
-        return Recovered(steps=_take_back_all(), tasks_rung=_ring_lost())
+        return Recovered(steps=_take_back_all(), approvals_expired=approvals_expire(), tasks_rung=_ring_lost())
 
 
 @contextmanager
@@ -151,9 +153,10 @@ def _ring_lost() -> int:
             UPDATE orchestration_task SET doorbell_at = now() WHERE id IN (
                 SELECT t.id FROM orchestration_task t
                 WHERE t.status IN ('QUEUED', 'RUNNING') AND t.doorbell_at < now() - make_interval(secs => %s)
-                  AND (t.deadline_at < now()
+                  AND (t.status = 'RUNNING' OR t.clock_stopped_at IS NULL)
+                  AND ((t.deadline_at < now() AND t.clock_stopped_at IS NULL)
                        OR NOT EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id
-                                      AND s.status IN ('ready', 'running', 'blocked'))
+                                      AND s.status IN ('ready', 'running', 'blocked', 'waiting'))
                        OR (EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id AND s.status = 'ready'
                                    AND (s.not_before IS NULL OR s.not_before <= now()))
                            AND (SELECT count(DISTINCT r.lease_owner) FROM orchestration_step r WHERE r.task_id = t.id

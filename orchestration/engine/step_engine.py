@@ -12,6 +12,8 @@ from django.db import connection, transaction
 
 from agents.context import Emit, StepContext
 from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled, TaskPaused
+from agents.types import ApprovalAnswer, ApprovalAsk
+from orchestration.engine.approvals import approval_answer, approval_put
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.lease import Lease
 from orchestration.events.wake import delta_publish
@@ -47,9 +49,10 @@ def task_facts(task_id: UUID) -> TaskFacts:
     with connection.cursor() as cursor:
         cursor.execute("SELECT extract(epoch FROM now())")
         now_seconds = float(cursor.fetchone()[0])
-    task = Task.objects.only("id", "tenant_id", "session_id", "principal", "query", "parameters", "deadline_at").get(
-        id=task_id
-    )
+    task = Task.objects.only(
+        "id", "tenant_id", "session_id", "principal", "query", "parameters", "deadline_at", "clock_stopped_at"
+    ).get(id=task_id)
+    clock_seconds = task.clock_stopped_at.timestamp() if task.clock_stopped_at else now_seconds
     return TaskFacts(
         task_id=task.id,
         session_id=task.session_id,
@@ -61,15 +64,18 @@ def task_facts(task_id: UUID) -> TaskFacts:
             BudgetRef(BudgetScope.SESSION, task.session_id),
             BudgetRef(BudgetScope.TENANT, task.tenant_id),
         ),
-        seconds_left=task.deadline_at.timestamp() - now_seconds,
+        seconds_left=task.deadline_at.timestamp() - clock_seconds,
     )
 
 
 class StepExecution:
     """Implements `agents.context.StepEngine` for one claimed step."""
 
-    def __init__(self, step: ClaimedStep, lease: Lease, *, agent_id: str, deadline_monotonic_seconds: float) -> None:
+    def __init__(
+        self, step: ClaimedStep, lease: Lease, *, tenant_id: UUID, agent_id: str, deadline_monotonic_seconds: float
+    ) -> None:
         self._step = step
+        self._tenant_id = tenant_id
         self._lease = lease
         self._agent_id = agent_id
         self._deadline = deadline_monotonic_seconds
@@ -136,6 +142,25 @@ class StepExecution:
             attempt=self._step.attempt,
         )
 
+    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> None:
+        """See `agents.context.StepEngine.approval_request`."""
+        if self._lease.is_task_stopped:
+            raise TaskCancelled
+        told = approval_put(
+            tenant_id=self._tenant_id,
+            task_id=self._step.task_id,
+            ask=ask,
+            step_id=self._step.step_id,
+            step_key=self._step.key,
+            position=position,
+        )
+        if told is not None:
+            emit(told.kind, told.message, told.payload)
+
+    def approval_answer(self, position: int) -> ApprovalAnswer | None:
+        """See `agents.context.StepEngine.approval_answer`."""
+        return approval_answer(step_id=self._step.step_id, position=position)
+
     def checkpoint(self) -> None:
         """See `agents.context.StepEngine.checkpoint`."""
         if self._lease.is_superseded:
@@ -152,7 +177,13 @@ class StepExecution:
 def step_context(step: ClaimedStep, lease: Lease, facts: TaskFacts, *, agent_id: str) -> StepContext:
     """Build what the agent is handed."""
     deadline = time.monotonic() + min(settings.SHANNON_STEP_DEADLINE_SECONDS, max(facts.seconds_left, 0.0))
-    engine = StepExecution(step, lease, agent_id=agent_id, deadline_monotonic_seconds=deadline)
+    engine = StepExecution(
+        step,
+        lease,
+        tenant_id=facts.principal.tenant_id,
+        agent_id=agent_id,
+        deadline_monotonic_seconds=deadline,
+    )
     return StepContext(
         principal=facts.principal,
         task_id=facts.task_id,

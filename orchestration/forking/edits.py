@@ -84,6 +84,8 @@ def journal_cut(edits: ForkEdits, *, from_position: int | None, outline: Sequenc
     cut = from_position or 0
     if edits.changes_what_models_are_asked:
         cut = min([cut, *(entry.position for entry in outline if entry.kind == "model")])
+    while cut and outline[cut - 1].kind == "approval":
+        cut -= 1  # what a person allowed was done once: who does it anew asks anew
     return cut
 
 

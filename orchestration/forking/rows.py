@@ -34,8 +34,8 @@ class ForkPlan:
         return self.cut or None
 
 
-def fork_write(task: Task, plan: ForkPlan) -> None:
-    """Give a new task what its source has already done, and tell both."""
+def fork_write(task: Task, plan: ForkPlan, *, is_held: bool) -> None:
+    """Give a new task what its source has done, and tell both; `is_held`: a person is asked before it begins."""
     steps = _steps(task, plan)
     values = [value for step in steps.values() for value in (step.input, step.output)]
     blobs_keep(tenant_id=task.tenant_id, digests=digests_in(values))
@@ -57,8 +57,7 @@ def fork_write(task: Task, plan: ForkPlan) -> None:
         forked_from_step=fork_step.key,
         forked_from_position=plan.position,
         parameters=task.parameters,
-        status=TaskStatus.RUNNING,
-        started_at=Now(),
+        **({} if is_held else {"status": TaskStatus.RUNNING, "started_at": Now()}),
     )
     _tell(task, plan, copied)
 

@@ -11,12 +11,12 @@ from orchestration.forking.rows import ForkPlan, fork_write
 from orchestration.forking.selection import beginnings, select
 from orchestration.limits import json_check, query_check
 from orchestration.models import Task
-from orchestration.options import context_check, model_check
+from orchestration.options import approval_options, context_check, model_check
+from orchestration.permits import submit_permit
 from orchestration.selectors import steps_of, task_for
 from orchestration.services import NewTask, SubmittedTask, task_insert_once
 from orchestration.types import StepKind, TaskRequest
-from policy.services import authorize
-from policy.types import Action, Principal
+from policy.types import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,13 @@ def task_fork(
     source = task_for(principal=principal, task_id=task_id)
     plan = _plan(source, request)
     query = source.query if request.edits.query is None else request.edits.query
-    decision = authorize(
+    is_wanted, timeout_seconds = approval_options(source.context)
+    decision, ask = submit_permit(
         principal=principal,
-        action=Action.TASK_SUBMIT,
         resource={"strategy": source.strategy, "query_chars": len(query), "mode": source.mode},
+        query=query,
+        is_wanted=is_wanted,
+        timeout_seconds=timeout_seconds,
     )
     granted = int(decision.obligations.get("max_concurrent_agents", source.concurrency_limit))
     new = NewTask(
@@ -67,7 +70,8 @@ def task_fork(
         concurrency_limit=max(1, min(source.concurrency_limit, granted)),
         budget=context_check(source.context),
         route={"score": 0.0, "reasons": [f"a fork of {source.id}"], "asked_mode": source.mode},
-        complete=lambda task: fork_write(task, plan),
+        ask=ask,
+        complete=lambda task: fork_write(task, plan, is_held=ask is not None),
     )
     return task_insert_once(
         principal=principal,

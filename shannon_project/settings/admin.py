@@ -50,6 +50,7 @@ UNFOLD = {
                 ("Overview", "space_dashboard", "index"),
                 ("Tasks", "task_alt", "orchestration_task_changelist"),
                 ("Steps", "account_tree", "orchestration_step_changelist"),
+                ("Approvals", "how_to_reg", "orchestration_approval_changelist"),
                 ("Events", "timeline", "orchestration_event_changelist"),
                 ("Journal", "menu_book", "agents_journalentry_changelist"),
             ),

@@ -8,7 +8,8 @@
   const EVENTS_SHOWN = 500;
   const REFRESH_MS = 250;
   const NAMES = [
-    "WORKFLOW_STARTED", "WORKFLOW_COMPLETED", "WORKFLOW_FAILED", "workflow.cancelling", "workflow.cancelled",
+    "WORKFLOW_STARTED", "WORKFLOW_COMPLETED", "WORKFLOW_FAILED", "workflow.pausing", "workflow.paused",
+    "workflow.resumed", "workflow.cancelling", "workflow.cancelled", "APPROVAL_REQUESTED", "APPROVAL_DECISION",
     "STATUS_UPDATE", "PROGRESS", "DELEGATION", "AGENT_STARTED", "AGENT_COMPLETED", "AGENT_THINKING", "LLM_PROMPT",
     "thread.message.completed", "TOOL_INVOKED", "TOOL_OBSERVATION", "DATA_PROCESSING", "DEPENDENCY_SATISFIED",
     "WORKSPACE_UPDATED", "BUDGET_THRESHOLD", "ERROR_RECOVERY",
@@ -48,6 +49,15 @@
     return row;
   }
 
+  function waitRow(wait) {
+    const row = element("li");
+    const link = element("a", wait.message);
+    link.href = wait.address;
+    row.append(link, element("span", ` ${wait.step_key} until ${wait.expires_at.slice(11, 19)} `, "quiet"));
+    row.append(element("pre", JSON.stringify(wait.subject, null, 2), "answer"));
+    return row;
+  }
+
   function show(state) {
     startedAt = state.started_at;
     completedAt = state.completed_at;
@@ -59,6 +69,8 @@
     by("tool-calls").textContent = state.tool_calls;
     by("steps-done").textContent = `${state.steps.filter((step) => STEP_ENDED.has(step.status)).length} / ${state.steps.length}`;
     by("steps").replaceChildren(...state.steps.map(stepRow));
+    by("waits-section").hidden = state.waits_for.length === 0;
+    by("waits").replaceChildren(...state.waits_for.map(waitRow));
     const text = state.error || state.result;
     if (ENDED.has(state.status) && text !== null) {
       by("answer-section").hidden = false;

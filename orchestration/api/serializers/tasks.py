@@ -88,6 +88,10 @@ class SubmitBody(StrictSerializer):
             raise serializers.ValidationError("must not be empty")
         return value
 
+    require_approval = serializers.BooleanField(
+        required=False, default=False, help_text="A person must agree before the task begins."
+    )
+
     @property
     def task_request(self) -> TaskRequest:
         """The validated body as the service takes it."""

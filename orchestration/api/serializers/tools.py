@@ -30,6 +30,7 @@ class ToolAnswer(serializers.Serializer[ToolInfo]):
     category = serializers.CharField()
     parameters = serializers.JSONField(help_text="JSON schema of the arguments.")
     dangerous = serializers.BooleanField(help_text="Calling it needs the scope tools:dangerous.")
+    requires_approval = serializers.BooleanField(help_text="A person must agree to every call.")
     idempotent = serializers.BooleanField(help_text="Calling it twice does no harm.")
     timeout_seconds = serializers.FloatField()
 

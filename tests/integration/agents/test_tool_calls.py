@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError
@@ -13,13 +14,13 @@ from pytest_django import DjangoAssertNumQueries
 from structlog.testing import capture_logs
 
 from agents.context import StepContext
-from agents.errors import OutcomeUnknown
+from agents.errors import JournalMismatch, OutcomeUnknown, StepWaits
 from agents.journal import Journal
 from agents.models import JournalEntry
 from agents.services import memory_remember, tool_call, workspace_overview
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.tools.builtin.calculator import CalculatorTool
-from agents.types import ToolResult
+from agents.types import ApprovalAnswer, AskedBy, ToolResult
 from policy.models import AuditEntry
 from policy.types import Principal
 from sandbox.runtimes.fake import FakeRuntime, fake_result
@@ -372,3 +373,57 @@ def test_a_tool_is_told_how_much_time_is_left(principal: Principal, monkeypatch:
     monkeypatch.setattr(CalculatorTool, "execute", execute)
     call(step_of(principal), "calculator", expression="1")
     assert given[0].timeout_seconds == CalculatorTool.timeout_seconds
+
+
+def test_a_tool_may_want_a_person_for_every_call(principal: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CalculatorTool, "requires_approval", True)
+    ctx = step_of(principal)
+    with pytest.raises(StepWaits):
+        call(ctx, "calculator", expression="1 + 1")
+    with pytest.raises(StepWaits):
+        call(next_attempt(ctx), "calculator", expression="1 + 1")
+    asked = engine_of(ctx).asked[0]
+    assert (asked.requested_by, asked.modifiable) == (AskedBy.TOOL, ("arguments",))
+    assert engine_of(ctx).kinds() == ["APPROVAL_REQUESTED"]
+    engine_of(ctx).answers[0] = ApprovalAnswer(uuid4(), approved=True, decided_by="user:boss", feedback="go on")
+    result = call(next_attempt(ctx), "calculator", expression="1 + 1")
+    assert (output_of(result)["result"], result.note) == (2, "The person who agreed said: go on")
+    assert call(next_attempt(ctx), "calculator", expression="1 + 1") == result
+    assert list(JournalEntry.objects.order_by("position").values_list("kind", flat=True)) == ["approval", "tool"]
+
+
+def test_a_call_that_may_not_be_made_is_asked_of_nobody(principal: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CalculatorTool, "requires_approval", True)
+    ctx = step_of(principal)
+    assert code_of(call(ctx, "calculator", expresion="1"))[0] == "TOOL_INPUT_INVALID"
+    monkeypatch.setattr(CalculatorTool, "dangerous", True)
+    weak = replace(ctx, step_id=uuid4(), principal=replace(principal, scopes=frozenset({"tasks:write"})))
+    assert code_of(call(weak, "calculator", expression="1"))[0] == "POLICY_DENIED"
+    assert engine_of(ctx).asked == {}
+
+
+def test_another_question_at_the_same_place_is_a_mismatch(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CalculatorTool, "requires_approval", True)
+    ctx = step_of(principal)
+    with pytest.raises(StepWaits):
+        call(ctx, "calculator", expression="1 + 1")
+    with pytest.raises(JournalMismatch):
+        call(next_attempt(ctx), "calculator", expression="1 + 2")
+
+
+def test_a_call_that_began_before_a_person_was_wanted_goes_on(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx = step_of(principal)
+
+    def crash(*_: object) -> ToolOutput:
+        raise Unavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CalculatorTool, "execute", crash)
+        with pytest.raises(Unavailable):
+            call(ctx, "calculator", expression="1 + 1")
+    monkeypatch.setattr(CalculatorTool, "requires_approval", True)
+    assert output_of(call(next_attempt(ctx), "calculator", expression="1 + 1"))["result"] == 2

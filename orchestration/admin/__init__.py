@@ -1,0 +1,7 @@
+"""The admin is a window: run data is read-only, newest first, JSON cut short; what it changes goes through services."""
+
+from orchestration.admin.approvals import ApprovalAdmin
+from orchestration.admin.base import JSON_SHOWN_CHARS
+from orchestration.admin.runs import EventAdmin, IdempotencyRecordAdmin, StepAdmin, TaskAdmin
+
+__all__ = ["JSON_SHOWN_CHARS", "ApprovalAdmin", "EventAdmin", "IdempotencyRecordAdmin", "StepAdmin", "TaskAdmin"]
