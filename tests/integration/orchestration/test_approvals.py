@@ -269,11 +269,13 @@ def test_a_decision_that_comes_before_the_worker_has_let_go_is_not_lost(principa
     task_id = submitted(principal)
     task_advance(task_id)
     (claimed,) = steps_claim(task_id=task_id, first=None, owner="me", limit=1)
-    taken = KEEPER.hold([claimed]).take_next()
+    batch = KEEPER.hold([claimed])
+    taken = batch.take_next()
     assert taken is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("orchestration.engine.execute.leases_hand_back", lambda _: None)
         assert execute(*taken, task_facts(task_id)) is None
+    KEEPER.drop(batch)
     approval = Approval.objects.get(task_id=task_id)
     decide(principal, approval)
     assert Step.objects.get(task_id=task_id).status == StepStatus.RUNNING

@@ -84,7 +84,7 @@ def test_time_spent_paused_is_added_to_the_deadline_and_nobody_ends_the_task_mea
     task_pause(principal=principal, task_id=task_id)
     Task.objects.filter(id=task_id).update(
         deadline_at=Now() - timedelta(hours=1),
-        paused_at=Now() - timedelta(hours=3),
+        clock_stopped_at=Now() - timedelta(hours=3),
         doorbell_at=Now() - timedelta(hours=3),
     )
     recover()
