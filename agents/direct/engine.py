@@ -12,7 +12,10 @@ from django.db import transaction
 
 from agents.context import Emit, StepContext
 from agents.errors import TaskCancelled
+from agents.journal import bounded_json
 from agents.models import JournalEntry
+from agents.types import ApprovalAnswer, ApprovalAsk
+from policy.errors import ApprovalRequired
 from policy.types import BudgetRef, Principal
 from shannon_project.foundation.ids import uuid7
 
@@ -49,6 +52,19 @@ class DirectEngine:
     def leave(self) -> None:
         """The client is gone."""
         self._is_left.set()
+
+    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> None:  # noqa: ARG002 - nobody is asked
+        """Refuse: a direct call cannot wait for a person.
+
+        Raises:
+            ApprovalRequired: Always; a task of the same request would wait.
+        """
+        message = "A person must agree to this, and a direct call cannot wait for one: submit a task."
+        raise ApprovalRequired(message, details={"action": ask.action, **bounded_json(ask.context)})
+
+    def approval_answer(self, position: int) -> ApprovalAnswer | None:  # noqa: ARG002 - nobody is asked
+        """Nobody has decided."""
+        return None
 
     def checkpoint(self) -> None:
         """Stop here if the client is gone."""

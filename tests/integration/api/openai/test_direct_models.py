@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from orchestration.models import Task
 from policy.models import AuditEntry, Budget, Reservation
-from policy.services import budget_limit
+from policy.services import budget_limit, policies_forget, policy_save
 from policy.types import ReservationStatus
 from tests.integration.agents.llm.providers import Provider, streamed, whole
 from tests.integration.api.callers import Caller
@@ -145,6 +145,21 @@ def test_a_used_up_budget_refuses_and_the_refusal_names_it(client: openai.OpenAI
     details: Any = refused.value.body["details"]  # type: ignore[index]
     assert {"scope", "limit", "spent", "reserved", "asked"} <= set(details)
     assert AuditEntry.objects.filter(rule="BUDGET_EXCEEDED", tenant=caller.tenant).count() == 1
+
+
+def test_a_call_for_which_a_person_is_wanted_is_refused(client: openai.OpenAI, caller: Caller) -> None:
+    rego = """package tenant.people
+import rego.v1
+actions := {"model.call"}
+require_approval contains "A person must look at this." if true
+"""
+    policy_save(name="people", rego=rego, tenant_id=caller.tenant.id)
+    policies_forget()
+    with pytest.raises(openai.PermissionDeniedError, match="submit a task") as refused:
+        client.chat.completions.create(model="small", messages=ASK)
+    policies_forget()
+    assert refused.value.code == "APPROVAL_REQUIRED"
+    assert not Reservation.objects.exists()
 
 
 def test_a_providers_failure_is_typed_and_costs_nothing(
