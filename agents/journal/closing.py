@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 
 from shannon_project.foundation.database import connection_release
 
@@ -24,15 +24,15 @@ def write_patiently(write: Callable[[bool], None]) -> None:
             commit and the word of it.
 
     Raises:
-        OperationalError, InterfaceError: The database stayed away, or a transaction of the caller is open, which no
-            try of ours can mend.
+        OperationalError, InterfaceError, InternalError: The database stayed away, or a transaction of the
+            caller is open, which no try of ours can mend.
     """
     patience_end = time.monotonic() + PATIENCE_SECONDS
     may_be_written = False
     while True:
         try:
             return write(may_be_written)
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:  # the last: we stood still in a transaction
             if connection.in_atomic_block or time.monotonic() > patience_end:
                 raise
             log.warning("journal_write_retried", error=str(error))

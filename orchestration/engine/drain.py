@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DataError, InterfaceError, OperationalError, connection
+from django.db import DataError, InterfaceError, InternalError, OperationalError, connection
 
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.dispatch import ring_advance
@@ -169,7 +169,7 @@ def _write(run: Drain, ends: list[StepEnd]) -> Written:
     while True:
         try:
             return outcomes_write(run.facts.task_id, ends)
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:  # the last: we stood still in a transaction
             if time.monotonic() > patience_end:
                 raise
             log.warning("outcome_write_retried", error=str(error))

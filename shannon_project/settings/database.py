@@ -9,6 +9,13 @@ from shannon_project.settings.env import ENV
 _DEFAULT: dict[str, Any] = dict(dj_database_url.parse(ENV.database_url, conn_max_age=0))
 _DEFAULT["OPTIONS"] = {
     **_DEFAULT.get("OPTIONS", {}),
+    "options": " ".join(
+        [
+            str(_DEFAULT.get("OPTIONS", {}).get("options", "")),
+            # A process that stands still in a transaction must not lock its task for ever.
+            f"-c idle_in_transaction_session_timeout={round(ENV.database_transaction_idle_seconds * 1000)}",
+        ]
+    ).strip(),
     # A server that vanished without a word is noticed in 60 s instead of after hours.
     "keepalives_idle": 30,
     "keepalives_interval": 10,

@@ -31,6 +31,7 @@ class Environment(BaseSettings):
 
     database_pool_max_connections: int = Field(16, ge=2, description="Connections per process.")
     database_pool_timeout_seconds: float = Field(10.0, gt=0)
+    database_transaction_idle_seconds: float = Field(15.0, gt=0, description="Then Postgres ends an idle transaction.")
 
     model: str = Field("", description="litellm model name that serves every tier, for example openai/gpt-5-mini.")
     model_api_base: str = Field(

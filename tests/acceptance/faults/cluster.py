@@ -1,0 +1,286 @@
+"""A platform whose every process belongs to the test: it may kill, stop and start each of them at any time.
+
+No beat runs: workers recover by themselves. Leases are shorter than the default so that a death is cheap to wait for,
+and longer than a busy machine keeps a heartbeat waiting.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psutil
+import psycopg
+from redis import Redis
+
+from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey
+from shannon_project.stack.database import database_prepare
+from shannon_project.stack.paths import StackPaths, json_read
+from shannon_project.stack.services import free_port
+from tests.acceptance.conftest import REPOSITORY, wait_until
+from tests.acceptance.faults.counting_tool import WITNESS_VARIABLE
+from tests.acceptance.faults.doorbells import LOST_FILE
+from tests.acceptance.faults.witness import Witness
+
+LEASE_SECONDS = 3.0
+TIMES = {
+    "SHANNON_LEASE_SECONDS": str(LEASE_SECONDS),
+    "SHANNON_HEARTBEAT_SECONDS": "0.5",
+    "SHANNON_RECOVER_INTERVAL_SECONDS": "0.2",
+    "SHANNON_DATABASE_TRANSACTION_IDLE_SECONDS": str(LEASE_SECONDS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process of the cluster."""
+
+    name: str
+    process: psutil.Process
+
+    @property
+    def lives(self) -> bool:
+        """Whether it runs or stands still."""
+        with suppress(psutil.NoSuchProcess):
+            return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    def kill(self) -> None:
+        """Kill it with SIGKILL, and what it started, and wait for its end."""
+        with suppress(psutil.NoSuchProcess):
+            self.process.kill()
+        self.wait_dead()
+
+    def wait_dead(self) -> None:
+        """Wait until it is gone."""
+        wait_until(lambda: not self.lives, f"{self.name} has died")
+
+    def wait_stopped(self) -> None:
+        """Wait until it stands still."""
+        wait_until(lambda: self.process.status() == psutil.STATUS_STOPPED, f"{self.name} has stopped")
+
+    def stop(self) -> None:
+        """Make it stand still."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+
+class Cluster:
+    """Postgres, Valkey, one web server, a witness, and as many workers as a test starts."""
+
+    def __init__(self, folder: Path, witness: Witness) -> None:
+        self.paths = StackPaths(folder)
+        self.witness = witness
+        self.postgres = EmbeddedPostgres(self.paths.postgres_dir, durable=True)
+        self.valkey = EmbeddedValkey(self.paths.valkey_dir)
+        self.workers: list[Child] = []
+        self.api_key = ""
+        self.base_url = ""
+        self._servers: dict[str, subprocess.Popen[bytes]] = {}
+        self._nursery: subprocess.Popen[str] | None = None
+        self._children: list[Child] = []
+
+    @property
+    def database_url(self) -> str:
+        """Where Postgres is."""
+        return self.postgres.url
+
+    @property
+    def broker(self) -> "Redis":
+        """A new client of Valkey."""
+        return Redis.from_url(self.valkey.url, socket_timeout=5.0, socket_connect_timeout=1.0)
+
+    def up(self) -> None:
+        """Start the servers, seed, and start web."""
+        self.paths.log_dir.mkdir(parents=True)
+        self.paths.static_root.mkdir()
+        self.postgres.prepare()
+        self.valkey.prepare()
+        self.server_start("postgres")
+        self.server_start("valkey")
+        self.postgres.ensure_database()
+        environment = self._environment()
+        self._nursery_start(environment)
+        database_prepare(self.paths, environment)
+        credentials = json_read(self.paths.credentials)
+        assert credentials is not None
+        self.api_key = credentials["api_key"]
+        assert self._nursery is not None
+        assert self._nursery.stdout is not None
+        assert self._nursery.stdout.readline() == "ready\n", self.paths.log("nursery").read_text()
+        self.web = self.web_start()
+        self.base_url = self.address_of(self.web)
+
+    def _environment(self) -> dict[str, str]:
+        folder = str(self.paths.local_dir)
+        return {
+            "DATABASE_URL": self.postgres.url,
+            "REDIS_URL": self.valkey.url,
+            "DJANGO_SETTINGS_MODULE": "tests.acceptance.faults.settings",
+            "SHANNON_LOCAL_DIR": folder,
+            "SHANNON_SECRET_KEY": secrets.token_urlsafe(48),
+            "SHANNON_SANDBOX_RUNTIME": "sandbox.runtimes.fake.FakeRuntime",
+            "SHANNON_MODEL": "openai/gpt-4o-mini",  # litellm knows its price
+            "OPENAI_API_KEY": "none",
+            "OPENAI_BASE_URL": f"{self.witness.url}/v1",
+            "OPENAI_API_BASE": f"{self.witness.url}/v1",
+            WITNESS_VARIABLE: self.witness.url,
+            **TIMES,
+        }
+
+    def _nursery_start(self, environment: dict[str, str]) -> None:
+        with self.paths.log("nursery").open("ab") as log:
+            self._nursery = subprocess.Popen(
+                [sys.executable, "-m", "tests.acceptance.faults.nursery"], cwd=REPOSITORY, text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **environment},
+            )  # fmt: skip
+
+    def down(self) -> None:
+        """Stop everything."""
+        for child in self._children:
+            with suppress(psutil.NoSuchProcess):
+                child.process.kill()
+        if self._nursery is not None:
+            self._nursery.kill()
+            self._nursery.wait()
+        self.postgres.stop()
+        self.valkey.stop()
+        for server in self._servers.values():
+            server.kill()
+            server.wait()
+
+    def server_start(self, name: str) -> None:
+        """Start `postgres` or `valkey`, where it was before, and wait until it answers."""
+        server: EmbeddedPostgres | EmbeddedValkey = self.postgres if name == "postgres" else self.valkey
+        user = self.postgres.run_as if name == "postgres" else None
+        with self.paths.log(name).open("ab") as log:
+            self._servers[name] = subprocess.Popen(
+                server.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=server.data_dir, user=user
+            )
+        server.wait_ready(self._servers[name])
+
+    def server_kill(self, name: str) -> None:
+        """Kill `postgres` or `valkey` with SIGKILL."""
+        self._servers[name].kill()
+        self._servers[name].wait()
+
+    def server_signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to a server."""
+        self._servers[name].send_signal(number)
+
+    def worker_start(self, *, failpoints: str = "", transport: str = "", threads: int = 8) -> Child:
+        """Start a worker and wait until it takes jobs."""
+        worker = self._born("worker", failpoints=failpoints, transport=transport, threads=threads)
+        self.workers.append(worker)
+        ready = self.paths.log_dir / f"{worker.name}.ready"
+        wait_until(lambda: ready.exists() or not worker.lives, f"{worker.name} is ready")
+        assert worker.lives, self.log_of(worker)[-3000:]
+        return worker
+
+    def workers_end(self) -> None:
+        """Kill every worker."""
+        for worker in self.workers:
+            worker.kill()
+        self.workers.clear()
+
+    def web_start(self, *, failpoints: str = "", transport: str = "") -> Child:
+        """Start a web server on a port of its own and wait until it answers."""
+        web = self._born("web", failpoints=failpoints, transport=transport, port=free_port(0))
+        wait_until(lambda: self._answers(web), f"{web.name} answers")
+        return web
+
+    def address_of(self, web: Child) -> str:
+        """Return a web server's base URL."""
+        return f"http://127.0.0.1:{web.name.rpartition('-')[2]}"
+
+    def _answers(self, web: Child) -> bool:
+        assert web.lives, self.log_of(web)[-3000:]
+        with suppress(httpx.HTTPError):
+            return httpx.get(f"{self.address_of(web)}/health", timeout=5.0).status_code == 200
+        return False
+
+    def _born(self, role: str, **asked: Any) -> Child:
+        number = asked.get("port") or len(self._children)
+        name = f"{role}-{number}"
+        assert self._nursery is not None
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        self._nursery.stdin.write(json.dumps({"role": role, "name": name, **asked}) + "\n")
+        self._nursery.stdin.flush()
+        child = Child(name, psutil.Process(int(self._nursery.stdout.readline())))
+        self._children.append(child)
+        return child
+
+    def http(self, base_url: str = "") -> httpx.Client:
+        """Return a client with the key."""
+        return httpx.Client(base_url=base_url or self.base_url, headers={"X-API-Key": self.api_key}, timeout=30.0)
+
+    def submit(self, *, idempotency_key: str = "", base_url: str = "", nonce: str = "") -> "Submitted":
+        """Submit a task for the witness."""
+        nonce = nonce or f"thing-{uuid4().hex[:12]}"
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        with self.http(base_url) as http:
+            body = {"query": f"Count {nonce}.", "mode": "standard"}
+            answer = http.post("/api/v1/tasks", json=body, headers=headers)
+        answer.raise_for_status()
+        return Submitted(str(answer.json()["task_id"]), nonce)
+
+    def events_seen(self, submitted: "Submitted") -> None:
+        """Read the first stored event of a task from its stream."""
+        with self.http() as http, http.stream("GET", f"/api/v1/stream/sse?workflow_id={submitted.task_id}") as stream:
+            next(line for line in stream.iter_lines() if line.startswith("data:"))
+
+    @contextmanager
+    def doorbells_lost(self) -> Iterator[None]:
+        """Lose the doorbells of processes with the transport `Lossy`."""
+        path = self.paths.local_dir / LOST_FILE
+        path.touch()
+        try:
+            yield
+        finally:
+            path.unlink()
+
+    def log_of(self, child: Child) -> str:
+        """Return what a child has written."""
+        return self.paths.log(child.name).read_text()
+
+    def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Ask Postgres, which the test may have to wait for."""
+        with psycopg.connect(self.database_url, connect_timeout=5) as connection:
+            return connection.execute(statement, values).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A task and the mark by which the witness knows it."""
+
+    task_id: str
+    nonce: str
+
+
+@contextmanager
+def cluster_running() -> Iterator[Cluster]:
+    """Yield a cluster; nothing of it is left behind."""
+    folder = Path(tempfile.mkdtemp(prefix="shannon-faults-"))
+    folder.chmod(0o755)  # Postgres runs as another user when we are root
+    with ExitStack() as ends:
+        ends.callback(rmtree, folder, ignore_errors=True)
+        witness = ends.enter_context(Witness().listening())
+        cluster = Cluster(folder, witness)
+        ends.callback(cluster.down)
+        cluster.up()
+        yield cluster
