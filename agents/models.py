@@ -127,7 +127,7 @@ class JournalEntry(models.Model):
     started_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
+    class Meta:  # the table is partitioned by month, by the time in `step_id`
         verbose_name_plural = "journal entries"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["step_id", "position"], name="journal_position_unique_in_step")

@@ -27,6 +27,7 @@ from agents.loop.messages import dependency_share_characters
 from agents.loop.running import agent_run
 from agents.memory.remembering import answer_remember, memory_remember, memory_search
 from agents.memory.selection import embedder
+from agents.months import month_tables
 from agents.planning.drafts import PlanDraft, PlanRequest, plan_draft
 from agents.sessions.workspace_overview import workspace_overview
 from agents.sessions.writing import conversation_add, message_append, session_delete, session_open, session_rename
@@ -72,6 +73,7 @@ __all__ = [
     "memory_search",
     "message_append",
     "model_call",
+    "month_tables",
     "notes_write",
     "plan_draft",
     "session_delete",

@@ -8,6 +8,7 @@ from celery import shared_task
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
 from orchestration.engine.recover import recover as recover_pass
+from orchestration.retention import months_keep
 
 log = structlog.get_logger(__name__)
 
@@ -32,3 +33,9 @@ def run_steps(task_id: str, first: str | None = None) -> int:
 def recover() -> None:
     """Take back expired leases and ring lost doorbells again."""
     recover_pass()
+
+
+@shared_task(name="orchestration.jobs.months", ignore_result=True)
+def months() -> None:
+    """Make the partitions of the months to come and drop those that are too old."""
+    months_keep()

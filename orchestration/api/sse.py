@@ -4,6 +4,7 @@ Data is ASCII JSON: the official client splits lines at U+2028 and U+0085 too, w
 """
 
 import json
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, Final
@@ -161,12 +162,25 @@ async def task_frames(task: Task, *, after_seq: int, kinds: frozenset[str] | Non
         yield done_frame(task.event_seq)
         return
     heartbeat_seconds = settings.SHANNON_SSE_HEARTBEAT_SECONDS
+    sent_at_seconds = time.monotonic()
     async with aclosing(follow(task.id, after_seq=after_seq, heartbeat_seconds=heartbeat_seconds)) as items:
         async for item in items:
-            if isinstance(item, Idle):
-                yield HEARTBEAT
-            elif isinstance(item, Delta):
-                if kinds is None or DELTA_NAME in kinds:
-                    yield delta_frame(task.id, item)
-            elif kinds is None or item.kind in kinds or item.kind == EventKind.STREAM_END:
-                yield event_frame(item)
+            frame = _frame(task, item, kinds)
+            if frame is None and time.monotonic() - sent_at_seconds >= heartbeat_seconds:
+                frame = HEARTBEAT  # much happens, but nothing of what this reader wants to hear
+            if frame is not None:
+                sent_at_seconds = time.monotonic()
+                yield frame
+            if isinstance(item, Event) and item.kind == EventKind.STREAM_END:
+                return
+    yield done_frame(task.event_seq)  # its events were dropped with their month
+
+
+def _frame(task: Task, item: Event | Delta | Idle, kinds: frozenset[str] | None) -> bytes | None:
+    """Return what a reader of these kinds is sent of an item; None: nothing."""
+    if isinstance(item, Idle):
+        return HEARTBEAT
+    if isinstance(item, Delta):
+        return delta_frame(task.id, item) if kinds is None or DELTA_NAME in kinds else None
+    wanted = kinds is None or item.kind in kinds or item.kind == EventKind.STREAM_END
+    return event_frame(item) if wanted else None

@@ -18,8 +18,8 @@ from django.db import connection
 from redis.exceptions import RedisError
 
 from orchestration.events.wake import channel_name
-from orchestration.models import Event
-from orchestration.types import EventKind
+from orchestration.models import Event, Task
+from orchestration.types import TASK_TERMINAL, EventKind
 
 log = structlog.get_logger(__name__)
 
@@ -147,7 +147,8 @@ async def follow(
 ) -> AsyncGenerator[Event | Delta | Idle, None]:
     """Yield every stored event after `after_seq` once and in order, deltas as they come, and `Idle` when all is quiet.
 
-    Ends after the terminal event (`STREAM_END`). The caller has checked that the task is the reader's to see.
+    Ends after the terminal event (`STREAM_END`), or at once if the task has ended and has no later events. The caller
+    has checked that the task is the reader's to see.
 
     Args:
         task_id: The task.
@@ -156,6 +157,7 @@ async def follow(
     """
     hub = _hub()
     quiet_seconds = 0.0
+    is_over = await _is_over(task_id)  # asked before the events are read: whatever ended it is among them
     async with hub.listen(task_id) as queue:
         while True:
             page = await _events_page(task_id, after_seq)
@@ -166,6 +168,8 @@ async def follow(
                     return
             if len(page) == PAGE_EVENTS:
                 continue
+            if is_over and not page:
+                return  # its last events were read before, or were dropped with their month
             if page:
                 quiet_seconds = 0.0
             async for item in _live(queue, hub, after_seq, heartbeat_seconds - quiet_seconds):
@@ -208,5 +212,14 @@ def _events_page(task_id: UUID, after_seq: int) -> list[Event]:
     """Read one page in a thread of its own and give the connection back."""
     try:
         return list(Event.objects.filter(task_id=task_id, seq__gt=after_seq).order_by("seq")[:PAGE_EVENTS])
+    finally:
+        connection.close()
+
+
+@sync_to_async(thread_sensitive=False)
+def _is_over(task_id: UUID) -> bool:
+    """Return whether the task has ended, so that nothing follows what was read."""
+    try:
+        return Task.objects.filter(id=task_id, status__in=TASK_TERMINAL).exists()
     finally:
         connection.close()

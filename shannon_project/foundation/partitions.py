@@ -56,21 +56,37 @@ def uuid7_floor(month: date) -> UUID:
     return UUID(int=(int(instant.timestamp()) * 1000) << 80)
 
 
+def month_of_uuid7(value: UUID) -> date:
+    """Return the first of the month (UTC) in which a UUIDv7 was made."""
+    made_at = datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
+    return date(made_at.year, made_at.month, 1)
+
+
 def month_after(month: date, months: int = 1) -> date:
     """Return the first of the month that comes so many months later; a negative number goes back."""
     number = month.year * 12 + month.month - 1 + months
     return date(number // 12, number % 12 + 1, 1)
 
 
-def months_make(table: MonthTable, *, ahead: int) -> list[str]:
+def months_make(table: MonthTable, *, ahead: int, first: date | None = None) -> list[str]:
     """Make the partitions of the current month, by the database's clock, and of those `ahead`.
 
-    What the default partition holds of such a month moves into it. Several processes may do this at once. Returns the
-    names of the partitions that were made.
+    What the default partition holds of such a month moves into it. Several processes may do this at once.
+
+    Args:
+        table: The table.
+        ahead: Months after the current one.
+        first: An earlier month to begin with; default: the current one.
+
+    Returns:
+        The names of the partitions that were made.
     """
-    current = _current_month()
-    known = set(month_partitions(table))
-    missing = [month for month in (month_after(current, n) for n in range(ahead + 1)) if month not in known]
+    month, last = first or month_current(), month_after(month_current(), ahead)
+    known, missing = set(month_partitions(table)), []
+    while month <= last:
+        if month not in known:
+            missing.append(month)
+        month = month_after(month)
     return [table.partition(month) for month in missing if _guarded(month_make, table, month)]
 
 
@@ -93,7 +109,8 @@ def month_partitions(table: MonthTable) -> Sequence[date]:
     return [date(int(suffix[:4]), int(suffix[5:7]), 1) for suffix in suffixes]
 
 
-def _current_month() -> date:
+def month_current() -> date:
+    """Return the first of the current month (UTC), by the database's clock."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT date_trunc('month', now() AT TIME ZONE 'UTC')::date")
         month: date = cursor.fetchone()[0]

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from shannon_project.settings.engine import SHANNON_MONTHS_INTERVAL_SECONDS
 from shannon_project.settings.env import ENV
 
 CELERY_BROKER_URL = ENV.redis_url
@@ -45,6 +46,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "orchestration.jobs.recover",
         "schedule": timedelta(seconds=ENV.recover_interval_seconds),
         "options": {"expires": ENV.recover_interval_seconds * 2},
+    },
+    "months": {
+        "task": "orchestration.jobs.months",
+        "schedule": timedelta(seconds=SHANNON_MONTHS_INTERVAL_SECONDS),
+        "options": {"expires": 3600},
     },
 }
 CELERY_TIMEZONE = "UTC"
