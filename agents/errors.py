@@ -115,6 +115,13 @@ class GatewayBusy(Unavailable):
     code = "GATEWAY_BUSY"
 
 
+class AnswerInvalid(ShannonError):
+    """The model's answer does not have the form that it must have, and asking once more did not mend it."""
+
+    code = "ANSWER_INVALID"
+    http_status = 502
+
+
 class JournalMismatch(ShannonError):
     """A resumed step asked for something else than it did before: its code or its input changed."""
 

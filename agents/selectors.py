@@ -1,13 +1,24 @@
 """Reads of the agents app."""
 
+from agents.forms import FORMS
+from agents.loop.formats import FORMATS
+from agents.loop.json_answers import json_in, problems_of, schema_problem
+from agents.roles.catalogue import role_for, role_names
 from agents.sessions.reading import messages_before, messages_recent, session_for, sessions_page
 from agents.tools.arguments import arguments_check
 from agents.tools.registry import tool_definitions, tool_for, tool_infos
 
 __all__ = [
+    "FORMATS",
+    "FORMS",
     "arguments_check",
+    "json_in",
     "messages_before",
     "messages_recent",
+    "problems_of",
+    "role_for",
+    "role_names",
+    "schema_problem",
     "session_for",
     "sessions_page",
     "tool_definitions",

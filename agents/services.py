@@ -17,6 +17,7 @@ from agents.blobs import (
     value_pack,
     value_unpack,
 )
+from agents.forms.filling import FormAnswer, FormRequest, form_fill
 from agents.journal import Journal, bounded_json, bounded_text, storable_json
 from agents.journal.copying import EntryOutline, journal_copy, journal_outline
 from agents.journal.reading import notes_write, step_usage
@@ -46,6 +47,8 @@ __all__ = [
     "Blob",
     "BlobRef",
     "EntryOutline",
+    "FormAnswer",
+    "FormRequest",
     "Journal",
     "ModelTier",
     "PlanDraft",
@@ -66,6 +69,7 @@ __all__ = [
     "denied",
     "dependency_share_characters",
     "digests_in",
+    "form_fill",
     "is_packed",
     "journal_copy",
     "journal_outline",

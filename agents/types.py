@@ -85,6 +85,8 @@ class AgentSpec:
     `max_turns` counts model calls, at least 1; None takes the role's. `max_output_tokens` is per model call; None
     takes the role's. `history` holds `(role, content)` pairs, oldest first. `workspace_overview` empty: no files.
     `sampling` goes along with every model call, see `ModelRequest.options`.
+    `guidance` is added to the role's prompt. `answer_format` is one of `agents.loop.formats`; empty: any.
+    `team_actions` names what the agent may do towards its team (`agents.loop.team`).
     """
 
     instruction: str
@@ -98,6 +100,9 @@ class AgentSpec:
     workspace_overview: str = ""
     role: str = "generalist"
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    guidance: str = ""
+    answer_format: str = ""
+    team_actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,8 @@ class AgentResult:
     """An agent's answer and what it took.
 
     `turns` counts model calls. `stop_reason`: `answered`; `turns_exhausted` (it had to answer in its last turn); or
-    `length` (the answer was cut at its token limit). `model` and `provider` are those of the last call.
+    `length` (the answer was cut at its token limit). `model` and `provider` are those of the last call. `posts` are
+    its team actions in order, `{"action", ...arguments}`. `format_problem`: how the answer misses the format asked for.
     """
 
     text: str
@@ -114,6 +120,8 @@ class AgentResult:
     model: str
     provider: str
     stop_reason: str = "answered"
+    posts: tuple[Mapping[str, Any], ...] = ()
+    format_problem: str = ""
 
 
 class AskedBy(StrEnum):

@@ -11,22 +11,46 @@ from orchestration.types import TaskRequest
 from shannon_project.config.catalogue import model_override_check
 from shannon_project.foundation.errors import InvalidInput
 
-STRATEGY_OF_MODE: Final = {"simple": "simple", "standard": "dag", "complex": "dag"}
+STRATEGY_OF_MODE: Final = {
+    "simple": "simple",
+    "standard": "dag",
+    "complex": "dag",
+    "supervisor": "supervisor",
+    "dag": "dag",
+    "react": "react",
+    "chain_of_thought": "chain_of_thought",
+    "reflection": "reflection",
+    "debate": "debate",
+    "tree_of_thoughts": "tree_of_thoughts",
+    "swarm": "swarm",
+}
+"""The first four are the reference system's; every strategy that is offered has its own name as well."""
 BUDGET_MAX_TOKENS: Final = 10**12  # beyond every platform limit; larger numbers are mistakes
-MODES_NOT_AVAILABLE: Final = frozenset({"supervisor"})
 MODEL_TIERS: Final = ("small", "medium", "large")
 CONTEXT_NOT_AVAILABLE: Final = frozenset(
     {
         "agent",
         "agent_input",
+        "budget_agent_max",
+        "compression_target_ratio",
+        "compression_trigger_ratio",
+        "enable_citations",
+        "enable_localized_search",
+        "enable_verification",
         "force_p2p",
         "force_research",
-        "force_swarm",
+        "gap_filling_enabled",
+        "gap_filling_max_gaps",
+        "gap_filling_max_iterations",
+        "history_window_size",
         "iterative_research_enabled",
+        "primers_count",
+        "recents_count",
         "require_review",
+        "research_strategy",
         "review_plan",
         "skill",
-        "skip_synthesis",
+        "target_languages",
         "template",
     }
 )
@@ -41,15 +65,11 @@ class TaskBudget:
 
 
 def mode_check(mode: str) -> None:
-    """Refuse a mode that does not exist or is not available.
+    """Refuse a mode that does not exist.
 
     Raises:
         InvalidInput: There is no such mode.
-        UnsupportedOption: The reference system has it; this platform does not, yet.
     """
-    if mode in MODES_NOT_AVAILABLE:
-        allowed = sorted(STRATEGY_OF_MODE)
-        raise UnsupportedOption(f"mode: '{mode}' is not available; use one of {allowed}.", details={"field": "mode"})
     if mode and mode not in STRATEGY_OF_MODE:
         raise InvalidInput(f"mode: '{mode}' is unknown; use one of {sorted(STRATEGY_OF_MODE)}.")
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,9 +12,10 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.models import Session
-from agents.selectors import tool_infos
+from agents.selectors import role_names, tool_infos
 from agents.services import conversation_add, message_append, session_open
 from agents.types import ApprovalAsk, MessageRole
+from orchestration.choosing import Choice, Degradation, degraded, strategy_choose
 from orchestration.engine.approvals import approval_put
 from orchestration.engine.dispatch import ring_advance
 from orchestration.errors import IdempotencyMismatch
@@ -22,19 +23,14 @@ from orchestration.events.write import EventDraft, events_append
 from orchestration.limits import json_check, query_check
 from orchestration.metrics import TASKS_SUBMITTED
 from orchestration.models import IdempotencyRecord, Task
-from orchestration.options import (
-    STRATEGY_OF_MODE,
-    TaskBudget,
-    approval_options,
-    context_check,
-    mode_check,
-    model_check,
-)
+from orchestration.options import TaskBudget, approval_options, context_check, mode_check, model_check
 from orchestration.permits import submit_permit
-from orchestration.strategies import route
+from orchestration.strategies import OFFERED
 from orchestration.types import EventKind, TaskRequest, TaskStatus
+from orchestration.wishes import Wishes, wishes_of
+from policy.selectors import budget_states
 from policy.services import budget_open
-from policy.types import BudgetScope, Principal
+from policy.types import BudgetRef, BudgetScope, Principal
 from shannon_project.foundation.failpoints import Seam, hit
 
 
@@ -60,6 +56,8 @@ class NewTask:
     route: Mapping[str, Any]
     ask: ApprovalAsk | None = None
     """What a person is asked before the task begins."""
+    told: Sequence[EventDraft] = ()
+    """Events that follow the first one."""
     complete: Callable[[Task], None] = lambda _task: None
     """Does in the same transaction what else belongs to the new task."""
     conversation: tuple[tuple[str, str], ...] = ()
@@ -88,34 +86,29 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
     model_check(request)
     budget = context_check(request.context)
     wanted_by_context, timeout_seconds = approval_options(request.context)
-    routed = route(request.query)
-    strategy = STRATEGY_OF_MODE[request.mode] if request.mode else routed.strategy
+    wishes = wishes_of(request)
+    choice = strategy_choose(request.query, wishes)
+    choice = degraded(choice, _tokens_left(principal, budget, choice))
     decision, ask = submit_permit(
         principal=principal,
-        resource={"strategy": strategy, "query_chars": len(request.query), "mode": request.mode},
+        resource={"strategy": choice.strategy, "query_chars": len(request.query), "mode": wishes.mode},
         query=request.query,
         is_wanted=request.require_approval or wanted_by_context,
         timeout_seconds=timeout_seconds,
     )
-    wanted = request.max_concurrent_agents or settings.SHANNON_TASK_DEFAULT_CONCURRENCY
+    wanted = wishes.max_concurrent_agents or settings.SHANNON_TASK_DEFAULT_CONCURRENCY
     granted = int(decision.obligations.get("max_concurrent_agents", settings.SHANNON_TASK_MAX_CONCURRENCY))
     new = NewTask(
         query=request.query,
-        mode=request.mode,
-        strategy=strategy,
+        mode=wishes.mode,
+        strategy=choice.strategy,
         context=request.context,
-        parameters={
-            "tools": [info.name for info in tool_infos() if not (info.dangerous or info.implicit)],
-            "max_subtasks": settings.SHANNON_PLAN_MAX_SUBTASKS,
-            "model_tier": request.model_tier,
-            "model_override": request.model_override,
-            **({"max_output_tokens": request.max_output_tokens} if request.max_output_tokens else {}),
-            **({"sampling": dict(request.sampling)} if request.sampling else {}),
-        },
+        parameters=_parameters(request, wishes, choice),
         concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
         budget=budget,
         ask=ask,
-        route={"score": routed.score, "reasons": list(routed.reasons), "asked_mode": request.mode},
+        route=choice.route,
+        told=[_degradation_event(item) for item in choice.degradations],
         conversation=request.conversation,
         system=request.system,
     )
@@ -127,6 +120,41 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         idempotency_key=idempotency_key,
         body=asdict(request),
     )
+
+
+def _parameters(request: TaskRequest, wishes: Wishes, choice: Choice) -> dict[str, Any]:
+    """Return what the strategy and its steps are given; what is not asked for is left out."""
+    wanted = {
+        "max_output_tokens": request.max_output_tokens,
+        "sampling": dict(request.sampling),
+        "role": wishes.role,
+        "max_turns": wishes.max_turns,
+        "system_prompt": wishes.system_prompt,
+        "answer_schema": wishes.answer_schema,
+    }
+    return {
+        "tools": [info.name for info in tool_infos() if not (info.dangerous or info.implicit)],
+        "roles": list(role_names()),
+        "max_subtasks": settings.SHANNON_PLAN_MAX_SUBTASKS,
+        "model_tier": wishes.model_tier,
+        "model_override": request.model_override,
+        "strategy": choice.parameters,
+        **{name: value for name, value in wanted.items() if value},
+    }
+
+
+def _tokens_left(principal: Principal, budget: TaskBudget, choice: Choice) -> int | None:
+    """Return the least that is left in the task's and the tenant's budget; asks nobody where it does not matter."""
+    if not OFFERED[choice.strategy].degrades_to:
+        return None
+    states = budget_states(tenant_id=principal.tenant_id, refs=[BudgetRef(BudgetScope.TENANT, principal.tenant_id)])
+    left = [state.left_tokens for state in states if state.left_tokens is not None]
+    return min([budget.tokens or settings.SHANNON_TASK_BUDGET_TOKENS, settings.SHANNON_TASK_BUDGET_TOKENS, *left])
+
+
+def _degradation_event(item: Degradation) -> EventDraft:
+    message = f"{item.left_tokens} tokens are left and {item.asked} needs {item.needs_tokens}: {item.taken} instead"
+    return EventDraft(EventKind.BUDGET_THRESHOLD, message, item.as_json())
 
 
 def tool_execute(
@@ -266,6 +294,7 @@ def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
         message_append(session_id=session.id, task_id=task.id, role=MessageRole.USER, content=new.query)
     payload = {"strategy": new.strategy, "session_id": str(session.id), "route": dict(new.route)}
     drafts = [EventDraft(EventKind.WORKFLOW_STARTED, new.query[:500], payload)]
+    drafts += new.told
     if new.ask is not None:
         asked = approval_put(tenant_id=principal.tenant_id, task_id=task.id, ask=new.ask)
         drafts += [asked] if asked else []

@@ -56,8 +56,10 @@ class StepKind(StrEnum):
 
     PLAN = "plan"
     AGENT = "agent"
+    DECIDE = "decide"
     SYNTHESIZE = "synthesize"
     TOOL = "tool"
+    MESSAGE = "message"  # what somebody told a running task: done from the start, never claimed
     NOOP = "noop"
 
 
@@ -82,6 +84,15 @@ class EventKind(StrEnum):
     APPROVAL_REQUESTED = "APPROVAL_REQUESTED"
     APPROVAL_DECISION = "APPROVAL_DECISION"
     STATUS_UPDATE = "STATUS_UPDATE"
+    PROGRESS = "PROGRESS"
+    BUDGET_THRESHOLD = "BUDGET_THRESHOLD"
+    LEAD_DECISION = "LEAD_DECISION"
+    TEAM_RECRUITED = "TEAM_RECRUITED"
+    TEAM_STATUS = "TEAM_STATUS"
+    ROLE_ASSIGNED = "ROLE_ASSIGNED"
+    TASKLIST_UPDATED = "TASKLIST_UPDATED"
+    MESSAGE_SENT = "MESSAGE_SENT"
+    MESSAGE_RECEIVED = "MESSAGE_RECEIVED"
     DELEGATION = "DELEGATION"
     AGENT_STARTED = "AGENT_STARTED"
     AGENT_COMPLETED = "AGENT_COMPLETED"
@@ -154,6 +165,11 @@ class TaskRequest:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     max_output_tokens: int | None = None
     require_approval: bool = False
+    strategy_parameters: Mapping[str, Any] | None = None
+    role: str | None = None
+    max_iterations: int | None = None
+    force_swarm: bool = False
+    response_format: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from shannon_project.config.catalogue import Ability, CatalogueModel, ModelUnkno
 from shannon_project.foundation.errors import ShannonError
 
 _MIN_TIMEOUT_SECONDS = 0.1
+_FOR_US = frozenset({ModelPurpose.PLAN, ModelPurpose.DECIDE})  # their answers are JSON, not text for a person
 _LOST_POSITIONS_FROM = 1_000_000_000  # above every place in a journal, below Postgres' largest integer
 _LOST_POSITIONS_EACH = 1_000  # attempts of a step that one place in the journal can tell apart
 
@@ -169,8 +170,7 @@ class _Call:
     def _attempt(self, deltas: DeltaBuffer) -> ModelReply:
         self.ctx.engine.checkpoint()
         left_seconds = self.ctx.deadline_monotonic_seconds - time.monotonic()
-        # a plan is JSON for us, not text for a person
-        is_watched = self.ctx.is_watched and self.request.purpose != ModelPurpose.PLAN
+        is_watched = self.ctx.is_watched and self.request.purpose not in _FOR_US
         try:
             return self.gateway.complete(
                 replace(self.request, max_output_tokens=self.max_output_tokens),

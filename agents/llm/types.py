@@ -20,6 +20,7 @@ class ModelPurpose(StrEnum):
 
     PLAN = "plan"
     AGENT = "agent"
+    DECIDE = "decide"
     SYNTHESIZE = "synthesize"
     CHAT = "chat"  # a client's own request, made by no step
 

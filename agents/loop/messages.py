@@ -8,6 +8,8 @@ from django.conf import settings
 
 from agents.journal.bounds import bounded_text
 from agents.llm.prompts import prompt_render
+from agents.loop.formats import format_words
+from agents.roles.catalogue import Role
 from agents.types import AgentSpec, SubtaskResult, ToolResult
 
 DEPENDENCIES_HEADING: Final = "## Results you depend on"
@@ -15,14 +17,17 @@ FILES_HEADING: Final = "## Files in the workspace"
 _SUCCEEDED: Final = "succeeded"
 
 
-def opening_messages(spec: AgentSpec, *, prompt: str, workspace_overview: str) -> list[dict[str, Any]]:
+def opening_messages(spec: AgentSpec, *, role: Role, workspace_overview: str) -> list[dict[str, Any]]:
     """Return the conversation's beginning: the role's prompt, the history, and the instruction with what it needs."""
     parts = [spec.instruction.strip()]
+    if words := format_words(spec.answer_format):
+        parts[0] += f"\n\nGive the answer as {words}."
     if spec.dependencies:
         parts.append(f"{DEPENDENCIES_HEADING}\n\n{_dependencies_text(spec.dependencies)}")
     if workspace_overview:
         parts.append(f"{FILES_HEADING}\n\n{workspace_overview}")
-    messages: list[dict[str, Any]] = [{"role": "system", "content": prompt_render(prompt)}]
+    system = [prompt_render(role.prompt), role.brief, spec.guidance.strip()]
+    messages: list[dict[str, Any]] = [{"role": "system", "content": "\n\n".join(part for part in system if part)}]
     messages += [{"role": role, "content": content} for role, content in spec.history]
     messages.append({"role": "user", "content": "\n\n".join(parts)})
     return messages

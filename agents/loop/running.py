@@ -9,6 +9,7 @@ from agents.journal import Journal, bounded_text
 from agents.llm.calls import model_call
 from agents.llm.types import ToolCall
 from agents.loop.messages import opening_messages
+from agents.loop.team import TeamPosts, team_definitions
 from agents.loop.turns import TurnLimits, Turns
 from agents.roles.catalogue import role_for
 from agents.tools.calling import tool_call
@@ -25,6 +26,7 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
     doing it twice. Refused and failed tool calls are told to the model.
 
     Raises:
+        AnswerInvalid: The answer has not the format that a program is to read.
         RoleNotFound, ToolNotFound: The spec names what there is not (the caller's fault).
         BudgetExceeded, PolicyDenied: A model call is not paid for or not allowed.
         TaskCancelled, StepSuperseded, StepDeadlineExceeded: The step must not go on.
@@ -38,14 +40,18 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
     seen = journal.observe("workspace", "overview", lambda: {"text": _overview(spec), "history": spec.history})
     spec = replace(spec, history=tuple((role_name, content) for role_name, content in seen["history"]))
 
+    team = TeamPosts(spec.team_actions)
+
     def call_tool(call: ToolCall, thought: str) -> ToolResult:
+        if team.takes(call):
+            return team.post(call)
         return tool_call(ctx, journal, call.name, call.arguments_json, offered=names + paging, thought=thought)
 
     turns = Turns(
         ask=lambda request: model_call(ctx, journal, request),
         call_tool=call_tool,
-        messages=opening_messages(spec, prompt=role.prompt, workspace_overview=seen["text"]),
-        tools=tool_definitions(names),
+        messages=opening_messages(spec, role=role, workspace_overview=seen["text"]),
+        tools=[*tool_definitions(names), *team_definitions(spec.team_actions)],
         paging=tool_definitions(paging),
         tier=spec.tier or role.tier,
         model_override=spec.model_override,
@@ -54,8 +60,9 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
             max_output_tokens=spec.max_output_tokens or role.max_output_tokens,
         ),
         sampling=spec.sampling,
+        answer_format=spec.answer_format,
     )
-    return turns.run()
+    return replace(turns.run(), posts=tuple(team.posts))
 
 
 def _overview(spec: AgentSpec) -> str:

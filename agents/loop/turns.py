@@ -1,15 +1,18 @@
 """Turns of one agent: it asks the model, makes the calls that the model wants, and stops at an answer or a limit."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from agents.errors import AnswerInvalid
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
+from agents.loop.formats import MUST_FIT, format_problem
 from agents.loop.messages import tool_message
 from agents.types import AgentResult, ToolError, ToolResult, Usage
 
 MAX_CALLS_PER_TURN: Final = 16
 _ANSWER_NOW: Final = "There are no turns left for tools. Answer now, with what you have; say what is missing."
+_WRONG_FORM: Final = "Your answer does not have the form that was asked for. Write it again."
 _SAY_SOMETHING: Final = "Your message was empty. Call a tool or write the answer."
 
 Ask = Callable[[ModelRequest], ModelReply]
@@ -44,10 +47,31 @@ class Turns:
     limits: TurnLimits
     sampling: Mapping[str, Any] = field(default_factory=dict)
     paging: Sequence[dict[str, Any]] = ()
+    answer_format: str = ""
     usage: Usage = field(default_factory=Usage)
 
     def run(self) -> AgentResult:
-        """Return the answer. The last turn is without tools, so that there always is one."""
+        """Return the answer; one that misses the format asked for is asked for once more.
+
+        Raises:
+            AnswerInvalid: A program is to read the answer, and it has not the form (the model's fault).
+        """
+        result = self._work()
+        problem = format_problem(result.text, self.answer_format)
+        if problem:
+            self.messages.append({"role": "assistant", "content": result.text})
+            self.messages.append({"role": "user", "content": f"{_WRONG_FORM} {problem}"})
+            reply = self._ask(tools=())
+            result = self._result(reply, result.turns + 1, result.stop_reason)
+            problem = format_problem(result.text, self.answer_format)
+        if problem and self.answer_format in MUST_FIT:
+            raise AnswerInvalid(
+                f"The answer does not have the form asked for. {problem}", details={"format": self.answer_format}
+            )
+        return replace(result, format_problem=problem)
+
+    def _work(self) -> AgentResult:
+        """Return the first answer. The last turn is without tools, so that there always is one."""
         for turn in range(1, self.limits.max_turns):
             reply = self._ask(tools=self.tools)
             if reply.tool_calls:

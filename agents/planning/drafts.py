@@ -34,6 +34,8 @@ class PlanRequest:
         tier: Which model tier plans.
         model_override: A model to use instead.
         history: `(role, content)` of the conversation before the request, oldest first.
+        rule: One more rule for this plan; may be empty.
+        roles: `(name, description)` of the roles that subtasks may have.
         previous_text: What the model wrote when it was no plan at all (`PlanDraft.text`).
     """
 
@@ -47,6 +49,8 @@ class PlanRequest:
     model_override: str | None = None
     history: Sequence[tuple[str, str]] = ()
     previous_text: str = ""
+    rule: str = ""
+    roles: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ def plan_messages(request: PlanRequest) -> list[dict[str, str]]:
         "plan",
         max_subtasks=str(request.max_subtasks),
         tools="\n".join(f"- {name}: {description}" for name, description in request.tools) or "(none)",
+        roles="\n".join(f"- {name}: {description}" for name, description in request.roles) or "(none)",
+        rule=f"11. {request.rule}" if request.rule else "",
         workspace_overview=request.workspace_overview.strip() or _NO_FILES,
     )
     messages = [{"role": "system", "content": system}]

@@ -13,13 +13,15 @@ from agents.errors import RoleNotFound
 class Role(BaseModel):
     """A named agent profile.
 
-    `prompt` names a file in `templates/prompts/`; `max_turns` counts model calls; `max_output_tokens` is per call.
+    `prompt` names a file in `templates/prompts/`, `brief` is what it adds to that; `max_turns` counts model calls;
+    `max_output_tokens` is per call.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     description: str
     prompt: str
+    brief: str = ""
     tools: tuple[str, ...]
     tier: str
     max_turns: int = Field(ge=1, le=100)
@@ -36,6 +38,11 @@ def role_for(name: str) -> Role:
     if name not in roles:
         raise RoleNotFound(f"There is no role {name[:100]!r}; there are {', '.join(sorted(roles))}.")
     return roles[name]
+
+
+def role_names() -> tuple[str, ...]:
+    """Return the names of all roles."""
+    return tuple(_roles())
 
 
 @cache

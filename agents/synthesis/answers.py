@@ -73,9 +73,7 @@ def synthesis_messages(request: SynthesisRequest) -> list[dict[str, str]]:
     parts = [f"## Request\n\n{request.query}"]
     if request.instruction:
         parts.append(f"## How to put the results together\n\n{request.instruction}")
-    share = synthesis_share_characters(len(request.results))
-    parts.append("## Results")
-    parts += [_result_section(number, result, share) for number, result in enumerate(request.results, start=1)]
+    parts += ["## Results", *results_sections(request.results)]
     messages.append({"role": "user", "content": "\n\n".join(parts)})
     return messages
 
@@ -83,6 +81,12 @@ def synthesis_messages(request: SynthesisRequest) -> list[dict[str, str]]:
 def synthesis_share_characters(count: int) -> int:
     """Return how much of each of `count` results the synthesis is told, so how much of it has to be loaded."""
     return max(_RESULT_MIN_CHARACTERS, _RESULTS_MAX_CHARACTERS // max(1, count))
+
+
+def results_sections(results: Sequence[SubtaskResult]) -> list[str]:
+    """Return the results as models read them, each cut to an even share of what all together may take."""
+    share = synthesis_share_characters(len(results))
+    return [_result_section(number, result, share) for number, result in enumerate(results, start=1)]
 
 
 def _result_section(number: int, result: SubtaskResult, max_characters: int) -> str:

@@ -13,11 +13,11 @@ from django.db.models.functions import Now
 
 from agents.services import storable_json, value_pack, value_unpack
 from orchestration.engine.dispatch import ring_steps
-from orchestration.engine.finish import task_fail, task_finish, task_stop
+from orchestration.engine.finish import task_fail, task_finish, task_stop, told_drafts
 from orchestration.errors import DependencyFailed, StrategyStuck, TaskDeadlineExceeded
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
-from orchestration.strategies import STRATEGIES, Fail, Finish, Spawn, Strategy, Wait
+from orchestration.strategies import STRATEGIES, Fail, Finish, Spawn, Strategy, Wait, next_move
 from orchestration.types import (
     STEP_OPEN,
     STEP_TERMINAL,
@@ -67,7 +67,7 @@ def _advance_locked(task: Task) -> list[UUID]:
         return []
     strategy = STRATEGIES[task.strategy]
     view = task_view(task, strategy)
-    move = strategy.next(view)
+    move = next_move(strategy, view)
     match move:
         case Finish():
             task_finish(task, move)
@@ -124,7 +124,8 @@ def _spawn(task: Task, view: TaskView, move: Spawn) -> None:
     """Insert the steps; one that depends on an ended step starts with that counted."""
     _StepRows(task, view, move).insert()
     payload = {"steps": [_spawned(spec) for spec in move.steps[:50]], "count": len(move.steps)}
-    drafts = [EventDraft(EventKind.DELEGATION, move.message or _spawn_message(move.steps), payload)]
+    drafts = told_drafts(move.told)
+    drafts.append(EventDraft(EventKind.DELEGATION, move.message or _spawn_message(move.steps), payload))
     if task.status == TaskStatus.QUEUED:
         Task.objects.filter(id=task.id).update(status=TaskStatus.RUNNING, started_at=Now())
         task.status = TaskStatus.RUNNING

@@ -1,6 +1,6 @@
 """How a task ends: the only place that sets a terminal status. The caller holds the task's row lock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import connection
@@ -13,7 +13,7 @@ from orchestration.engine.books import books_close
 from orchestration.events.write import EventDraft, events_append
 from orchestration.metrics import TASK_SECONDS, TASKS_ENDED
 from orchestration.models import Task
-from orchestration.strategies import Finish
+from orchestration.strategies import Finish, Told
 from orchestration.types import EventKind, TaskStatus
 from shannon_project.foundation.errors import ShannonError
 
@@ -29,11 +29,17 @@ def task_finish(task: Task, move: Finish) -> None:
     events_append(
         task_id=task.id,
         drafts=[
+            *told_drafts(move.told),
             EventDraft(EventKind.LLM_OUTPUT, shown, payload, agent_id="final_output"),
             EventDraft(EventKind.WORKFLOW_COMPLETED, "The task is done", _totals(task)),
             EventDraft(EventKind.STREAM_END, "Stream end"),
         ],
     )
+
+
+def told_drafts(told: Iterable[Told]) -> list[EventDraft]:
+    """Return what a strategy tells with its move as events."""
+    return [EventDraft(item.kind, item.message, item.payload, agent_id=item.agent_id) for item in told]
 
 
 def task_fail(task: Task, error: Mapping[str, Any]) -> None:

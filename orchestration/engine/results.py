@@ -1,6 +1,7 @@
 """Reading what earlier steps found."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from agents.types import SubtaskResult
 from orchestration.models import Step
 
 
-def results_of(*, tenant_id: UUID, task_id: UUID, keys: Sequence[str], max_characters: int) -> list[SubtaskResult]:
+def results_of(
+    *, tenant_id: UUID, task_id: UUID, keys: Sequence[str], max_characters: int, names: Sequence[str] = ()
+) -> list[SubtaskResult]:
     """Return how the steps with these keys ended, in the order in which they were made.
 
     Of each text only the beginning leaves the database, so that a join of a thousand long results takes no more memory
@@ -24,6 +27,8 @@ def results_of(*, tenant_id: UUID, task_id: UUID, keys: Sequence[str], max_chara
         task_id: The task.
         keys: The steps.
         max_characters: How much of each text is wanted; the results say how long the whole is.
+        names: Ids to show instead of the first keys, in the order of `keys`, and no titles: who judges results is then
+            not told where they come from.
     """
     if not keys:
         return []
@@ -43,7 +48,12 @@ def results_of(*, tenant_id: UUID, task_id: UUID, keys: Sequence[str], max_chara
     found = list(rows)
     refs = {row[0]: BlobRef.from_json(row[6]) for row in found if row[6]}
     heads = blob_heads(tenant_id=tenant_id, digests={ref.digest for ref in refs.values()}, characters=max_characters)
-    return [_result(row, refs.get(row[0]), heads) for row in found]
+    shown = dict(zip(keys, names, strict=False))
+    results = [_result(row, refs.get(row[0]), heads) for row in found]
+    return [
+        replace(result, id=shown[row[0]], title="") if row[0] in shown else result
+        for row, result in zip(found, results, strict=True)
+    ]
 
 
 def _result(row: Sequence[Any], ref: BlobRef | None, heads: Mapping[str, str]) -> SubtaskResult:

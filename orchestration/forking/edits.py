@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from agents.services import EntryOutline
-from orchestration.strategies.plan import plan_parse
+from orchestration.strategies.plan import PlanLimits, plan_parse
 from orchestration.types import StepKind
 from shannon_project.foundation.errors import InvalidInput
 
@@ -60,7 +60,12 @@ def edits_check(edits: ForkEdits, *, kind: StepKind, parameters: Mapping[str, An
         return
     if kind is not StepKind.PLAN:
         raise InvalidInput(f"edits.plan: fork from the planner's step; this is a {kind} step.")
-    _, problems = plan_parse(edits.plan, known_tools=parameters["tools"], max_subtasks=int(parameters["max_subtasks"]))
+    limits = PlanLimits(
+        known_tools=parameters["tools"],
+        known_roles=parameters.get("roles") or (),
+        max_subtasks=int(parameters["max_subtasks"]),
+    )
+    _, problems = plan_parse(edits.plan, limits)
     if problems:
         raise InvalidInput(f"edits.plan: {' '.join(problems)}", details={"problems": problems})
 

@@ -81,6 +81,9 @@ def _steps(task: Task, plan: ForkPlan) -> dict[str, Step]:
     anew = {step.key: _anew(task, step, started[step.key]) for step in plan.selection.anew}
     fork_step = anew[plan.selection.fork_step.key]
     _instruct(fork_step, plan)
+    if plan.edits.model_tier is not None:
+        for step in anew.values():
+            step.input = {name: value for name, value in step.input.items() if name != "tier"}
     if plan.edits.plan is not None:
         fork_step.status, fork_step.completed_at = StepStatus.SUCCEEDED, Now()
         fork_step.output = value_pack(task.tenant_id, {"plan": dict(plan.edits.plan), "text": ""})

@@ -104,12 +104,13 @@ def _plan(source: Task, request: ForkRequest) -> ForkPlan:
 def _parameters(source: Task, edits: ForkEdits) -> Mapping[str, Any]:
     """Return the source's parameters with the edited models, and where the conversation before its question ends."""
     earlier = source.parameters.get("fork") or {"asked_in": str(source.id)}
-    changed: dict[str, str | None] = {}
+    changed: dict[str, Any] = {}
     if edits.model_tier is not None or edits.model_override is not None:
         # a model that is named goes before any tier, so another tier lets go of it
         changed["model_override"] = edits.model_override
     if edits.model_tier is not None:
         changed["model_tier"] = edits.model_tier
+        changed["strategy"] = {**(source.parameters.get("strategy") or {}), "tiers": {}}
     return {
         **source.parameters,
         **changed,

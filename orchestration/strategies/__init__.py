@@ -1,14 +1,51 @@
 """Strategies by name. They are pure and do not know each other."""
 
-from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, Wait
+from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, StrategyParameters, Told, Wait
+from orchestration.strategies.chain_of_thought import ChainOfThoughtStrategy
 from orchestration.strategies.dag import DagStrategy
+from orchestration.strategies.debate import DebateStrategy
 from orchestration.strategies.fanout import FanoutStrategy
+from orchestration.strategies.react import ReactStrategy
+from orchestration.strategies.reflection import ReflectionStrategy
 from orchestration.strategies.router import Route, route
+from orchestration.strategies.shaping import next_move
 from orchestration.strategies.simple import SimpleStrategy
+from orchestration.strategies.supervisor import SupervisorStrategy
+from orchestration.strategies.swarm import SwarmStrategy
 from orchestration.strategies.tool import ToolStrategy
+from orchestration.strategies.tree_of_thoughts import TreeOfThoughtsStrategy
 
 STRATEGIES: dict[str, Strategy] = {
-    strategy.name: strategy for strategy in (SimpleStrategy(), DagStrategy(), ToolStrategy(), FanoutStrategy())
+    strategy.name: strategy
+    for strategy in (
+        SimpleStrategy(),
+        DagStrategy(),
+        ReactStrategy(),
+        ChainOfThoughtStrategy(),
+        ReflectionStrategy(),
+        DebateStrategy(),
+        TreeOfThoughtsStrategy(),
+        SupervisorStrategy(),
+        SwarmStrategy(),
+        ToolStrategy(),
+        FanoutStrategy(),
+    )
 }
+OFFERED: dict[str, Strategy] = {name: strategy for name, strategy in STRATEGIES.items() if strategy.use_when}
+"""Those that a request may choose."""
 
-__all__ = ["STRATEGIES", "Fail", "Finish", "Move", "Route", "Spawn", "Strategy", "Wait", "route"]
+__all__ = [
+    "OFFERED",
+    "STRATEGIES",
+    "Fail",
+    "Finish",
+    "Move",
+    "Route",
+    "Spawn",
+    "Strategy",
+    "StrategyParameters",
+    "Told",
+    "Wait",
+    "next_move",
+    "route",
+]

@@ -3,9 +3,23 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
-from orchestration.types import StepKind, StepSpec, TaskView
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestration.types import EventKind, StepKind, StepSpec, TaskView
+
+Tier = Literal["small", "medium", "large"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event that a strategy wants told with its move; it is written in the move's transaction, so once."""
+
+    kind: EventKind
+    message: str
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    agent_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +28,17 @@ class Spawn:
 
     steps: tuple[StepSpec, ...]
     message: str = ""
+    told: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The task is done; `result` is its answer."""
+    """The task is done; `result` is its answer. `from_step`: key of the step whose text it is, when it is one's."""
 
     result: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    from_step: str = ""
+    told: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +56,37 @@ class Wait:
 Move = Spawn | Finish | Fail | Wait
 
 
+class StrategyParameters(BaseModel):
+    """What a request may set of a strategy. The schema is what the API checks, the docs list and a page can render."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tiers: dict[str, Tier] = Field(
+        default_factory=dict, description="Model tier by part of the strategy; a part that is not named has its own."
+    )
+
+    @classmethod
+    def of(cls, view: TaskView) -> Self:
+        """Return the task's parameters; they were checked when it was submitted."""
+        return cls.model_validate(view.parameters.get("strategy") or {})
+
+
 class Strategy(ABC):
     """Reads steps' outcomes and nothing else: no clock, no random, no I/O."""
 
     name: ClassVar[str]
+    summary: ClassVar[str]
+    """What it does, in one sentence."""
+    use_when: ClassVar[str] = ""
+    """When to choose it, in one sentence; empty: not offered to requests."""
     reads_output_of: ClassVar[frozenset[StepKind]]
     """Kinds of steps whose outputs `next` looks at; others come without, so that wide runs stay small in memory."""
+    parameters: ClassVar[type[StrategyParameters]] = StrategyParameters
+    parts: ClassVar[Mapping[str, Tier | None]] = {}
+    """Its parts that ask models, each with the tier that it takes by default; None: the role's."""
+    needs_tokens: ClassVar[int] = 0
+    """With less than this left in the budgets it is not begun; `degrades_to` is taken instead."""
+    degrades_to: ClassVar[str] = ""
 
     @abstractmethod
     def next(self, view: TaskView) -> Move:

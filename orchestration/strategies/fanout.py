@@ -10,6 +10,7 @@ class FanoutStrategy(Strategy):
     """Spawns `parameters["width"]` no-op steps and finishes when all have ended."""
 
     name: ClassVar[str] = "fanout"
+    summary: ClassVar[str] = "Steps that do nothing, to measure the engine."
     reads_output_of: ClassVar[frozenset[StepKind]] = frozenset()
 
     def next(self, view: TaskView) -> Move:

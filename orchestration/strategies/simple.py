@@ -1,30 +1,29 @@
 """One agent answers the request: no planning call, no hidden extra calls."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
-from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, Wait
-from orchestration.types import StepKind, StepSpec, StepStatus, TaskView
+from orchestration.strategies.base import Fail, Move, Spawn, Strategy, StrategyParameters, Tier, Wait
+from orchestration.strategies.making import StepMaker
+from orchestration.strategies.reading import finish_with, is_done
+from orchestration.types import StepKind, TaskView
 
 
 class SimpleStrategy(Strategy):
     """A single agent step; its text is the answer."""
 
     name: ClassVar[str] = "simple"
-    reads_output_of: ClassVar[frozenset[StepKind]] = frozenset({StepKind.AGENT})
+    summary: ClassVar[str] = "One agent with tools answers the request."
+    use_when: ClassVar[str] = "One agent can answer in a few turns: a question, a calculation, one file, one text."
+    reads_output_of: ClassVar[frozenset[StepKind]] = frozenset({StepKind.AGENT, StepKind.DECIDE})
+    parts: ClassVar[Mapping[str, Tier | None]] = {"work": None}
 
     def next(self, view: TaskView) -> Move:
         """Spawn the agent, then finish with what it says."""
         agent = view.steps.get("agent")
         if agent is None:
-            spec = StepSpec(
-                key="agent",
-                kind=StepKind.AGENT,
-                title="Answer the request",
-                input={"instruction": view.query, "is_final": True},
-            )
-            return Spawn(steps=(spec,))
-        if agent.status is StepStatus.SUCCEEDED and agent.output is not None:
-            return Finish(result=str(agent.output["text"]))
-        if agent.error is not None:
-            return Fail(error=agent.error)
-        return Wait()
+            make = StepMaker(type(self), StrategyParameters.of(view))
+            return Spawn(steps=(make.agent("agent", "work", "Answer the request", view.query, is_final=True),))
+        if is_done(agent):
+            return finish_with(view, "agent")
+        return Fail(error=agent.error) if agent.error is not None else Wait()

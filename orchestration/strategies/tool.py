@@ -11,6 +11,7 @@ class ToolStrategy(Strategy):
     """A single tool step; its result, as JSON text, is the answer."""
 
     name: ClassVar[str] = "tool"
+    summary: ClassVar[str] = "One tool call, asked for directly."
     reads_output_of: ClassVar[frozenset[StepKind]] = frozenset({StepKind.TOOL})
 
     def next(self, view: TaskView) -> Move:

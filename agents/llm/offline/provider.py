@@ -12,8 +12,10 @@ from typing import Any, Final
 from django.conf import settings
 
 from agents.llm.offline.conversation import MARKER, Turn, message_text, turn_read
+from agents.llm.offline.forms import form_answer
 from agents.llm.offline.json_forms import least_value
 from agents.llm.offline.planner.plans import plan_answer
+from agents.llm.offline.reforming import reformed
 from agents.llm.offline.results import is_synthesis
 from agents.llm.offline.skills import WantedCall, final_answer, next_calls
 from agents.llm.offline.synthesis import synthesis_answer
@@ -94,6 +96,12 @@ def _reply(
     form = (response_format or {}).get("json_schema") or {}
     if form.get("name") == "plan":
         return plan_answer(messages), ()
+    filled = form_answer(str(form.get("name")), messages) if form else None
+    if filled is not None:
+        return filled, ()
+    again = reformed(messages)
+    if again is not None:
+        return again, ()
     last_user = next((message_text(m) for m in reversed(messages) if m.get("role") == "user"), "")
     if is_synthesis(last_user):
         return _marked(synthesis_answer(last_user)), ()

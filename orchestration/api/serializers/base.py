@@ -102,16 +102,10 @@ class WholeNumberField(serializers.IntegerField):
 class OneOfField(serializers.ChoiceField):
     """One of some names; the refusal lists them."""
 
-    def __init__(self, choices: tuple[str, ...], *, refused_later: tuple[str, ...] = (), **kwargs: Any) -> None:
-        """Make a field.
-
-        Args:
-            choices: The names that work.
-            refused_later: Names that the service refuses with a reason of its own; they are not offered.
-            **kwargs: As for any serializer field.
-        """
+    def __init__(self, choices: tuple[str, ...], **kwargs: Any) -> None:
+        """Make a field that takes one of `choices`; `kwargs` are those of any serializer field."""
         messages: dict[str, Any] = {"invalid_choice": f"must be one of: {', '.join(choices)}"}
-        taken = [(choice, choice) for choice in (*choices, *refused_later)]
+        taken = [(choice, choice) for choice in choices]
         super().__init__(choices=taken, error_messages=messages, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:

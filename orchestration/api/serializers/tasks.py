@@ -18,9 +18,11 @@ from orchestration.api.serializers.base import (
 )
 from orchestration.api.serializers.forks import ForkedFromAnswer
 from orchestration.models import Task
-from orchestration.options import MODES_NOT_AVAILABLE, STRATEGY_OF_MODE
+from orchestration.options import STRATEGY_OF_MODE
 from orchestration.types import STEP_TERMINAL, TaskRequest, TaskStatus
+from orchestration.wishes import MAX_ITERATIONS
 
+STRATEGY_PARAMETERS_MAX_BYTES: Final = 32 * 1024
 MODES: Final = tuple(STRATEGY_OF_MODE)
 MODEL_TIERS: Final = ("small", "medium", "large")
 STATUS_PREFIX: Final = "TASK_STATUS_"
@@ -38,8 +40,6 @@ class SubmitBody(StrictSerializer):
         {
             "attachments",
             "enable_verification",
-            "force_swarm",
-            "max_iterations",
             "research_strategy",
             "skill",
             "template",
@@ -61,11 +61,36 @@ class SubmitBody(StrictSerializer):
     )
     mode = OneOfField(
         MODES,
-        refused_later=tuple(sorted(MODES_NOT_AVAILABLE)),
         required=False,
         allow_null=True,
         default=None,
         help_text="Absent: chosen here.",
+    )
+    strategy_parameters = ObjectField(
+        max_bytes=STRATEGY_PARAMETERS_MAX_BYTES,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Parameters of the mode's strategy; GET /api/v1/strategies lists them.",
+    )
+    force_swarm = serializers.BooleanField(required=False, default=False, help_text="The same as mode `swarm`.")
+    role = TextField(
+        required=False, allow_null=True, default=None, max_length=64, help_text="Role of agents that have no other."
+    )
+    max_iterations = WholeNumberField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=MAX_ITERATIONS,
+        help_text="Model calls of one agent at most.",
+    )
+    response_format = ObjectField(
+        max_bytes=STRATEGY_PARAMETERS_MAX_BYTES,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="OpenAI's `response_format`: the answer as JSON, valid against your schema.",
     )
     model_tier = OneOfField(MODEL_TIERS, required=False, allow_null=True, default=None)
     model_override = TextField(required=False, allow_null=True, default=None, max_length=128)

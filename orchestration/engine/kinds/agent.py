@@ -5,7 +5,8 @@ from typing import ClassVar
 from agents.selectors import messages_before
 from agents.services import agent_run, answer_remember, dependency_share_characters, workspace_overview
 from agents.types import AgentSpec
-from orchestration.engine.kinds.base import KindExecutor, Work, results_for, tenant_of, text_output
+from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.kinds.base import KindExecutor, Work, model_for, results_for, tenant_of, text_output, tier_for
 from orchestration.types import StepKind, StepOutcome
 
 
@@ -14,32 +15,44 @@ class AgentKind(KindExecutor):
 
     kind: ClassVar[StepKind] = StepKind.AGENT
 
+    def agent_id(self, step: ClaimedStep) -> str:
+        """The agent's name, if the strategy gave it one."""
+        return str(step.input.get("agent_id") or step.key)
+
     def execute(self, work: Work) -> StepOutcome:
         """Run the loop; the final agent's answer is remembered for later tasks."""
         asked = work.step.input
-        is_final = bool(asked.get("is_final"))
-        parameters = work.facts.parameters
-        result = agent_run(
-            work.ctx,
-            work.journal,
-            AgentSpec(
-                instruction=asked["instruction"],
-                tools=tuple(parameters["tools"] if asked.get("tools") is None else asked["tools"]),
-                tier=parameters["model_tier"],
-                model_override=parameters["model_override"],
-                # A limit is one of the answer; agents that prepare it need room to work.
-                max_output_tokens=parameters.get("max_output_tokens") if is_final else None,
-                sampling=parameters.get("sampling") or {},
-                history=messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in),
-                dependencies=tuple(results_for(work, dependency_share_characters)),
-                workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),
-            ),
-        )
-        if is_final:
+        result = agent_run(work.ctx, work.journal, _spec(work))
+        if asked.get("is_final"):
             answer_remember(work.ctx, work.journal, query=work.facts.query, answer=result.text)
+        more: dict[str, object] = {"posts": list(result.posts)} if result.posts else {}
+        if result.format_problem:
+            more["format_problem"] = result.format_problem
         return StepOutcome(
-            output=text_output(result.text, turns=result.turns, stop_reason=result.stop_reason),
+            output=text_output(result.text, turns=result.turns, stop_reason=result.stop_reason, **more),
             usage=result.usage,
             model_used=result.model,
             provider=result.provider,
         )
+
+
+def _spec(work: Work) -> AgentSpec:
+    """Return what the agent is asked: by its step first, then by the request, then by its role."""
+    asked, parameters = work.step.input, work.facts.parameters
+    return AgentSpec(
+        instruction=asked["instruction"],
+        tools=tuple(parameters["tools"] if asked.get("tools") is None else asked["tools"]),
+        tier=tier_for(work, "") or None,
+        model_override=model_for(work),
+        # A limit is one of the answer; agents that prepare it need room to work.
+        max_output_tokens=parameters.get("max_output_tokens") if asked.get("is_final") else None,
+        sampling=parameters.get("sampling") or {},
+        max_turns=asked.get("max_turns") or parameters.get("max_turns"),
+        history=messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in),
+        dependencies=tuple(results_for(work, dependency_share_characters)),
+        workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),
+        role=asked.get("role") or parameters.get("role") or "generalist",
+        guidance=parameters.get("system_prompt") or "",
+        answer_format=asked.get("answer_format") or "",
+        team_actions=tuple(asked.get("team_actions") or ()),
+    )

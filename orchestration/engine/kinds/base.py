@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from agents.context import StepContext
+from agents.selectors import messages_before
 from agents.services import Journal
 from agents.types import SubtaskResult
 from orchestration.engine.claim import ClaimedStep
@@ -64,8 +65,37 @@ def results_for(work: Work, share_characters: Callable[[int], int]) -> list[Subt
     """
     keys = work.step.depends_on
     return results_of(
-        tenant_id=tenant_of(work), task_id=work.ctx.task_id, keys=keys, max_characters=share_characters(len(keys))
+        tenant_id=tenant_of(work),
+        task_id=work.ctx.task_id,
+        keys=keys,
+        max_characters=share_characters(len(keys)),
+        names=work.step.input.get("names") or (),
     )
+
+
+def tier_for(work: Work, default: str) -> str:
+    """Return the step's model tier: what its strategy was told for it, else the request's, else the strategy's own."""
+    asked = work.step.input
+    asked_for = asked.get("tier") or work.facts.parameters.get("model_tier")
+    return str(asked_for or asked.get("default_tier") or default)
+
+
+def model_for(work: Work) -> str | None:
+    """Return the model that the step or the request names; None: its tier decides."""
+    return work.step.input.get("model") or work.facts.parameters.get("model_override")
+
+
+def history_seen(work: Work) -> tuple[tuple[str, str], ...]:
+    """Return the conversation before the request, through the journal.
+
+    A message that commits between two attempts of the step must not change what was asked.
+    """
+    seen = work.journal.observe("session", "history", lambda: {"history": _history(work)})
+    return tuple((role, content) for role, content in seen["history"])
+
+
+def _history(work: Work) -> tuple[tuple[str, str], ...]:
+    return messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in)
 
 
 def text_output(text: str, **more: Any) -> dict[str, Any]:

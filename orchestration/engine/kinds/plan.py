@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from agents.selectors import messages_before, tool_infos
+from agents.selectors import messages_before, role_for, role_names, tool_infos
 from agents.services import ModelTier, PlanRequest, plan_draft, workspace_overview
 from orchestration.engine.claim import ClaimedStep
-from orchestration.engine.kinds.base import KindExecutor, Work, tenant_of
+from orchestration.engine.kinds.base import KindExecutor, Work, model_for, tenant_of, tier_for
 from orchestration.types import StepKind, StepOutcome
 
 
@@ -31,12 +31,14 @@ class PlanKind(KindExecutor):
             work.ctx,
             work.journal,
             PlanRequest(
-                query=work.facts.query,
+                query=work.step.input.get("query") or work.facts.query,
                 tools=[(info.name, info.description) for info in tool_infos() if info.name in allowed],
                 workspace_overview=str(seen["text"]),
-                max_subtasks=parameters["max_subtasks"],
-                tier=parameters["model_tier"] or ModelTier.LARGE,
-                model_override=parameters["model_override"],
+                max_subtasks=work.step.input.get("max_subtasks") or parameters["max_subtasks"],
+                rule=work.step.input.get("rule") or "",
+                roles=[(name, role_for(name).description) for name in role_names()],
+                tier=tier_for(work, ModelTier.LARGE),
+                model_override=model_for(work),
                 previous_plan=work.step.input.get("previous_plan"),
                 previous_text=work.step.input.get("previous_text", ""),
                 problems=work.step.input.get("problems", []),

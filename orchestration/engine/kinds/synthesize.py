@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from agents.selectors import messages_before
 from agents.services import (
     ANSWER_MAX_OUTPUT_TOKENS,
     ModelTier,
@@ -12,7 +11,15 @@ from agents.services import (
     synthesis_share_characters,
 )
 from orchestration.engine.claim import ClaimedStep
-from orchestration.engine.kinds.base import KindExecutor, Work, results_for, text_output
+from orchestration.engine.kinds.base import (
+    KindExecutor,
+    Work,
+    history_seen,
+    model_for,
+    results_for,
+    text_output,
+    tier_for,
+)
 from orchestration.errors import SubtasksFailed
 from orchestration.types import StepKind, StepOutcome, StepStatus
 
@@ -38,18 +45,16 @@ class SynthesizeKind(KindExecutor):
                 f"All {len(results)} subtasks failed; the first: {results[0].error}",
                 details={"subtasks": [{"id": result.id, "error": result.error} for result in results[:20]]},
             )
-        # observed through the journal: a message that commits between two attempts must not change what was asked
-        seen = work.journal.observe("session", "history", lambda: {"history": _history(work)})
         answer = answer_synthesize(
             work.ctx,
             work.journal,
             SynthesisRequest(
-                query=work.facts.query,
+                query=work.step.input.get("query") or work.facts.query,
                 instruction=work.step.input.get("instruction", ""),
                 results=results,
-                tier=work.facts.parameters["model_tier"] or ModelTier.MEDIUM,
-                model_override=work.facts.parameters["model_override"],
-                history=tuple((role, content) for role, content in seen["history"]),
+                tier=tier_for(work, ModelTier.MEDIUM),
+                model_override=model_for(work),
+                history=history_seen(work),
                 max_output_tokens=work.facts.parameters.get("max_output_tokens") or ANSWER_MAX_OUTPUT_TOKENS,
                 sampling=work.facts.parameters.get("sampling") or {},
             ),
@@ -61,7 +66,3 @@ class SynthesizeKind(KindExecutor):
             model_used=answer.model,
             provider=answer.provider,
         )
-
-
-def _history(work: Work) -> tuple[tuple[str, str], ...]:
-    return messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in)

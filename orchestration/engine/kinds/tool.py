@@ -1,4 +1,4 @@
-"""One tool call, asked for directly by a caller."""
+"""One tool call, asked for by a caller or by a turn of reasoning."""
 
 import json
 from typing import ClassVar
@@ -16,10 +16,15 @@ class ToolKind(KindExecutor):
 
     def execute(self, work: Work) -> StepOutcome:
         """Return the result as JSON: `{"result": {"ok", "output" | "error"}}`."""
+        offered = work.step.input.get("offered")  # absent: asked for by a caller, who may call what its key may
         result = tool_call(
             work.ctx,
             work.journal,
             name=work.step.input["tool"],
             arguments=json.dumps(work.step.input["arguments"]),
+            offered=None if offered is None else tuple(offered),
         )
-        return StepOutcome(output={"result": result.as_json()}, usage=Usage(tool_calls=1))
+        output: dict[str, object] = {"result": result.as_json()}
+        if offered is not None:  # the next thought reads it as text
+            output["text"] = json.dumps(output["result"], ensure_ascii=False, sort_keys=True)
+        return StepOutcome(output=output, usage=Usage(tool_calls=1))

@@ -131,11 +131,9 @@ def test_an_unknown_query_parameter_is_refused(caller: Caller) -> None:
         {"skill": "code-review"},
         {"research_strategy": "deep"},
         {"attachments": []},
-        {"max_iterations": 5},
         {"enable_verification": True},
-        {"mode": "supervisor"},
         {"provider_override": "openai"},
-        {"context": {"force_swarm": True}},
+        {"context": {"force_p2p": True}},
         {"context": {"template": "x"}},
     ],
 )

@@ -5,20 +5,21 @@ from typing import Any
 import pytest
 
 from orchestration.errors import UnsupportedOption
-from orchestration.options import context_check, mode_check, model_check
+from orchestration.options import STRATEGY_OF_MODE, context_check, mode_check, model_check
+from orchestration.strategies import OFFERED
 from orchestration.types import TaskRequest
 from shannon_project.config.catalogue import ModelUnknown
 from shannon_project.foundation.errors import InvalidInput
 
 
-@pytest.mark.parametrize("mode", ["", "simple", "standard", "complex"])
+@pytest.mark.parametrize("mode", ["", "simple", "standard", "complex", "supervisor", *OFFERED])
 def test_known_modes_pass(mode: str) -> None:
     mode_check(mode)
 
 
-def test_a_mode_of_the_reference_system_that_is_missing_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedOption, match="supervisor"):
-        mode_check("supervisor")
+def test_every_offered_strategy_has_a_mode_of_its_own_name() -> None:
+    assert {name: STRATEGY_OF_MODE[name] for name in OFFERED} == {name: name for name in OFFERED}
+    assert set(STRATEGY_OF_MODE.values()) == set(OFFERED)
 
 
 def test_an_unknown_mode_is_refused_with_the_known_ones() -> None:
@@ -27,12 +28,12 @@ def test_an_unknown_mode_is_refused_with_the_known_ones() -> None:
 
 
 def test_a_steering_key_without_effect_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedOption, match="force_swarm"):
-        context_check({"force_swarm": True, "note": "mine"})
+    with pytest.raises(UnsupportedOption, match="force_p2p"):
+        context_check({"force_p2p": True, "note": "mine"})
 
 
 def test_a_steering_key_that_is_switched_off_passes() -> None:
-    assert context_check({"force_swarm": False, "note": "mine"}).tokens is None
+    assert context_check({"force_p2p": False, "note": "mine"}).tokens is None
 
 
 def test_the_context_may_set_the_tasks_budget() -> None:

@@ -24,6 +24,15 @@ _RULES: Final[tuple[SplittingRule, ...]] = (
     several_questions,
     several_commands,
 )
+NOTHING_MORE: Final[Mapping[str, Any]] = {
+    "parameters": "{}",
+    "role": "",
+    "tier": "",
+    "output_format": "",
+    "produces": [],
+    "consumes": [],
+}
+"""What the rules have no opinion on: the planner's form wants every field."""
 _MAX_PARTS: Final = re.compile(r"\bat most (\d+)")
 _TOOL_LINE: Final = re.compile(r"^- (?P<name>[\w.-]+)\s*:", re.MULTILINE)
 _PLAN_REPAIR: Final = re.compile(r"cannot be carried out|corrected plan", re.IGNORECASE)
@@ -59,6 +68,7 @@ def plan_made(query: str, *, files: Sequence[WorkspaceFile], tools: Sequence[str
             "instruction": part.instruction,
             "depends_on": [f"s{earlier + 1}" for earlier in part.after],
             "tools": _tools_for(part, files, tools),
+            **NOTHING_MORE,
         }
         for position, part in enumerate(parts)
     ]

@@ -33,6 +33,12 @@ def plan_repaired(previous: str, *, fallback: dict[str, Any], tools: Sequence[st
                 "instruction": instruction,
                 "depends_on": _known(entry.get("depends_on"), known),
                 "tools": [name for name in tools if name in _strings(entry.get("tools"))],
+                "parameters": "{}",
+                "role": "",
+                "tier": "",
+                "output_format": "",
+                "produces": [],
+                "consumes": [],
             }
         )
         known.setdefault(str(entry.get("id")), own_id)

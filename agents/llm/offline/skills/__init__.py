@@ -12,6 +12,7 @@ from agents.llm.offline.skills.number_work import NumberWorkSkill
 from agents.llm.offline.skills.recall import RecallSkill
 from agents.llm.offline.skills.saving import WRITE, GivenTextSavingSkill, saved_sentence, saving_path
 from agents.llm.offline.skills.small_talk import GreetingSkill, RepeatSkill, ToldFactSkill
+from agents.llm.offline.skills.team import own_task, team_calls
 from agents.llm.offline.skills.text_work import TextWorkSkill
 from agents.llm.offline.skills.unknown import UnknownSkill, UnreadableSkill
 
@@ -47,11 +48,15 @@ def tools_needed(turn: Turn) -> set[str]:
 
 def next_calls(turn: Turn) -> tuple[WantedCall, ...]:
     """Return the tool calls to make now: the skill's own, then the saving of its answer, then none."""
+    whole, turn = turn, own_task(turn)
     skill = skill_for(turn)
     if not turn.observations:
         calls = skill.calls(turn)
         if calls:
             return calls
+    posts = team_calls(whole, skill)
+    if posts:
+        return posts
     path = saving_path(turn)
     is_saver = isinstance(skill, GivenTextSavingSkill)
     if (
@@ -67,6 +72,7 @@ def next_calls(turn: Turn) -> tuple[WantedCall, ...]:
 
 def final_answer(turn: Turn) -> str:
     """Return the answer once no more calls are wanted."""
+    turn = own_task(turn)
     skill = skill_for(turn)
     answer = skill.answer(turn)
     if saving_path(turn) is None or isinstance(skill, GivenTextSavingSkill | UnknownSkill | UnreadableSkill):

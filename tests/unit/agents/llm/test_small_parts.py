@@ -156,7 +156,9 @@ def test_failure_is_raised_when_trying_again_is_no_use(
 
 
 def test_prompt_leaves_dollar_signs_of_values_alone() -> None:
-    rendered = prompt_render("plan", max_subtasks="3", tools="- a: costs $5", workspace_overview="$x")
+    rendered = prompt_render(
+        "plan", max_subtasks="3", tools="- a: costs $5", workspace_overview="$x", roles="", rule=""
+    )
 
     assert "at most 3" in rendered
     assert "costs $5" in rendered

@@ -4,19 +4,20 @@ import json
 from typing import Any
 
 from agents.loop.messages import opening_messages, tool_message
+from agents.roles.catalogue import role_for
 from agents.types import AgentSpec, SubtaskResult, ToolError, ToolResult
 
 
 def user_text(spec: AgentSpec, overview: str = "") -> str:
     """Return the last message that the spec makes."""
-    text = opening_messages(spec, prompt="agent", workspace_overview=overview)[-1]["content"]
+    text = opening_messages(spec, role=role_for("generalist"), workspace_overview=overview)[-1]["content"]
     assert isinstance(text, str)
     return text
 
 
 def test_the_opening_is_prompt_history_and_instruction() -> None:
     spec = AgentSpec(instruction=" Add. ", history=(("user", "hi"), ("assistant", "hello")))
-    messages = opening_messages(spec, prompt="agent", workspace_overview="")
+    messages = opening_messages(spec, role=role_for("generalist"), workspace_overview="")
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
     assert messages[-1]["content"] == "Add."
     assert "tool" in messages[0]["content"]

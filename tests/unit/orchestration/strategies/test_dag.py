@@ -48,7 +48,7 @@ def test_a_valid_plan_becomes_one_agent_per_subtask_and_a_synthesis_of_all() -> 
 
 def test_a_plan_of_one_subtask_needs_no_synthesis() -> None:
     move, specs = run_to_end(DAG, {StepKind.PLAN: {"plan": plan(subtask("a"))}, StepKind.AGENT: {"text": "done"}})
-    assert move == Finish(result="done")
+    assert move == Finish(result="done", from_step="agent-a")
     assert set(specs) == {"plan", "agent-a"}
     assert specs["agent-a"].input["is_final"] is True
 
@@ -76,7 +76,7 @@ def test_a_broken_plan_is_asked_for_once_more_with_its_problems_and_then_refused
     assert isinstance(repair, Spawn)
     assert [spec.key for spec in repair.steps] == ["plan-repair"]
     assert complaint in " ".join(repair.steps[0].input["problems"])
-    assert repair.steps[0].input["previous_plan"] == broken
+    assert repair.steps[0].input.get("previous_plan") == broken
     refused = DAG.next(view_of(planned(broken), planned(broken, "plan-repair")))
     assert isinstance(refused, Fail)
     assert refused.error["code"] == "PLAN_INVALID"
@@ -101,7 +101,9 @@ def test_the_synthesis_runs_although_a_subtask_failed() -> None:
         StepKind.SYNTHESIZE: {"text": "b is done, a is not"},
     }
     move, _ = run_to_end(DAG, outputs, failing=frozenset({"agent-a"}))
-    assert move == Finish(result="b is done, a is not")
+    failed = {"id": "a", "title": "agent-a", "status": "failed", "error": "agent-a broke"}
+    expected = Finish("b is done, a is not", {"failed_subtasks": [failed]}, from_step="synthesize")
+    assert move == expected
 
 
 def test_a_failed_synthesis_fails_the_task() -> None:

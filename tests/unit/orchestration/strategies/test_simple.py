@@ -20,7 +20,7 @@ def test_it_waits_while_the_agent_works() -> None:
 
 def test_the_agents_text_is_the_answer() -> None:
     done = step("agent", StepKind.AGENT, StepStatus.SUCCEEDED, output={"text": "4"})
-    assert SIMPLE.next(view_of(done)) == Finish(result="4")
+    assert SIMPLE.next(view_of(done)) == Finish(result="4", from_step="agent")
 
 
 def test_the_agents_error_is_the_tasks_error() -> None:

@@ -9,7 +9,7 @@ from orchestration.strategies.base import Fail, Strategy
 from orchestration.types import StepKind, StepSpec, StepStatus, StepView, TaskView
 
 TASK_ID = UUID("018f0000-0000-7000-8000-000000000001")
-PARAMETERS = {"tools": ["python", "calculator"], "max_subtasks": 5}
+PARAMETERS = {"tools": ["python", "calculator"], "roles": ["generalist", "analyst"], "max_subtasks": 5}
 
 
 def view_of(*steps: StepView, query: str = "do it", parameters: Mapping[str, Any] = PARAMETERS) -> TaskView:

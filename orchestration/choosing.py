@@ -1,0 +1,101 @@
+"""Which strategy works on a request, with which parameters, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestration.options import STRATEGY_OF_MODE
+from orchestration.strategies import OFFERED, Strategy, route
+from orchestration.wishes import Wishes
+from shannon_project.config.catalogue import model_override_check
+from shannon_project.foundation.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Degradation:
+    """A strategy that was not begun because too little is left to pay for it."""
+
+    asked: str
+    taken: str
+    needs_tokens: int
+    left_tokens: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the event has it."""
+        return {
+            "from": self.asked,
+            "to": self.taken,
+            "needs_tokens": self.needs_tokens,
+            "left_tokens": self.left_tokens,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The strategy, its checked parameters, and the route that the first event tells."""
+
+    strategy: str
+    parameters: Mapping[str, Any]
+    route: Mapping[str, Any]
+    degradations: tuple[Degradation, ...] = ()
+
+
+def strategy_choose(query: str, wishes: Wishes) -> Choice:
+    """Return the strategy that is asked for, or the router's.
+
+    Raises:
+        InvalidInput: The strategy's parameters are not valid; says which and why (the caller's fault).
+        ModelUnknown: They name a model that may not be named (the caller's fault).
+    """
+    routed = route(query)
+    name = STRATEGY_OF_MODE[wishes.mode] if wishes.mode else routed.strategy
+    reasons = [wishes.why] if wishes.mode else list(routed.reasons)
+    told = {"strategy": name, "score": routed.score, "reasons": reasons, "asked_mode": wishes.mode}
+    return Choice(name, parameters_check(OFFERED[name], wishes.parameters), told)
+
+
+def parameters_check(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a strategy's parameters, checked, without those that have their default.
+
+    Raises:
+        InvalidInput: One is unknown or out of its limits (the caller's fault).
+        ModelUnknown: One names a model that may not be named (the caller's fault).
+    """
+    try:
+        checked = strategy.parameters.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        allowed = sorted(strategy.parameters.model_fields)
+        raise InvalidInput(
+            f"strategy_parameters.{where}: {first['msg']}. {strategy.name} has: {', '.join(allowed)}.",
+            details={"strategy": strategy.name, "allowed": allowed},
+        ) from error
+    if strange := sorted(set(checked.tiers) - set(strategy.parts)):
+        parts = ", ".join(sorted(strategy.parts))
+        raise InvalidInput(f"strategy_parameters.tiers: {strategy.name} has no part {strange[0]!r}; it has: {parts}.")
+    for model in getattr(checked, "models", ()):
+        model_override_check(model)
+    return checked.model_dump(mode="json", exclude_defaults=True)
+
+
+def degraded(choice: Choice, left_tokens: int | None) -> Choice:
+    """Return what the budgets allow: the choice, or what its strategy degrades to, step by step.
+
+    Args:
+        choice: What was chosen.
+        left_tokens: The least that is left in the budgets that pay; None: no limit.
+    """
+    steps: list[Degradation] = []
+    strategy = OFFERED[choice.strategy]
+    while left_tokens is not None and left_tokens < strategy.needs_tokens and strategy.degrades_to:
+        steps.append(Degradation(strategy.name, strategy.degrades_to, strategy.needs_tokens, left_tokens))
+        strategy = OFFERED[strategy.degrades_to]
+    if not steps:
+        return choice
+    tiers = {part: tier for part, tier in (choice.parameters.get("tiers") or {}).items() if part in strategy.parts}
+    return Choice(
+        strategy.name, {"tiers": tiers} if tiers else {}, {**choice.route, "strategy": strategy.name}, tuple(steps)
+    )

@@ -1,0 +1,84 @@
+"""A model fills a form: a critique, a verdict, a vote, the next thoughts, a lead's decision."""
+
+import json
+from typing import ClassVar
+
+from agents.selectors import role_for, role_names, tool_infos
+from agents.services import FormRequest, ModelTier, form_fill, synthesis_share_characters, workspace_overview
+from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.kinds.base import (
+    KindExecutor,
+    Work,
+    history_seen,
+    model_for,
+    results_for,
+    tenant_of,
+    text_output,
+    tier_for,
+)
+from orchestration.types import StepKind, StepOutcome
+
+
+class DecideKind(KindExecutor):
+    """Asks with the results of the steps it depends on; the answer fits the form, or the step fails."""
+
+    kind: ClassVar[StepKind] = StepKind.DECIDE
+
+    def agent_id(self, step: ClaimedStep) -> str:
+        """The name of who decides, if the strategy gave one."""
+        return str(step.input.get("agent_id") or step.key)
+
+    def execute(self, work: Work) -> StepOutcome:
+        """Return `{"value": the filled form, "text": what later steps read}`."""
+        asked = work.step.input
+        history = history_seen(work) if asked.get("with_history") else ()
+        answer = form_fill(
+            work.ctx,
+            work.journal,
+            FormRequest(
+                form=asked["form"],
+                query=asked.get("query") or work.facts.query,
+                instruction=asked.get("instruction", ""),
+                sections={**(asked.get("sections") or {}), **_shown(work)},
+                results=results_for(work, synthesis_share_characters),
+                tier=tier_for(work, ModelTier.MEDIUM),
+                model_override=model_for(work),
+                history=history,
+                schema=asked.get("schema"),
+            ),
+        )
+        return StepOutcome(
+            output=text_output(answer.text, value=answer.value),
+            usage=answer.usage,
+            model_used=answer.model,
+            provider=answer.provider,
+        )
+
+
+def _shown(work: Work) -> dict[str, str]:
+    """Return what the strategy wants the model told of the platform: `tools`, `roles`, `files`."""
+    makers = {"tools": ("Tools", _tools), "roles": ("Roles", _roles), "files": ("Files in the workspace", _files)}
+    wanted = [makers[name] for name in work.step.input.get("shows") or ()]
+    return {heading: make(work) for heading, make in wanted}
+
+
+def _tools(work: Work) -> str:
+    allowed = set(work.step.input.get("tools_shown") or work.facts.parameters["tools"])
+    return "\n".join(
+        f"- {info.name}: {info.description} Arguments: {json.dumps(dict(info.parameters), ensure_ascii=False)}"
+        for info in tool_infos()
+        if info.name in allowed
+    )
+
+
+def _roles(work: Work) -> str:  # noqa: ARG001 - the same for every task
+    return "\n".join(f"- {name}: {role_for(name).description}" for name in role_names())
+
+
+def _files(work: Work) -> str:
+    """Observed through the journal: a file that is uploaded between two attempts must not change what was asked."""
+    return str(work.journal.observe("workspace", "overview", lambda: {"text": _overview(work)})["text"])
+
+
+def _overview(work: Work) -> str:
+    return workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id)

@@ -1,0 +1,24 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("orchestration", "0007_event_months")]
+
+    operations = [
+        migrations.AlterField(
+            model_name="step",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("plan", "plan"),
+                    ("agent", "agent"),
+                    ("decide", "decide"),
+                    ("synthesize", "synthesize"),
+                    ("tool", "tool"),
+                    ("message", "message"),
+                    ("noop", "noop"),
+                ],
+                max_length=16,
+            ),
+        ),
+    ]

@@ -1,0 +1,230 @@
+"""How a request wants to be worked on: its fields, and the keys of its context that mean the same, as one value. Pure.
+
+Every key either works or is refused by its name; to ignore one that steers the reference system would be to lie.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from string import Template
+from typing import Any, Final
+
+from agents.selectors import role_names, schema_problem
+from orchestration.errors import UnsupportedOption
+from orchestration.options import MODEL_TIERS
+from orchestration.types import TaskRequest
+from shannon_project.foundation.errors import InvalidInput
+
+MAX_ITERATIONS: Final = 50  # the reference system's own bound
+SYSTEM_PROMPT_MAX_CHARACTERS: Final = 8_000
+SCHEMA_MAX_CHARACTERS: Final = 20_000
+_TRUTHS: Final = {True: True, False: False, "true": True, "false": False}  # schedules of the client send text
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the caller wants; None and empty: nothing in particular.
+
+    Attributes:
+        mode: A mode of `STRATEGY_OF_MODE`; empty: the router chooses.
+        why: Why the mode is what it is.
+        parameters: Values of the strategy's own parameters.
+        role: The role of agents that have no other.
+        max_turns: Model calls of one agent, or iterations of `react`.
+        max_concurrent_agents: Steps at the same time.
+        model_tier: Tier of all models.
+        system_prompt: Added to the prompt of every agent.
+        answer_schema: JSON schema of the answer.
+    """
+
+    mode: str = ""
+    why: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    role: str = ""
+    max_turns: int | None = None
+    max_concurrent_agents: int | None = None
+    model_tier: str | None = None
+    system_prompt: str = ""
+    answer_schema: Mapping[str, Any] | None = None
+
+
+def wishes_of(request: TaskRequest) -> Wishes:
+    """Read a request's fields and its context.
+
+    Raises:
+        InvalidInput: A value is wrong, or two of them contradict each other (the caller's fault).
+        UnsupportedOption: A switch has no effect in the mode that is asked for (the caller's fault).
+    """
+    context = request.context
+    mode, why = _mode(request)
+    wishes = Wishes(
+        mode=mode,
+        why=why,
+        parameters=_parameters(request, mode),
+        role=_role(request),
+        max_turns=_number("max_iterations", _either(request, "max_iterations"), MAX_ITERATIONS),
+        max_concurrent_agents=_number("max_concurrent_agents", _either(request, "max_concurrent_agents"), 20),
+        model_tier=_tier(request),
+        system_prompt=_system_prompt(context),
+        answer_schema=_answer_schema(_either(request, "response_format")),
+    )
+    _switches_check(context, mode)
+    return wishes
+
+
+def _either(request: TaskRequest, name: str) -> Any:
+    """Return a field, or the context's key of the same name.
+
+    Raises:
+        InvalidInput: Both are given and differ.
+    """
+    given, in_context = getattr(request, name), request.context.get(name)
+    if given is not None and in_context is not None and given != in_context:
+        raise InvalidInput(f"{name}: the field and the key of the context differ; leave one out.")
+    return in_context if given is None else given
+
+
+def switch(context: Mapping[str, Any], name: str) -> bool | None:
+    """Return a switch of the context; None when it is not given.
+
+    Raises:
+        InvalidInput: It is no truth value.
+    """
+    value = context.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, bool | str) or value not in _TRUTHS:
+        raise InvalidInput(f"context.{name}: must be true or false.")
+    return _TRUTHS[value]
+
+
+def _mode(request: TaskRequest) -> tuple[str, str]:
+    """Return the mode and why: asked for by name, or by a switch.
+
+    Raises:
+        InvalidInput: A switch wants another mode than the field names.
+    """
+    wanted = [(request.mode, "the request names it")] if request.mode else []
+    if request.force_swarm or switch(request.context, "force_swarm"):
+        wanted.append(("swarm", "force_swarm is set"))
+    modes = dict(wanted)
+    if len(modes) > 1:
+        raise InvalidInput(f"mode: {' and '.join(sorted(modes))} are both asked for; leave one out.")
+    if not wanted and switch(request.context, "skip_synthesis"):
+        return "simple", "skip_synthesis is set"
+    if not wanted and _role(request):
+        return "simple", "a role is named"
+    return wanted[0] if wanted else ("", "")
+
+
+def _parameters(request: TaskRequest, mode: str) -> dict[str, Any]:
+    """Return the strategy's parameters: those that are given, and those that switches stand for.
+
+    Raises:
+        InvalidInput: They are given without a mode, or are no object.
+    """
+    given = _either(request, "strategy_parameters") or {}
+    if not isinstance(given, Mapping):
+        raise InvalidInput("strategy_parameters: must be an object.")
+    if given and not mode:
+        raise InvalidInput("strategy_parameters: name the mode that they are for.")
+    parameters = dict(given)
+    iterations = request.context.get("react_max_iterations")
+    if iterations is not None:
+        if mode != "react":
+            raise UnsupportedOption("context.react_max_iterations: works with mode react only; leave it out.")
+        parameters.setdefault("max_iterations", iterations)
+    if mode == "react":
+        limit = _either(request, "max_iterations")
+        if limit is not None:
+            parameters.setdefault("max_iterations", limit)
+    if mode in {"dag", "standard", "complex"} and switch(request.context, "skip_synthesis"):
+        parameters.setdefault("synthesize", False)
+    return parameters
+
+
+def _role(request: TaskRequest) -> str:
+    role = _either(request, "role")
+    if role in {None, ""}:
+        return ""
+    if role not in role_names():
+        raise InvalidInput(f"role: '{str(role)[:64]}' is unknown; use one of {sorted(role_names())}.")
+    return str(role)
+
+
+def _tier(request: TaskRequest) -> str | None:
+    tier = _either(request, "model_tier")
+    if tier is not None and tier not in MODEL_TIERS:
+        raise InvalidInput(f"model_tier: '{str(tier)[:64]}' is unknown; use one of {list(MODEL_TIERS)}.")
+    return None if tier is None else str(tier)
+
+
+def _number(name: str, value: Any, most: int) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+        raise InvalidInput(f"{name}: must be a whole number from 1 to {most}.")
+    return value
+
+
+def _system_prompt(context: Mapping[str, Any]) -> str:
+    """Return the caller's prompt with `${name}` filled in from `prompt_params`.
+
+    Raises:
+        InvalidInput: It is no text, is too long, or names a parameter that is not given.
+    """
+    prompt, values = context.get("system_prompt"), context.get("prompt_params")
+    if prompt is None and values is None:
+        return ""
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise InvalidInput("context.system_prompt: must be a text; prompt_params needs one.")
+    if values is not None:
+        if not isinstance(values, Mapping):
+            raise InvalidInput("context.prompt_params: must be an object.")
+        try:
+            prompt = Template(prompt).substitute({name: str(value) for name, value in values.items()})
+        except (KeyError, ValueError) as error:
+            raise InvalidInput(f"context.system_prompt: cannot be filled in: {error}.") from error
+    if len(prompt) > SYSTEM_PROMPT_MAX_CHARACTERS:
+        raise InvalidInput(f"context.system_prompt: at most {SYSTEM_PROMPT_MAX_CHARACTERS} characters are allowed.")
+    return prompt
+
+
+def _answer_schema(value: Any) -> Mapping[str, Any] | None:
+    """Return the schema of an answer that is wanted as JSON, from OpenAI's `response_format`.
+
+    Raises:
+        InvalidInput: It is no such format, or the schema may not be used here.
+    """
+    if value is None or value == {"type": "text"}:
+        return None
+    if value == {"type": "json_object"}:
+        return {"type": "object"}
+    described = value.get("json_schema") if isinstance(value, Mapping) and value.get("type") == "json_schema" else None
+    schema = described.get("schema") if isinstance(described, Mapping) else None
+    if not isinstance(schema, Mapping):
+        raise InvalidInput(
+            'response_format: must be {"type": "text"}, {"type": "json_object"} or '
+            '{"type": "json_schema", "json_schema": {"name": …, "schema": {…}}}.'
+        )
+    if len(str(schema)) > SCHEMA_MAX_CHARACTERS:
+        raise InvalidInput(f"response_format: the schema has more than {SCHEMA_MAX_CHARACTERS} characters.")
+    if problem := schema_problem(schema):
+        raise InvalidInput(f"response_format: {problem}.")
+    return schema
+
+
+def _switches_check(context: Mapping[str, Any], mode: str) -> None:
+    """Refuse switches that the mode has no use for; switched off they are satisfied by doing nothing.
+
+    Raises:
+        UnsupportedOption: Names them.
+    """
+    idle = [name for name in ("skip_synthesis",) if switch(context, name) and mode not in SKIPPERS]
+    if idle:
+        raise UnsupportedOption(
+            f"context: {', '.join(idle)} has no effect in mode {mode}; leave it out.",
+            details={"fields": [f"context.{name}" for name in idle]},
+        )
+
+
+SKIPPERS: Final = frozenset({"simple", "dag", "standard", "complex"})
