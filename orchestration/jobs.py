@@ -29,6 +29,11 @@ def run_steps(task_id: str, first: str | None = None) -> int:
         return 0
 
 
+@shared_task(name="orchestration.jobs.echo", ignore_result=True)
+def echo() -> None:
+    """Do nothing: that the message came is all that its sender, the same worker, wants to know."""
+
+
 @shared_task(name="orchestration.jobs.recover", ignore_result=True)
 def recover() -> None:
     """Take back expired leases and ring lost doorbells again."""

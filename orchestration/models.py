@@ -8,10 +8,12 @@ from django.db.models.functions import Now
 from agents.models import Session
 from agents.types import AskedBy
 from orchestration.types import (
+    PRIORITY_RANK,
     STEP_OPEN,
     TASK_TERMINAL,
     ApprovalStatus,
     OnDependencyFailure,
+    Priority,
     StepKind,
     StepStatus,
     TaskStatus,
@@ -37,6 +39,11 @@ class Task(models.Model):
     status_reason = models.CharField(max_length=500, blank=True)
     status_changed_by = models.CharField(max_length=128, blank=True)
     concurrency_limit = models.PositiveSmallIntegerField()
+    priority = models.PositiveSmallIntegerField(
+        default=PRIORITY_RANK[Priority.NORMAL],
+        choices=[(rank, priority.value) for priority, rank in PRIORITY_RANK.items()],
+        help_text="Which of its tenant's tasks goes first when they wait for workers.",
+    )
     deadline_at = models.DateTimeField()
     event_seq = models.PositiveIntegerField(default=0, help_text="Number of the last event; events have no gaps.")
     result = models.TextField(null=True, blank=True)  # noqa: DJ001 - None is "not finished", "" an empty answer
@@ -50,6 +57,11 @@ class Task(models.Model):
     cost_is_complete = models.BooleanField(default=True, help_text="False when the price of a call was unknown.")
     model_used = models.CharField(max_length=128, blank=True)
     provider = models.CharField(max_length=64, blank=True)
+    waits_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Since when it has steps ready and no worker to give them to; empty: it has not.",
+    )
     doorbell_at = models.DateTimeField(null=True, blank=True, help_text="When the broker was last told of this task.")
     forked_from = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="forks", help_text="The task it repeats."
@@ -73,6 +85,14 @@ class Task(models.Model):
             models.Index(fields=["session", "-created_at"]),
             models.Index(
                 fields=["doorbell_at"], condition=~models.Q(status__in=sorted(TASK_TERMINAL)), name="task_open_doorbell"
+            ),
+            models.Index(
+                fields=["tenant", "priority", "waits_since"],
+                condition=models.Q(status=TaskStatus.RUNNING, waits_since__isnull=False),
+                name="task_waiting_by_tenant",
+            ),
+            models.Index(
+                fields=["tenant"], condition=~models.Q(status__in=sorted(TASK_TERMINAL)), name="task_open_by_tenant"
             ),
         ]
 
@@ -101,6 +121,7 @@ class Step(models.Model):
     lease_owner = models.CharField(max_length=128, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True, help_text="A retry waits until then.")
+    rung_at = models.DateTimeField(null=True, blank=True, help_text="When a drainer was last sent to begin with it.")
     output = models.JSONField(null=True, blank=True)
     error = models.JSONField(null=True, blank=True)
     prompt_tokens = models.PositiveIntegerField(default=0)
@@ -125,6 +146,11 @@ class Step(models.Model):
                 fields=["lease_until"], condition=models.Q(status=StepStatus.RUNNING), name="step_running_by_lease"
             ),
             models.Index(fields=["task"], condition=models.Q(status=StepStatus.RUNNING), name="step_running_by_task"),
+            models.Index(
+                fields=["rung_at"],
+                condition=models.Q(status=StepStatus.READY, rung_at__isnull=False),
+                name="step_rung_not_begun",
+            ),
             models.Index(fields=["task"], condition=models.Q(status=StepStatus.BLOCKED), name="step_blocked_by_task"),
             models.Index(fields=["task"], condition=models.Q(status__in=sorted(STEP_OPEN)), name="step_open_by_task"),
         ]
@@ -202,6 +228,20 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task_id}#{self.seq} {self.kind}"
+
+
+class WorkerPresence(models.Model):
+    """A worker process that takes steps, as it was last heard of: what there is to share."""
+
+    name = models.CharField(max_length=255, primary_key=True, help_text="Node name and process id.")
+    threads = models.PositiveIntegerField(help_text="Steps that it runs at once.")
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "worker presences"
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class IdempotencyRecord(models.Model):

@@ -26,7 +26,7 @@ from orchestration.models import IdempotencyRecord, Task
 from orchestration.options import TaskBudget, approval_options, context_check, mode_check, model_check
 from orchestration.permits import submit_permit
 from orchestration.strategies import OFFERED
-from orchestration.types import EventKind, TaskRequest, TaskStatus
+from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest, TaskStatus
 from orchestration.wishes import Wishes, wishes_of
 from policy.selectors import budget_states
 from policy.services import budget_open
@@ -54,6 +54,7 @@ class NewTask:
     concurrency_limit: int
     budget: TaskBudget
     route: Mapping[str, Any]
+    priority: int = PRIORITY_RANK[Priority.NORMAL]
     ask: ApprovalAsk | None = None
     """What a person is asked before the task begins."""
     told: Sequence[EventDraft] = ()
@@ -91,7 +92,12 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
     choice = degraded(choice, _tokens_left(principal, budget, choice))
     decision, ask = submit_permit(
         principal=principal,
-        resource={"strategy": choice.strategy, "query_chars": len(request.query), "mode": wishes.mode},
+        resource={
+            "strategy": choice.strategy,
+            "query_chars": len(request.query),
+            "mode": wishes.mode,
+            "priority": request.priority,
+        },
         query=request.query,
         is_wanted=request.require_approval or wanted_by_context,
         timeout_seconds=timeout_seconds,
@@ -111,6 +117,7 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         told=[_degradation_event(item) for item in choice.degradations],
         conversation=request.conversation,
         system=request.system,
+        priority=PRIORITY_RANK[request.priority],
     )
     return task_insert_once(
         principal=principal,
@@ -271,6 +278,7 @@ def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
         parameters=dict(new.parameters),
         status=TaskStatus.QUEUED,
         concurrency_limit=new.concurrency_limit,
+        priority=new.priority,
         deadline_at=Now() + timedelta(seconds=settings.SHANNON_TASK_DEADLINE_SECONDS),
         doorbell_at=Now(),
     )

@@ -24,6 +24,19 @@ class TaskStatus(StrEnum):
 TASK_TERMINAL = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.TIMEOUT})
 
 
+class Priority(StrEnum):
+    """Which of a tenant's tasks goes first when they wait for workers; it takes nothing from other tenants."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+PRIORITY_RANK = {priority: rank for rank, priority in enumerate(Priority)}
+"""What is stored: 0 goes first."""
+
+
 class StepStatus(StrEnum):
     """Where a step is. Only `READY` may be claimed, `WAITING` is for a person; the last four are final."""
 
@@ -170,6 +183,7 @@ class TaskRequest:
     max_iterations: int | None = None
     force_swarm: bool = False
     response_format: Mapping[str, Any] | None = None
+    priority: Priority = Priority.NORMAL
 
 
 @dataclass(frozen=True, slots=True)

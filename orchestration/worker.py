@@ -1,79 +1,150 @@
-"""A worker process's life: warm up, keep leases, recover when nobody else does, serve metrics."""
+"""A worker process's life: warm up, keep leases, recover when nobody else does, serve metrics, notice deafness."""
 
+import os
+import signal
 import threading
 import time
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, Final
 
 import structlog
-from celery.signals import worker_init, worker_ready, worker_shutdown
+from celery.signals import task_received, worker_init, worker_ready, worker_shutdown
+from celery.worker import state
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 from prometheus_client import start_http_server
 
 from agents.services import worker_shutdown as agents_shutdown
 from agents.services import worker_warm
+from orchestration.engine.dispatch import ring_echo
+from orchestration.engine.hearing import HearingWatch
 from orchestration.engine.lease import KEEPER
+from orchestration.engine.presence import Presence
 from orchestration.engine.recover import recover
+from orchestration.metrics import WORKERS_DEAF
 
 log = structlog.get_logger(__name__)
 
-RECOVER_EVERY_INTERVALS = 5  # beat recovers at every interval; a worker by itself less often, in case beat is away
+RECOVER_EVERY_INTERVALS: Final = (
+    5  # beat recovers at every interval; a worker by itself less often, in case beat is away
+)
+STEPS_QUEUE: Final = "steps"
 
 
-class RecoveryThread(threading.Thread):
-    """Runs a recovery pass now and then; apart from the heartbeat, which must never wait for a lock or a broker."""
+class RegularThread(threading.Thread):
+    """Does something now and then; apart from the heartbeat, which must never wait for a lock or a broker."""
 
-    def __init__(self) -> None:
-        super().__init__(name="recovery", daemon=True)
+    def __init__(self, name: str, act: Callable[[], object], *, first_seconds: float, interval_seconds: float) -> None:
+        super().__init__(name=name, daemon=True)
+        self._act = act
+        self._first_seconds = first_seconds
+        self._interval_seconds = interval_seconds
         self._stop_asked = threading.Event()
 
     def run(self) -> None:
-        """Recover until told to stop."""
-        interval = settings.SHANNON_RECOVER_INTERVAL_SECONDS * RECOVER_EVERY_INTERVALS
-        wait_seconds = settings.SHANNON_HEARTBEAT_SECONDS
+        """Act until told to stop."""
+        wait_seconds = self._first_seconds
         while not self._stop_asked.wait(wait_seconds):
-            wait_seconds = interval
+            wait_seconds = self._interval_seconds
             try:
-                recover()
-            except Exception:  # the outermost edge of this thread: a pass that breaks must not be the last one
-                log.exception("recovery_broke")
+                self._act()
+            except Exception:  # the outermost edge of this thread: a turn that breaks must not be the last one
+                log.exception("thread_broke", thread=self.name)
             finally:
                 connection.close()
 
     def stop(self) -> None:
-        """Stop after the pass that runs."""
+        """Stop after the turn that runs."""
         self._stop_asked.set()
 
 
-_recovery = RecoveryThread()
+_threads: list[RegularThread] = []
+_presences: list[Presence] = []
+
+
+def takes_steps(queues: Collection[str] | str | None) -> bool:
+    """Tell whether a worker with this `-Q` runs steps; one that only advances needs no models and no sandbox."""
+    names = queues.split(",") if isinstance(queues, str) else queues or ()
+    return STEPS_QUEUE in names
 
 
 @worker_init.connect
-def _begin(**_: Any) -> None:
+def _begin(options: dict[str, Any] | None = None, **_: Any) -> None:
     """Load what is slow to load before the first step is claimed."""
     started = time.monotonic()
-    try:
-        worker_warm()
-    except (
-        Exception
-    ) as error:  # Celery swallows what a signal handler raises; a worker that is not whole takes no steps
-        log.exception("worker_not_warm")
-        raise SystemExit(1) from error
+    if takes_steps((options or {}).get("queues")):
+        try:
+            worker_warm()
+        except Exception as error:  # Celery swallows what a signal handler raises
+            log.exception("worker_not_warm")
+            raise SystemExit(1) from error  # a worker that is not whole takes no steps
     if settings.SHANNON_WORKER_METRICS_PORT:
         start_http_server(settings.SHANNON_WORKER_METRICS_PORT)
     log.info("worker_warm", seconds=round(time.monotonic() - started, 2))
 
 
 @worker_ready.connect
-def _ready(**_: Any) -> None:
+def _ready(sender: Any = None, **_: Any) -> None:
     """Keep leases and recover from now on; what an earlier worker lost is taken back at the first pass."""
     KEEPER.start()
-    _recovery.start()
+    ping_seconds = settings.SHANNON_WORKER_PING_SECONDS
+    watch = HearingWatch(
+        lambda: ring_echo(sender.hostname, expires_seconds=ping_seconds * 10),
+        is_full=_is_full,
+        patience_turns=settings.SHANNON_WORKER_DEAF_PINGS,
+    )
+    task_received.connect(lambda **_: watch.hear(), weak=False)
+    recover_seconds = settings.SHANNON_RECOVER_INTERVAL_SECONDS * RECOVER_EVERY_INTERVALS
+    _threads[:] = [
+        RegularThread(
+            "recovery", recover, first_seconds=settings.SHANNON_HEARTBEAT_SECONDS, interval_seconds=recover_seconds
+        ),
+        RegularThread("hearing", lambda: _listen(watch), first_seconds=ping_seconds, interval_seconds=ping_seconds),
+    ]
+    if takes_steps(sender.app.amqp.queues.consume_from):
+        presence = Presence(f"{sender.hostname}:{os.getpid()}", sender.controller.concurrency)
+        _presences.append(presence)
+        _threads.append(
+            RegularThread(
+                "presence", presence.tell, first_seconds=0.0, interval_seconds=settings.SHANNON_PRESENCE_SECONDS
+            )
+        )
+    for thread in _threads:
+        thread.start()
+
+
+def _is_full() -> bool:
+    """Whether messages that came wait for a thread: then it is no wonder that no other one comes."""
+    return len(state.reserved_requests) > len(state.active_requests)
+
+
+def _listen(watch: HearingWatch) -> None:
+    if watch.turn():
+        make_room()
+
+
+def make_room() -> None:
+    """End this process so that its supervisor starts one that hears. Claimed steps end first, if they end in time.
+
+    What does not end in time is taken back when its lease lapses, and goes on from its journal.
+    """
+    WORKERS_DEAF.inc()
+    log.error("worker_deaf", grace_seconds=settings.SHANNON_WORKER_DEAF_GRACE_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(settings.SHANNON_WORKER_DEAF_GRACE_SECONDS)
+    log.error("worker_deaf_and_stuck")
+    os._exit(1)
 
 
 @worker_shutdown.connect
 def _end(**_: Any) -> None:
-    """Stop the heartbeat and the sandbox's hosts."""
-    _recovery.stop()
+    """Stop the threads and the sandbox's hosts."""
+    for thread in _threads:
+        thread.stop()
     KEEPER.stop()
     agents_shutdown()
+    for presence in _presences:
+        try:
+            presence.leave()
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("presence_not_taken_back", error=str(error))

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
@@ -17,6 +18,23 @@ class Tenant(models.Model):
     name = models.CharField(max_length=128)
     slug = models.SlugField(unique=True)
     is_active = models.BooleanField(default=True, help_text="Off: every key of the tenant is refused.")
+    weight = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Its share of the workers while others work too, in proportion to theirs; 1 to 100.",
+    )
+    max_running_steps = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Steps at work at the same time. Empty: as many as the workers have to give.",
+    )
+    max_open_tasks = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Tasks that have not ended; a submit beyond it is refused. Empty: the default."
+    )
+    requests_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Requests of all its keys together. Empty: the default. 0: no limit."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -21,6 +21,19 @@ SCOPES: Final[Mapping[str, str]] = {
 """Every scope that a key may carry, with what it permits."""
 
 
+TENANT_WEIGHT_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TenantLimits:
+    """What a tenant may take of what all share; see the fields of `Tenant`. None: the platform's default."""
+
+    weight: int = 1
+    max_running_steps: int | None = None
+    max_open_tasks: int | None = None
+    requests_per_minute: int | None = None
+
+
 class Action(StrEnum):
     """What a policy decides about."""
 

@@ -21,7 +21,7 @@ from orchestration.admin.base import (
 )
 from orchestration.console.colours import STATUS_COLOURS
 from orchestration.control import task_cancel
-from orchestration.models import Event, IdempotencyRecord, Step, Task
+from orchestration.models import Event, IdempotencyRecord, Step, Task, WorkerPresence
 from orchestration.selectors import forks_of
 
 
@@ -77,7 +77,10 @@ class TaskAdmin(ReadOnlyAdmin):
             {"fields": ("prompt_tokens", "completion_tokens", "cost_usd", "cost_is_complete", "model_calls")},
         ),
         ("Model", {"fields": ("tool_calls", "model_used", "provider", "concurrency_limit", "shown_parameters")}),
-        ("Times", {"fields": ("created_at", "started_at", "completed_at", "deadline_at", "doorbell_at")}),
+        (
+            "Times",
+            {"fields": ("created_at", "started_at", "completed_at", "deadline_at", "waits_since", "doorbell_at")},
+        ),
     )
 
     @admin.display(description="Request", ordering="query")
@@ -231,3 +234,11 @@ class IdempotencyRecordAdmin(ReadOnlyAdmin):
     list_select_related = ("tenant",)
     search_fields = ("key",)
     ordering = ("-created_at",)
+
+
+@admin.register(WorkerPresence)
+class WorkerPresenceAdmin(ReadOnlyAdmin):
+    """Workers as they were last heard of."""
+
+    list_display = ("name", "threads", "seen_at")
+    ordering = ("-seen_at",)

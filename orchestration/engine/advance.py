@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from agents.services import storable_json, value_pack, value_unpack
 from orchestration.engine.dispatch import ring_steps
 from orchestration.engine.finish import task_fail, task_finish, task_stop, told_drafts
+from orchestration.engine.slots import slots_take
 from orchestration.errors import DependencyFailed, StrategyStuck, TaskDeadlineExceeded
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
@@ -81,7 +82,7 @@ def _advance_locked(task: Task) -> list[UUID]:
             if not any(step.status in STEP_OPEN for step in view.steps.values()):
                 task_fail(task, StrategyStuck(details={"strategy": task.strategy}).as_json())
                 return []
-    return _first_steps(task)
+    return slots_take(task)
 
 
 def _database_now() -> datetime:
@@ -201,24 +202,6 @@ def _spawned(spec: StepSpec) -> dict[str, Any]:
 
 def _spawn_message(steps: Sequence[StepSpec]) -> str:
     return steps[0].title if len(steps) == 1 else f"{len(steps)} steps"
-
-
-def _first_steps(task: Task) -> list[UUID]:
-    """Return one ready step for each drainer that may still be added, and note that the bell is being rung."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(DISTINCT lease_owner) FROM orchestration_step WHERE task_id = %s AND status = 'running'",
-            [task.id],
-        )
-        free = max(task.concurrency_limit - int(cursor.fetchone()[0]), 0)
-        cursor.execute(
-            "SELECT id FROM orchestration_step WHERE task_id = %s AND status = 'ready'"
-            " AND (not_before IS NULL OR not_before <= now()) ORDER BY position LIMIT %s",
-            [task.id, free],
-        )
-        first_steps = [row[0] for row in cursor.fetchall()]
-        cursor.execute("UPDATE orchestration_task SET doorbell_at = now() WHERE id = %s", [task.id])
-    return first_steps
 
 
 def json_column(value: Any) -> Any:

@@ -24,6 +24,8 @@ class ClaimedStep:
     depends_on: tuple[str, ...]
     attempt: int
     failures: int
+    others_wait: bool = False
+    """Another task waits for a worker that has at least as good a right to this one."""
 
 
 def steps_claim(*, task_id: UUID, first: UUID | None, owner: str, limit: int) -> list[ClaimedStep]:
@@ -48,7 +50,10 @@ def steps_claim(*, task_id: UUID, first: UUID | None, owner: str, limit: int) ->
             SET status = 'running', attempt = attempt + 1, lease_owner = %(owner)s,
                 lease_until = now() + make_interval(secs => %(lease)s), started_at = COALESCE(started_at, now())
             FROM picked WHERE s.id = picked.id
-            RETURNING s.id, s.task_id, s.key, s.kind, s.title, s.input, s.depends_on, s.attempt, s.failures, s.position
+            RETURNING s.id, s.task_id, s.key, s.kind, s.title, s.input, s.depends_on, s.attempt, s.failures, s.position,
+                (SELECT EXISTS (SELECT 1 FROM orchestration_task w, orchestration_task me WHERE me.id = %(task)s
+                    AND w.status = 'RUNNING' AND w.waits_since IS NOT NULL AND w.id <> me.id
+                    AND (w.tenant_id <> me.tenant_id OR w.priority <= me.priority)))
             """,
             {
                 "task": task_id,
@@ -73,6 +78,7 @@ def _claimed(row: tuple[Any, ...]) -> ClaimedStep:
         depends_on=tuple(_json(row[6])),
         attempt=row[7],
         failures=row[8],
+        others_wait=row[10],
     )
 
 

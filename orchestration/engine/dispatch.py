@@ -7,6 +7,7 @@ from uuid import UUID
 import redis
 import structlog
 from celery import chord, current_app, signature
+from celery.utils.nodenames import worker_direct
 from django.conf import settings
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -14,6 +15,7 @@ log = structlog.get_logger(__name__)
 
 ADVANCE = "orchestration.jobs.advance"
 RUN_STEPS = "orchestration.jobs.run_steps"
+ECHO = "orchestration.jobs.echo"
 
 
 def ring_advance(task_id: UUID, *, after_seconds: float = 0.0) -> bool:
@@ -40,6 +42,18 @@ def ring_steps(task_id: UUID, first_step_ids: Sequence[UUID]) -> bool:
         chord(header, app=current_app)(body, retry=False)
     except (BrokerError, redis.RedisError, OSError, RuntimeError) as error:  # RuntimeError: Celery's backend gave up
         log.warning("chord_not_dispatched", task_id=str(task_id), error=str(error))
+        return False
+    return True
+
+
+def ring_echo(node_name: str, *, expires_seconds: float) -> bool:
+    """Send a worker a message through its own queue, by which it learns whether it still hears the broker."""
+    try:
+        signature(ECHO, immutable=True).apply_async(
+            queue=worker_direct(node_name), expires=expires_seconds, retry=False, ignore_result=True
+        )
+    except (BrokerError, redis.RedisError, OSError) as error:
+        log.warning("echo_not_rung", node_name=node_name, error=str(error))
         return False
     return True
 

@@ -18,6 +18,7 @@ from orchestration.engine.execute import execute
 from orchestration.engine.kinds import KINDS
 from orchestration.engine.lease import KEEPER, Batch
 from orchestration.engine.outcome import StepEnd, Written, outcomes_write
+from orchestration.engine.slots import task_serve, waiting_serve
 from orchestration.engine.step_engine import TaskFacts, task_facts
 from orchestration.events.write import EventDraft
 from orchestration.metrics import STEP_SECONDS, STEPS_ENDED
@@ -56,7 +57,7 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
         task_id: The task.
         first: The step to try first, so that the job's arguments show which subtask it is.
     """
-    slice_end = time.monotonic() + settings.SHANNON_DRAIN_SLICE_SECONDS
+    begun_at_seconds = time.monotonic()
     owner = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
     try:
         run = Drain(task_facts(task_id), owner)
@@ -71,10 +72,24 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
                 break
             hit(Seam.STEP_CLAIMED)
             _run_batch(run, KEEPER.hold(steps))
-            if time.monotonic() > slice_end:
-                ring_advance(task_id)  # others may have waited; this task's rest queues behind them
+            if time.monotonic() - begun_at_seconds > _slice_seconds(others_wait=steps[0].others_wait):
+                task_serve(task_id)  # its rest waits behind those who have waited longer
                 break
+        _free_slot_serve()
     return run.done
+
+
+def _slice_seconds(*, others_wait: bool) -> float:
+    return settings.SHANNON_DRAIN_CONTENDED_SLICE_SECONDS if others_wait else settings.SHANNON_DRAIN_SLICE_SECONDS
+
+
+def _free_slot_serve() -> None:
+    """Pass the slot of this drainer on. What cannot be served now is served by the next drainer that ends."""
+    try:
+        waiting_serve()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("waiting_not_served", error=str(error))
+        connection.close()
 
 
 def _run_batch(run: Drain, batch: Batch) -> None:

@@ -17,6 +17,7 @@ from orchestration.engine.books import books_close
 from orchestration.engine.dispatch import queued_messages, ring_advance
 from orchestration.engine.lease import KEEPER
 from orchestration.engine.outcome import dependants_release
+from orchestration.engine.slots import waiting_serve
 from orchestration.errors import WorkerLost
 from orchestration.events.write import EventDraft, events_append
 from orchestration.metrics import DOORBELLS_RUNG_AGAIN, STEPS_RECOVERED
@@ -36,6 +37,7 @@ class Recovered:
     steps: int = 0
     tasks_rung: int = 0
     approvals_expired: int = 0
+    tasks_served: int = 0
 
 
 def recover() -> Recovered:
@@ -49,7 +51,12 @@ def recover() -> Recovered:
     with _alone() as is_ours:
         if not is_ours:
             return Recovered()
-        return Recovered(steps=_take_back_all(), approvals_expired=approvals_expire(), tasks_rung=_ring_lost())
+        return Recovered(
+            steps=_take_back_all(),
+            approvals_expired=approvals_expire(),
+            tasks_rung=_ring_lost(),
+            tasks_served=waiting_serve(),
+        )
 
 
 @contextmanager
@@ -157,8 +164,9 @@ def _ring_lost() -> int:
                   AND ((t.deadline_at < now() AND t.clock_stopped_at IS NULL)
                        OR NOT EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id
                                       AND s.status IN ('ready', 'running', 'blocked', 'waiting'))
-                       OR (EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id AND s.status = 'ready'
-                                   AND (s.not_before IS NULL OR s.not_before <= now()))
+                       OR (t.waits_since IS NULL
+                           AND EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id AND s.status = 'ready'
+                                       AND (s.not_before IS NULL OR s.not_before <= now()))
                            AND (SELECT count(DISTINCT r.lease_owner) FROM orchestration_step r WHERE r.task_id = t.id
                                 AND r.status = 'running') < t.concurrency_limit))
                 ORDER BY t.doorbell_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)

@@ -69,6 +69,7 @@ def task_fork(
         parameters=_parameters(source, request.edits),
         concurrency_limit=max(1, min(source.concurrency_limit, granted)),
         budget=context_check(source.context),
+        priority=source.priority,
         route={"score": 0.0, "reasons": [f"a fork of {source.id}"], "asked_mode": source.mode},
         ask=ask,
         complete=lambda task: fork_write(task, plan, is_held=ask is not None),

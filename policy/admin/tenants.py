@@ -1,5 +1,6 @@
 """Tenants and their API keys."""
 
+from dataclasses import fields
 from typing import Any
 
 from django import forms
@@ -10,15 +11,15 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from policy.admin.base import KeptAdmin, actor_of
 from policy.models import ApiKey, Tenant
-from policy.services import api_key_issue, api_key_revoke, tenant_seed, tenant_switch
-from policy.types import SCOPES
+from policy.services import api_key_issue, api_key_revoke, tenant_limits_set, tenant_seed, tenant_switch
+from policy.types import SCOPES, TenantLimits
 
 
 @admin.register(Tenant)
 class TenantAdmin(KeptAdmin):
     """A tenant is switched off, never deleted: tasks and audit entries belong to it."""
 
-    list_display = ["slug", "name", "is_active", "created_at"]
+    list_display = ["slug", "name", "is_active", "weight", "max_running_steps", "max_open_tasks", "created_at"]
     search_fields = ["slug", "name"]
     readonly_fields = ["id", "created_at"]
 
@@ -27,12 +28,14 @@ class TenantAdmin(KeptAdmin):
         return [*self.readonly_fields, "slug"] if obj else [*self.readonly_fields, "is_active"]
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
-        """Make the tenant with its budget and the default policies, or rename and switch it."""
-        if not change:
+        """Make the tenant with its budget and the default policies, or rename, limit and switch it."""
+        limits = TenantLimits(**{field.name: getattr(obj, field.name) for field in fields(TenantLimits)})
+        if change:
+            Tenant.objects.filter(pk=obj.pk).update(name=obj.name)
+        else:
             obj.pk = tenant_seed(slug=obj.slug, name=obj.name).pk
-            return
-        Tenant.objects.filter(pk=obj.pk).update(name=obj.name)
-        if "is_active" in form.changed_data:
+        tenant_limits_set(tenant=obj, limits=limits, changed_by=actor_of(request))
+        if change and "is_active" in form.changed_data:
             tenant_switch(tenant=obj, is_active=obj.is_active, switched_by=actor_of(request))
 
 

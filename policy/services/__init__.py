@@ -13,7 +13,7 @@ from policy.services.budgets import (
 from policy.services.decisions import authorize, decide, policies_forget
 from policy.services.keys import IssuedKey, api_key_issue, api_key_revoke, principal_authenticate
 from policy.services.policies import policies_seed, policy_activate, policy_check, policy_deactivate, policy_save
-from policy.services.tenants import tenant_seed, tenant_switch
+from policy.services.tenants import tenant_limits_set, tenant_seed, tenant_switch
 
 __all__ = [
     "IssuedKey",
@@ -38,6 +38,7 @@ __all__ = [
     "policy_save",
     "principal_authenticate",
     "refusal_record",
+    "tenant_limits_set",
     "tenant_seed",
     "tenant_switch",
 ]

@@ -60,8 +60,10 @@ class Environment(BaseSettings):
     workspace_file_max_bytes: int = Field(20 * 1024**2, gt=0, description="Size of one file of a workspace.")
 
     worker_threads: int = Field(16, ge=1, description="Steps that one worker process runs at once.")
+    control_threads: int = Field(4, ge=1, description="Control jobs that one control worker runs at once.")
     worker_metrics_port: int = Field(0, ge=0, description="Port of a worker's own /metrics; 0: none.")
 
+    worker_ping_seconds: float = Field(10.0, gt=0, description="How often a worker asks itself through the broker.")
     lease_seconds: float = Field(8.0, gt=0, description="A step not heard of for this long is claimable again.")
     heartbeat_seconds: float = Field(2.0, gt=0)
     recover_interval_seconds: float = Field(2.0, gt=0)

@@ -1,4 +1,4 @@
-"""Celery. Each option has its reason: `docs/decisions/0002-chord-as-doorbell.md`."""
+"""Celery. Each option has its reason: here, and in `docs/decisions/0002-chord-as-doorbell.md` and `0017-pools.md`."""
 
 from datetime import timedelta
 
@@ -15,6 +15,7 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_ACKS_LATE = False  # a lost doorbell is rung again by the recoverer; a redelivered one would be noise
+CELERY_WORKER_DIRECT = True  # each worker has a queue of its own besides: through it, it asks whether it still hears
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a busy worker must not hoard doorbells that an idle one could answer
 CELERY_RESULT_EXPIRES = 3600  # seconds; header results are counts of a few bytes
 CELERY_TASK_SEND_SENT_EVENT = True

@@ -36,18 +36,21 @@ def flower_is_healthy(flower_url: str) -> bool:
     return _answers(f"{flower_url.rstrip('/')}/healthcheck")
 
 
-def workers_alive(broker_url: str, *, timeout_seconds: float = 0.5, enough: int | None = None) -> list[str]:
+def workers_alive(
+    broker_url: str, *, role: str = "worker", timeout_seconds: float = 0.5, enough: int | None = None
+) -> list[str]:
     """Return the names of the workers that answer a ping over the broker.
 
     Args:
         broker_url: Where they listen.
+        role: Which of them are asked: the part of their names before the host, `worker` or `control`.
         timeout_seconds: How long to wait for answers.
         enough: Number of answers after which no more is waited for; None: all that come in time.
     """
     with Celery("probe", broker=broker_url) as probe:
         probe.conf.broker_connection_retry = False
         try:
-            replies = probe.control.ping(timeout=timeout_seconds, limit=enough)
+            replies = probe.control.ping(timeout=timeout_seconds, limit=enough, pattern=f"{role}*@*", matcher="glob")
         except (OperationalError, RedisError, OSError):  # a connection that breaks under way is told by the driver
             return []
     return [name for reply in replies or [] for name in reply]
@@ -87,6 +90,7 @@ def wait_healthy(
         "web": lambda: web_is_healthy(state.base_url),
         "worker": lambda: bool(workers_alive(state.broker_url, enough=1)),
         "gateway": lambda: gateway_is_healthy(state.gateway_url),
+        "control": lambda: bool(workers_alive(state.broker_url, role="control", enough=1)),
         "flower": lambda: flower_is_healthy(state.flower_url),
         "beat": lambda: beat_has_begun(paths, client),
     }

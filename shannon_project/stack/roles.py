@@ -10,7 +10,7 @@ from shannon_project.stack.paths import StackPaths
 
 SERVERS_GROUP = "servers"
 APP_GROUP = "app"
-APP_ROLES = ("web", "worker", "gateway", "beat", "flower")
+APP_ROLES = ("web", "worker", "control", "gateway", "beat", "flower")
 
 _START_SECONDS = 10  # a process that ends earlier counts as a failed start: it is retried more and more slowly
 _START_RETRIES = 4  # with the supervisor's back-off of 1, 2, 3 ... s; then it gives up and the stack says so
@@ -31,10 +31,17 @@ class Role:
 
 
 def app_roles(
-    paths: StackPaths, *, web_port: int, gateway_port: int, flower_port: int, worker_threads: int, broker_url: str
+    paths: StackPaths,
+    *,
+    web_port: int,
+    gateway_port: int,
+    flower_port: int,
+    worker_threads: int,
+    control_threads: int,
+    broker_url: str,
 ) -> list[Role]:
     """Return our own roles; the worker first, because it takes longest to start."""
-    # Flower has Prometheus metrics of its own, beat has none: only these two share the folder.
+    # Flower has Prometheus metrics of its own, beat has none: only the others share the folder.
     metrics = {"PROMETHEUS_MULTIPROC_DIR": str(paths.prometheus_dir)}
     uvicorn = [sys.executable, "-m", "uvicorn", "--no-access-log", "--host", "127.0.0.1"]
     # Without the timeout an open stream would hold a server back from stopping.
@@ -44,6 +51,7 @@ def app_roles(
     return [
         Role("worker", worker_command(threads=worker_threads), environment=metrics),
         Role("web", web, environment=metrics),
+        Role("control", control_command(threads=control_threads), environment=metrics),
         Role("gateway", gateway, environment=metrics),
         Role("beat", [*_CELERY, "beat", "--pidfile="]),
         # Flower learns all it shows from the broker; without our application it starts in half the time.
@@ -56,13 +64,27 @@ def app_roles(
 
 
 def worker_command(*, threads: int, name: str = "worker") -> list[str]:
-    """Return the command line of a worker.
+    """Return the command line of a worker: it runs steps, and nothing else.
 
     Args:
         threads: Steps that it runs at once.
         name: Its node name, unique among the workers of a broker.
     """
-    options = ["-P", "threads", "-c", str(threads), "-Q", "steps,control", "-n", f"{name}@%h"]
+    return _consumer("steps", threads, name)
+
+
+def control_command(*, threads: int, name: str = "control") -> list[str]:
+    """Return the command line of a control worker: it advances tasks and recovers, so no slow step is in its way.
+
+    Args:
+        threads: Control jobs that it runs at once.
+        name: Its node name, unique among the workers of a broker.
+    """
+    return _consumer("control", threads, name)
+
+
+def _consumer(queue: str, threads: int, name: str) -> list[str]:
+    options = ["-P", "threads", "-c", str(threads), "-Q", queue, "-n", f"{name}@%h"]
     # Mingle and gossip are for workers that watch each other; ours meet in Postgres. Mingle alone costs a second.
     return [*_CELERY, "worker", *options, "--without-mingle", "--without-gossip"]
 

@@ -59,7 +59,7 @@ def stack_up(*, paths: StackPaths, report: Report, owner_pid: int | None = None)
     with paths.lock(report):
         state = state_of(paths)
         if state is not None and supervisor_process(paths) is not None:
-            wait_healthy(paths, state, report, ["web", "worker"])
+            wait_healthy(paths, state, report, ["web", "worker", "control"])
             return state, False
         _clear(paths, report)
         try:
@@ -128,23 +128,23 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
     client = _launch(paths, servers, ports, environment, owner_pid)
     first_time = json_read(paths.credentials) is None
     if not first_time:
-        client.start("worker", "web")  # they load for seconds before they ask a server anything
+        client.start("worker", "web", "control")  # they load for seconds before they ask a server anything
     servers.wait_ready()
     report("Postgres and Valkey are ready" if servers.embedded else "the given Postgres and Redis are ready")
     if first_time or migrations_pending(servers.database_url):
         report("migrating and seeding the database")
-        client.stop("worker", "web")
+        client.stop("worker", "web", "control")
         database_prepare(paths, environment)
-        client.start("worker", "web")
+        client.start("worker", "web", "control")
     state = _state(paths, servers, ports, client, environment)
     client.publish(state)
-    report("started worker and web")
+    report("started worker, control and web")
     wait_healthy(paths, state, report, ["web"])
     # What nobody waits for must not slow down the worker, which takes longest.
     client.start("beat", "flower")
     if first_time:
         report("waiting for the worker; its first start on a machine compiles the sandbox's Python")
-    wait_healthy(paths, state, report, ["worker"])
+    wait_healthy(paths, state, report, ["control", "worker"])
     client.start("gateway")
     if not key_is_accepted(state.base_url, state.api_key):
         database_prepare(paths, environment)
@@ -166,6 +166,7 @@ def _launch(
         gateway_port=ports.gateway,
         flower_port=ports.flower,
         worker_threads=ENV.worker_threads,
+        control_threads=ENV.control_threads,
         broker_url=servers.broker_url,
     )
     config = supervisor_config(

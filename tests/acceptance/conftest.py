@@ -102,7 +102,11 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def slow_stack() -> Iterator[Stack]:
     """A stack whose model takes its time, for those who act while a task runs."""
-    with _running({"SHANNON_OFFLINE_LATENCY_SECONDS": str(OFFLINE_LATENCY_SECONDS)}) as running:
+    variables = {
+        "SHANNON_OFFLINE_LATENCY_SECONDS": str(OFFLINE_LATENCY_SECONDS),
+        "SHANNON_WORKER_PING_SECONDS": "1",  # a deaf worker is noticed after three
+    }
+    with _running(variables) as running:
         yield running
 
 

@@ -7,6 +7,7 @@ import httpx
 import psutil
 import pytest
 
+from shannon_project.stack.roles import APP_ROLES
 from tests.acceptance.conftest import Stack
 
 pytestmark = pytest.mark.acceptance
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.acceptance
 
 def test_every_process_that_the_state_file_names_runs(stack: Stack) -> None:
     pids = stack.pids
-    assert set(pids) == {"supervisor", "postgres", "valkey", "web", "worker", "gateway", "beat", "flower"}
+    assert set(pids) == {"supervisor", "postgres", "valkey", *APP_ROLES}
     assert all(psutil.pid_exists(pid) for pid in pids.values())
     assert stat.S_IMODE(stack.paths.state.stat().st_mode) == 0o600
     assert stat.S_IMODE(stack.paths.env.stat().st_mode) == 0o600

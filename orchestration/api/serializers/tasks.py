@@ -19,7 +19,7 @@ from orchestration.api.serializers.base import (
 from orchestration.api.serializers.forks import ForkedFromAnswer
 from orchestration.models import Task
 from orchestration.options import STRATEGY_OF_MODE
-from orchestration.types import STEP_TERMINAL, TaskRequest, TaskStatus
+from orchestration.types import STEP_TERMINAL, Priority, TaskRequest, TaskStatus
 from orchestration.wishes import MAX_ITERATIONS
 
 STRATEGY_PARAMETERS_MAX_BYTES: Final = 32 * 1024
@@ -103,6 +103,12 @@ class SubmitBody(StrictSerializer):
         max_value=settings.SHANNON_TASK_MAX_CONCURRENCY,
         help_text="Steps of the task that run at the same time.",
     )
+    priority = OneOfField(
+        tuple(Priority),
+        required=False,
+        default=Priority.NORMAL.value,
+        help_text="Which of the tenant's tasks goes first when they wait for workers.",
+    )
 
     def validate_query(self, value: str) -> str:
         """Refuse what is too long, saying the limit and the length."""
@@ -121,7 +127,8 @@ class SubmitBody(StrictSerializer):
     def task_request(self) -> TaskRequest:
         """The validated body as the service takes it."""
         values: dict[str, Any] = dict(self.validated_data)
-        return TaskRequest(**{**values, "mode": values["mode"] or ""})
+        values |= {"mode": values["mode"] or "", "priority": Priority(values["priority"])}
+        return TaskRequest(**values)
 
 
 class TaskListQuery(PageQuery):
@@ -280,6 +287,7 @@ class TaskAnswer(TaskSummaryAnswer):
         return {
             **task.result_metadata,
             "strategy": task.strategy,
+            "priority": tuple(Priority)[task.priority],
             "steps": {"total": sum(steps.values()), **steps},
             "status_reason": task.status_reason,
             "status_changed_by": task.status_changed_by,

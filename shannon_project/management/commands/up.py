@@ -16,7 +16,7 @@ from shannon_project.stack.state import admin_login
 class Command(BaseCommand):
     """Starts everything, waits until it is healthy, and returns."""
 
-    help = "Start Postgres, Valkey, web, worker, beat and Flower, and leave them running; `down` stops them."
+    help = "Start Postgres, Valkey, web, workers, beat and Flower, and leave them running; `down` stops them."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:

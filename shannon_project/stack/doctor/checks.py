@@ -21,6 +21,7 @@ CHECKS = (
     Check("D032", "beat", running.beat, "Workers recover by themselves, only slower. " + _RESTART, True),
     Check("D033", "Flower", running.flower, _RESTART, True),
     Check("D034", "gateway", running.gateway, "`/v1` asks models through it. " + _RESTART, True),
+    Check("D035", "control worker", running.control, _RESTART, True),
     Check("D040", "disk", machine.disk, "Make room or change the owner, or set SHANNON_LOCAL_DIR to another folder."),
     Check("D050", "sandbox", machine.sandbox, "Its runtime comes with the packages: `make clean`, then `make up`."),
 )

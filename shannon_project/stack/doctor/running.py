@@ -71,6 +71,14 @@ def worker(patient: Patient) -> str:
     return f"{len(names)} alive: {', '.join(sorted(names))}; {ENV.worker_threads} steps at once each"
 
 
+def control(patient: Patient) -> str:
+    """Ping the control workers over the broker."""
+    names = workers_alive(patient.broker_url, role="control", timeout_seconds=_WORKER_TIMEOUT_SECONDS)
+    if not names:
+        raise Complaint(f"no control worker answers a ping. {_why(patient, 'control')}")
+    return f"{len(names)} alive: {', '.join(sorted(names))}; {ENV.control_threads} jobs at once each"
+
+
 def beat(patient: Patient) -> str:
     """Ask the supervisor for beat: it has no address of its own."""
     reports = SupervisorClient(patient.stack.supervisor_url).reports()

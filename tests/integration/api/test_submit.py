@@ -76,7 +76,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("lone surrogate in query", b'{"query": "\\ud800"}', "query"),
     ("query too long", {"query": "x" * 10_001}, "10001 characters long; at most 10000"),
     ("1 MB query", {"query": "x" * 1_000_000}, "1000000 characters long; at most 10000"),
-    ("unknown field", {"query": "a", "priority": 1}, "Unknown field: priority. Allowed: context, "),
+    ("unknown field", {"query": "a", "urgency": 1}, "Unknown field: urgency. Allowed: context, "),
     ("two unknown fields", {"query": "a", "zeta": 1, "alpha": 1}, "Unknown field: alpha, zeta."),
     ("unknown mode", {"query": "a", "mode": "turbo"}, "mode: must be one of: simple, standard, complex"),
     ("mode of wrong type", {"query": "a", "mode": 3}, "mode: must be one of"),
@@ -242,3 +242,11 @@ def test_other_methods_are_refused_with_the_envelope(caller: Caller, method: str
     response = getattr(caller.client, method)(URL)
     assert response.status_code in (403, 405)
     error_of(response, response.status_code)
+
+
+def test_a_priority_is_kept_and_told(caller: Caller) -> None:
+    answer = post(caller, {"query": "What is 2 + 2?", "priority": "critical"}).json()
+    assert Task.objects.get(id=answer["task_id"]).priority == 0
+    assert caller.client.get(f"{URL}/{answer['task_id']}").json()["metadata"]["priority"] == "critical"
+    refused = error_of(post(caller, {"query": "a", "priority": "urgent"}), 400)
+    assert "critical, high, normal, low" in refused["message"]

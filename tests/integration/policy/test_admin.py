@@ -87,13 +87,18 @@ def test_limits_of_a_budget_may_be_edited_and_balances_not(owner: Client, tenant
 
 
 def test_a_tenant_made_in_the_admin_has_policies_and_a_budget(owner: Client) -> None:
-    owner.post("/admin/policy/tenant/add/", {"name": "Acme", "slug": "acme"})
+    owner.post("/admin/policy/tenant/add/", {"name": "Acme", "slug": "acme", "weight": "3", "max_open_tasks": "50"})
     tenant = Tenant.objects.get()
     assert Budget.objects.get().scope_id == tenant.id
     assert Policy.objects.filter(is_active=True).count() == 3
-    owner.post(f"/admin/policy/tenant/{tenant.pk}/change/", {"name": "Acme Ltd"})
+    assert (tenant.weight, tenant.max_open_tasks, tenant.max_running_steps) == (3, 50, None)
+    owner.post(
+        f"/admin/policy/tenant/{tenant.pk}/change/", {"name": "Acme Ltd", "weight": "2", "max_running_steps": "9"}
+    )
     tenant.refresh_from_db()
     assert (tenant.name, tenant.is_active) == ("Acme Ltd", False)
+    assert (tenant.weight, tenant.max_open_tasks, tenant.max_running_steps) == (2, None, 9)
+    assert AuditEntry.objects.filter(action="tenant.limits").count() == 2
     assert AuditEntry.objects.filter(action="tenant.switch").count() == 1
 
 

@@ -29,7 +29,15 @@ def test_a_broken_state_file_is_no_state(tmp_path: Path) -> None:
 
 def test_the_supervisors_configuration_stops_ours_before_the_servers(tmp_path: Path) -> None:
     paths = StackPaths(tmp_path)
-    apps = app_roles(paths, gateway_port=3, web_port=1, flower_port=2, worker_threads=3, broker_url="redis://:p%@h/0")
+    apps = app_roles(
+        paths,
+        web_port=1,
+        gateway_port=3,
+        flower_port=2,
+        worker_threads=3,
+        control_threads=1,
+        broker_url="redis://:p%@h/0",
+    )
     text = supervisor_config(
         paths, servers=[Role("valkey", ["v", "a b"])], apps=apps, rpc_port=4, rpc_password="p", owner_pid=None
     )

@@ -1,0 +1,174 @@
+"""Giving worker threads to tasks: read what is held, decide (`fairness.py`), note what was given."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from orchestration.engine.dispatch import ring_steps
+from orchestration.engine.fairness import TenantLoad, next_tenant, shared_slots, slots_free_for
+from orchestration.models import Task
+from orchestration.types import TaskStatus
+
+LOCK_CLASS: Final = 0x534C_4F54  # "SLOT"
+SERVE_AT_ONCE: Final = 16  # tasks that one call of `waiting_serve` gives slots to
+
+_WAITING: Final = "waits_since IS NOT NULL AND status = 'RUNNING'"
+
+_LOADS: Final = f"""
+    WITH slot AS (
+        SELECT t.tenant_id, s.lease_owner AS name, s.task_id = %(task)s AS is_own
+        FROM orchestration_step s JOIN orchestration_task t ON t.id = s.task_id
+        WHERE s.status = 'running' GROUP BY 1, 2, 3
+        UNION ALL
+        SELECT t.tenant_id, s.id::text, s.task_id = %(task)s
+        FROM orchestration_step s JOIN orchestration_task t ON t.id = s.task_id
+        WHERE s.status = 'ready' AND s.rung_at > now() - make_interval(secs => %(lost)s)
+    ), held AS (
+        SELECT tenant_id, count(*) AS slots, count(*) FILTER (WHERE is_own) AS own FROM slot GROUP BY 1
+    )
+    SELECT n.id, n.weight, n.max_running_steps, COALESCE(h.slots, 0), COALESCE(h.own, 0), w.priority, w.waits_since,
+        (SELECT sum(p.threads) FROM orchestration_workerpresence p
+         WHERE p.seen_at > now() - make_interval(secs => %(gone)s))
+    FROM policy_tenant n LEFT JOIN held h ON h.tenant_id = n.id
+    LEFT JOIN LATERAL (
+        SELECT t.priority, t.waits_since FROM orchestration_task t
+        WHERE t.tenant_id = n.id AND t.id IS DISTINCT FROM %(task)s AND {_WAITING}
+        ORDER BY t.priority, t.waits_since LIMIT 1
+    ) w ON true
+    WHERE h.slots > 0 OR w.waits_since IS NOT NULL OR n.id = %(tenant)s
+"""  # noqa: S608 - a constant of ours
+
+_GIVE: Final = """
+    WITH picked AS (
+        SELECT id FROM orchestration_step
+        WHERE task_id = %(task)s AND status = 'ready' AND (not_before IS NULL OR not_before <= now())
+          AND (rung_at IS NULL OR rung_at <= now() - make_interval(secs => %(lost)s))
+        ORDER BY position LIMIT %(slots)s
+    ), rung AS (
+        UPDATE orchestration_step s SET rung_at = now() FROM picked WHERE s.id = picked.id AND s.status = 'ready'
+        RETURNING s.id, s.position
+    ), told AS (
+        UPDATE orchestration_task SET doorbell_at = now(), waits_since = CASE WHEN %(starves)s AND EXISTS (
+            SELECT 1 FROM orchestration_step s WHERE s.task_id = %(task)s AND s.status = 'ready'
+            AND (s.not_before IS NULL OR s.not_before <= now())) THEN COALESCE(waits_since, now()) END
+        WHERE id = %(task)s
+    )
+    SELECT id FROM rung ORDER BY position
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loads:
+    """What every tenant holds, what one task holds, and how many slots are given out."""
+
+    by_tenant: dict[UUID, TenantLoad]
+    own: int
+    shared: int
+
+
+def slots_take(task: Task) -> list[UUID]:
+    """Give a task the slots that it may have now: return the step with which the drainer of each is to begin.
+
+    The caller holds the task's row lock and rings after its commit. A task that gets none although it has steps ready
+    and nobody works on it is noted as waiting; whoever frees a slot serves it.
+    """
+    with connection.cursor() as cursor:
+        # Two tasks of a tenant do not take the same slot. Held until the commit, which follows at once.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK_CLASS, str(task.tenant_id)])
+        loads = _loads(cursor, tenant_id=task.tenant_id, task_id=task.id)
+        mine = loads.by_tenant[task.tenant_id]
+        slots = max(task.concurrency_limit - loads.own, 0)
+        if slots and _must_wait(task, mine):
+            slots = 0
+        elif slots:
+            slots = min(slots, slots_free_for(task.tenant_id, loads.by_tenant, loads.shared))
+        starves = slots == 0 and loads.own == 0
+        lost_seconds = settings.SHANNON_DOORBELL_LOST_SECONDS
+        cursor.execute(_GIVE, {"task": task.id, "slots": slots, "starves": starves, "lost": lost_seconds})
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _must_wait(task: Task, mine: TenantLoad) -> bool:
+    """Whether another task of the tenant waits that goes before this one."""
+    first = mine.first_waiting
+    if first is None:
+        return False
+    return first[0] < task.priority or (
+        first[0] == task.priority and (task.waits_since is None or first[1] < task.waits_since)
+    )
+
+
+def task_serve(task_id: UUID) -> int:
+    """Give a task slots and ring for them, without asking its strategy. Returns how many it got."""
+    with transaction.atomic():
+        task = Task.objects.select_for_update(no_key=True).filter(id=task_id, status=TaskStatus.RUNNING).first()
+        first_steps = slots_take(task) if task is not None else []
+    if first_steps:
+        ring_steps(task_id, first_steps)
+    return len(first_steps)
+
+
+def waiting_serve() -> int:
+    """Give free slots to tasks that wait, fairest first, as long as there are both. Returns how many tasks got some.
+
+    One query when nobody waits.
+    """
+    served = 0
+    for _ in range(SERVE_AT_ONCE):
+        task_id = _next_task() if _somebody_waits() else None
+        if task_id is None:
+            break
+        served += task_serve(task_id) > 0
+    return served
+
+
+def _next_task() -> UUID | None:
+    """Return the waiting task whose turn it is, or None when none may have a slot."""
+    with connection.cursor() as cursor:
+        loads = _loads(cursor, tenant_id=None, task_id=None)
+        tenant_id = next_tenant(loads.by_tenant, loads.shared)
+        if tenant_id is None:
+            return None
+        cursor.execute(
+            f"SELECT id FROM orchestration_task WHERE tenant_id = %s AND {_WAITING}"  # noqa: S608 - see above
+            " ORDER BY priority, waits_since LIMIT 1",
+            [tenant_id],
+        )
+        row = cursor.fetchone()
+        return row[0] if row else None
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS (SELECT 1 FROM orchestration_task WHERE {_WAITING})")  # noqa: S608 - see above
+        return bool(cursor.fetchone()[0])
+
+
+def _loads(cursor: Any, *, tenant_id: UUID | None, task_id: UUID | None) -> Loads:
+    cursor.execute(
+        _LOADS,
+        {
+            "task": task_id,
+            "tenant": tenant_id,
+            "lost": settings.SHANNON_DOORBELL_LOST_SECONDS,
+            "gone": settings.SHANNON_PRESENCE_SECONDS * 3,
+        },
+    )
+    rows = cursor.fetchall()
+    by_tenant = {
+        row[0]: TenantLoad(
+            tenant_id=row[0],
+            weight=max(row[1], 1),
+            limit=row[2],
+            held=row[3],
+            first_waiting=None if row[6] is None else (row[5], row[6]),
+        )
+        for row in rows
+    }
+    threads = int(rows[0][7] or 0) if rows else 0
+    # no worker has told of itself yet: as many as one of ours would have
+    shared = shared_slots(threads or settings.CELERY_WORKER_CONCURRENCY, settings.SHANNON_RESERVED_SHARE)
+    return Loads(by_tenant, sum(row[4] for row in rows), shared)
