@@ -8,10 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from agents import gateway_admin
 from agents.blobs import blob_heads
 from agents.journal.bounds import bounded_text
 from agents.models import Blob, JournalEntry, Memory, Message, Session
 
+__all__ = ["gateway_admin"]  # registers its own pages
 _JSON_SHOWN_CHARACTERS = 4_000
 
 

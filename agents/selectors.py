@@ -1,6 +1,7 @@
 """Reads of the agents app."""
 
 from agents.forms import FORMS
+from agents.llm.breakdown import model_breakdown
 from agents.loop.formats import FORMATS
 from agents.loop.json_answers import json_in, problems_of, schema_problem
 from agents.roles.catalogue import role_for, role_names
@@ -15,6 +16,7 @@ __all__ = [
     "json_in",
     "messages_before",
     "messages_recent",
+    "model_breakdown",
     "problems_of",
     "role_for",
     "role_names",

@@ -23,6 +23,7 @@ from agents.journal.copying import EntryOutline, journal_copy, journal_outline
 from agents.journal.reading import notes_write, step_usage
 from agents.llm.base import gateway_in_use
 from agents.llm.calls import model_call
+from agents.llm.catalogues import model_override_check
 from agents.llm.types import ModelTier
 from agents.loop.messages import dependency_share_characters
 from agents.loop.running import agent_run
@@ -77,6 +78,7 @@ __all__ = [
     "memory_search",
     "message_append",
     "model_call",
+    "model_override_check",
     "month_tables",
     "notes_write",
     "plan_draft",

@@ -30,6 +30,14 @@ class JournalStatus(StrEnum):
     FAILED = "failed"
 
 
+class CacheKind(StrEnum):
+    """Where an answer came from that no model was asked for."""
+
+    EXACT = "exact"  # the same request was answered before
+    FLIGHT = "flight"  # the same request was being answered, and its answer was shared
+    SEMANTIC = "semantic"  # a request that means the same was answered before
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What an agent used. `cost_usd` is None when a price was unknown: unknown is not zero."""

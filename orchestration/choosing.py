@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from pydantic import ValidationError
 
+from agents.services import model_override_check
 from orchestration.options import STRATEGY_OF_MODE
 from orchestration.strategies import OFFERED, Strategy, route
 from orchestration.wishes import Wishes
-from shannon_project.config.catalogue import model_override_check
 from shannon_project.foundation.errors import InvalidInput
 
 
@@ -42,7 +43,7 @@ class Choice:
     degradations: tuple[Degradation, ...] = ()
 
 
-def strategy_choose(query: str, wishes: Wishes) -> Choice:
+def strategy_choose(query: str, wishes: Wishes, *, tenant_id: UUID) -> Choice:
     """Return the strategy that is asked for, or the router's.
 
     Raises:
@@ -53,7 +54,10 @@ def strategy_choose(query: str, wishes: Wishes) -> Choice:
     name = STRATEGY_OF_MODE[wishes.mode] if wishes.mode else routed.strategy
     reasons = [wishes.why] if wishes.mode else list(routed.reasons)
     told = {"strategy": name, "score": routed.score, "reasons": reasons, "asked_mode": wishes.mode}
-    return Choice(name, parameters_check(OFFERED[name], wishes.parameters), told)
+    parameters = parameters_check(OFFERED[name], wishes.parameters)
+    for model in parameters.get("models", ()):
+        model_override_check(tenant_id=tenant_id, override=model)
+    return Choice(name, parameters, told)
 
 
 def parameters_check(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +65,6 @@ def parameters_check(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, 
 
     Raises:
         InvalidInput: One is unknown or out of its limits (the caller's fault).
-        ModelUnknown: One names a model that may not be named (the caller's fault).
     """
     try:
         checked = strategy.parameters.model_validate(given)
@@ -76,8 +79,6 @@ def parameters_check(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, 
     if strange := sorted(set(checked.tiers) - set(strategy.parts)):
         parts = ", ".join(sorted(strategy.parts))
         raise InvalidInput(f"strategy_parameters.tiers: {strategy.name} has no part {strange[0]!r}; it has: {parts}.")
-    for model in getattr(checked, "models", ()):
-        model_override_check(model)
     return checked.model_dump(mode="json", exclude_defaults=True)
 
 

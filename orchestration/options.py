@@ -8,7 +8,6 @@ from django.conf import settings
 
 from orchestration.errors import UnsupportedOption
 from orchestration.types import TaskRequest
-from shannon_project.config.catalogue import model_override_check
 from shannon_project.foundation.errors import InvalidInput
 
 STRATEGY_OF_MODE: Final = {
@@ -123,16 +122,14 @@ def seconds_option(context: Mapping[str, Any], name: str) -> float | None:
 
 
 def model_check(request: TaskRequest) -> None:
-    """Refuse a tier that does not exist, a model that may not be named and a provider chosen by itself.
+    """Refuse a tier that does not exist and a provider chosen by itself; which models there are, the tenant's rows say.
 
     Raises:
-        InvalidInput: The tier is unknown; ModelUnknown (one of these): the model is.
+        InvalidInput: The tier is unknown.
         UnsupportedOption: `provider_override` is given; a model's name says its provider.
     """
     if request.model_tier is not None and request.model_tier not in MODEL_TIERS:
         raise InvalidInput(f"model_tier: '{request.model_tier}' is unknown; use one of {list(MODEL_TIERS)}.")
-    if request.model_override:
-        model_override_check(request.model_override)
     if request.provider_override:
         raise UnsupportedOption(
             "provider_override: is not available; name one of the catalogue's models in model_override.",

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from agents.models import Session
 from agents.selectors import role_names, tool_infos
-from agents.services import conversation_add, message_append, session_open
+from agents.services import conversation_add, message_append, model_override_check, session_open
 from agents.types import ApprovalAsk, MessageRole
 from orchestration.choosing import Choice, Degradation, degraded, strategy_choose
 from orchestration.engine.approvals import approval_put
@@ -85,10 +85,12 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
     query_check(request)
     mode_check(request.mode)
     model_check(request)
+    if request.model_override:
+        model_override_check(tenant_id=principal.tenant_id, override=request.model_override)
     budget = context_check(request.context)
     wanted_by_context, timeout_seconds = approval_options(request.context)
     wishes = wishes_of(request)
-    choice = strategy_choose(request.query, wishes)
+    choice = strategy_choose(request.query, wishes, tenant_id=principal.tenant_id)
     choice = degraded(choice, _tokens_left(principal, budget, choice))
     decision, ask = submit_permit(
         principal=principal,

@@ -6,24 +6,29 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 from agents.approvals import Permit
 from agents.context import Emit, StepContext
+from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled
 from agents.journal import Effect, Journal, bounded_text, canonical_digest
 from agents.llm.base import ModelGateway, gateway_in_use
+from agents.llm.choosing import Chosen, choose
 from agents.llm.deltas import DeltaBuffer
 from agents.llm.errors import ModelFailure, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate
-from agents.llm.retry import RetryLimits, call_with_retries
+from agents.llm.gate import gate_in_use
+from agents.llm.records import CallFacts, attempts_write
+from agents.llm.retry import RetryLimits
+from agents.llm.routing import Route, used_by
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
 from agents.metrics import MODEL_CALLS, MODEL_COST_USD, MODEL_TOKENS
 from policy.errors import BudgetExceeded
-from policy.services import budget_charge, budget_release, budget_reserve, budget_settle, refusal_record
-from policy.types import Action, Amount
-from shannon_project.config.catalogue import Ability, CatalogueModel, ModelUnknown, catalogue
+from policy.services import budget_charge, budget_release, budget_reserve, budget_settle, decide, refusal_record
+from policy.types import Action, Amount, Verdict
+from shannon_project.config.catalogue import CatalogueModel
 from shannon_project.foundation.errors import ShannonError
 
-_MIN_TIMEOUT_SECONDS = 0.1
 _FOR_US = frozenset({ModelPurpose.PLAN, ModelPurpose.DECIDE})  # their answers are JSON, not text for a person
 _LOST_POSITIONS_FROM = 1_000_000_000  # above every place in a journal, below Postgres' largest integer
 _LOST_POSITIONS_EACH = 1_000  # attempts of a step that one place in the journal can tell apart
@@ -53,16 +58,24 @@ class _Call:
     journal: Journal
     request: ModelRequest
     gateway: ModelGateway = field(init=False)
-    model: CatalogueModel = field(init=False)
+    chosen: Chosen = field(init=False)
+    models: tuple[CatalogueModel, ...] = field(init=False)
+    route: Route = field(init=False)
+    digest: str = field(init=False, default="")
     max_output_tokens: int = field(init=False, default=0)
     position: int = field(init=False, default=0)
     lost: ModelUsage | None = field(init=False, default=None)
-    """What failed attempts of this call used all the same."""
+    """What attempts of this call used whose answer was not taken."""
     permit: Permit = field(init=False)
 
     def __post_init__(self) -> None:
         message = f"May {self.ctx.agent_id} ask a model?"
         self.permit = Permit(self.ctx, self.journal, Action.MODEL_CALL, self._subject, message)
+
+    @property
+    def model(self) -> CatalogueModel:
+        """The first choice."""
+        return self.models[0]
 
     def run(self) -> ModelReply:
         self.permit.recall()
@@ -86,26 +99,46 @@ class _Call:
         return ModelReply.from_json(response["reply"])
 
     def _prepare(self) -> None:
-        """Choose the model, ask the policy, and set the limits of a call that will really be made."""
+        """Choose the models, ask the policy, and set the limits of a call that will really be made."""
         self.ctx.engine.checkpoint()
         self.gateway = gateway_in_use()
-        self.model = _model_for(self.request)
-        self.max_output_tokens = min(
-            self.request.max_output_tokens, self.model.max_output_tokens or self.request.max_output_tokens
-        )
-        decision = self.permit.obtain(self._resource())
-        allowed = decision.obligations.get("max_output_tokens")
-        if allowed is not None:
-            self.max_output_tokens = min(self.max_output_tokens, int(allowed))
+        self.chosen = choose(self.ctx.principal.tenant_id, self.request, gateway=self.gateway, gate=gate_in_use())
+        self.models = self.chosen.models
+        self.digest = canonical_digest(self.request.as_json())
+        own = (model.max_output_tokens or self.request.max_output_tokens for model in self.models)
+        self.max_output_tokens = min(self.request.max_output_tokens, max(own))
+        self._authorize()
 
     def _subject(self) -> dict[str, Any]:
         """Return what a person would be asked about."""
         return {"purpose": str(self.request.purpose), "request_sha256": canonical_digest(self.request.as_json())}
 
-    def _resource(self) -> dict[str, Any]:
+    def _authorize(self) -> None:
+        """Keep the models that a policy lets answer; when it lets none, the first one's refusal is what is told.
+
+        A person is asked about the first one only: one that needs nobody's approval is no way around it.
+        """
+        principal, action = self.ctx.principal, Action.MODEL_CALL
+        others = self.models[1:]
+        decisions = {
+            model: decide(principal=principal, action=action, resource=self._resource(model)) for model in others
+        }
+        first = decide(principal=principal, action=action, resource=self._resource()) if others else None
+        allowed = [model for model in others if decisions[model].is_allowed]
+        if first is None or first.verdict is not Verdict.DENY or not allowed:
+            decisions[self.model] = self.permit.obtain(self._resource())
+            allowed = [self.model, *allowed]
+        self.models = tuple(allowed)
+        for model in allowed:
+            limit = decisions[model].obligations.get("max_output_tokens")
+            if limit is not None:
+                self.max_output_tokens = min(self.max_output_tokens, int(limit))
+
+    def _resource(self, model: CatalogueModel | None = None) -> dict[str, Any]:
+        model = model or self.model
         return {
-            "model": self.model.name,
-            "provider": self.model.provider,
+            "model": model.name,
+            "provider": model.provider,
             "tier": str(self.request.tier),
             "purpose": str(self.request.purpose),
             "prompt_tokens": prompt_tokens_estimate(self.request),
@@ -115,11 +148,13 @@ class _Call:
     def _reserve(self, emit: Emit, position: int) -> None:
         self.position = position
         prompt_tokens = prompt_tokens_estimate(self.request)
-        price = self.gateway.price_of(self.model)
         # Without a price only the tokens can be held; the caller of an unpriced model relies on its token budget.
-        usd = Decimal(0)
-        if price is not None:
-            usd = price.cost_usd(prompt_tokens=prompt_tokens, completion_tokens=self.max_output_tokens)
+        # Any of the models may answer in the end, so the dearest is what is held.
+        prices = [price for price in map(self.gateway.price_of, self.models) if price is not None]
+        usd = max(
+            (price.cost_usd(prompt_tokens=prompt_tokens, completion_tokens=self.max_output_tokens) for price in prices),
+            default=Decimal(0),
+        )
         budget_reserve(
             tenant_id=self.ctx.principal.tenant_id,
             step_id=self.ctx.step_id,
@@ -147,17 +182,28 @@ class _Call:
             max_seconds=settings.SHANNON_MODEL_RETRY_MAX_SECONDS,
             deadline_monotonic_seconds=self.ctx.deadline_monotonic_seconds,
         )
+        is_watched = self.ctx.is_watched and self.request.purpose not in _FOR_US
+        self.route = Route(
+            gateway=self.gateway,
+            gate=gate_in_use(),
+            choices=self.chosen.choices(self.models),
+            request=replace(self.request, max_output_tokens=self.max_output_tokens),
+            limits=limits,
+            checkpoint=self.ctx.engine.checkpoint,
+            on_delta=deltas.add if is_watched else None,
+        )
         try:
-            reply = call_with_retries(
-                lambda: self._attempt(deltas),
-                limits=limits,
-                may_repeat=lambda: deltas.first_text_at_monotonic_seconds is None,
-            )
+            reply = self.route.run()
         except ModelFailure as error:
+            self.lost = self.route.lost(but_last=False)
             if self.lost is not None:
                 _charge(effect, self.lost)
                 error.details["used"] = _usage_json(self.lost)
             raise
+        except (TaskCancelled, StepSuperseded, StepDeadlineExceeded):
+            self._abandon(effect.position)
+            raise
+        self.lost = self.route.lost(but_last=True)
         deltas.flush()
         _charge(effect, self._total(reply))
         first_text_at = deltas.first_text_at_monotonic_seconds
@@ -167,21 +213,17 @@ class _Call:
             "first_text_ms": None if first_text_at is None else round((first_text_at - started) * 1000),
         }
 
-    def _attempt(self, deltas: DeltaBuffer) -> ModelReply:
-        self.ctx.engine.checkpoint()
-        left_seconds = self.ctx.deadline_monotonic_seconds - time.monotonic()
-        is_watched = self.ctx.is_watched and self.request.purpose not in _FOR_US
-        try:
-            return self.gateway.complete(
-                replace(self.request, max_output_tokens=self.max_output_tokens),
-                model=self.model,
-                timeout_seconds=max(_MIN_TIMEOUT_SECONDS, min(settings.SHANNON_MODEL_TIMEOUT_SECONDS, left_seconds)),
-                on_delta=deltas.add if is_watched else None,
-            )
-        except ModelFailure as error:
-            if error.used is not None:
-                self.lost = error.used if self.lost is None else self.lost.plus(error.used)
-            raise
+    def _abandon(self, position: int) -> None:
+        """Account for a call that was left, by estimate; apart from the step, which may be another worker's by now."""
+        self.lost = self.route.lost(but_last=False)
+        with transaction.atomic():
+            self._record(position)
+            if self.lost is not None:
+                self._charge_lost(position, self.lost)
+                self._count(self.lost)
+
+    def _record(self, position: int) -> None:
+        attempts_write(CallFacts(self.ctx, self.request, position, self.digest), self.route.attempts)
 
     def _delta(self, text: str) -> None:
         """Hand text on, unless the step must not go on: then the stream is left."""
@@ -190,21 +232,28 @@ class _Call:
 
     def _total(self, reply: ModelReply) -> ModelUsage:
         """Return what the answer and the failed attempts before it used."""
-        used = ModelUsage(reply.prompt_tokens, reply.completion_tokens, reply.cost_usd, reply.usage_estimated)
+        used = used_by(reply)
         return used if self.lost is None else used.plus(self.lost)
 
     def _settle(self, emit: Emit, position: int, response: dict[str, Any]) -> None:
         reply = ModelReply.from_json(response["reply"])
         total = self._total(reply)
         budget_settle(step_id=self.ctx.step_id, position=position, actual=_amount(total))
+        self._record(position)
         emit("LLM_OUTPUT", f"{reply.model} answered", self._output_payload(reply, response))
         MODEL_CALLS.labels(model=reply.model, outcome="ok").inc()
-        self._count(total)
+        self._count(total, reply.model)
 
-    def _count(self, used: ModelUsage) -> None:
-        MODEL_TOKENS.labels(model=self.model.name, kind="prompt").inc(used.prompt_tokens)
-        MODEL_TOKENS.labels(model=self.model.name, kind="completion").inc(used.completion_tokens)
-        MODEL_COST_USD.labels(model=self.model.name).inc(float(used.cost_usd or 0))
+    def _count(self, used: ModelUsage, model: str | None = None) -> None:
+        model = model or self.model.name
+        for kind, tokens in (
+            ("prompt", used.prompt_tokens),
+            ("completion", used.completion_tokens),
+            ("cache_read", used.cache_read_tokens),
+            ("cache_write", used.cache_write_tokens),
+        ):
+            MODEL_TOKENS.labels(model=model, kind=kind).inc(tokens)
+        MODEL_COST_USD.labels(model=model).inc(float(used.cost_usd or 0))
 
     def _output_payload(self, reply: ModelReply, response: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -215,7 +264,10 @@ class _Call:
             "prompt_tokens": reply.prompt_tokens,
             "completion_tokens": reply.completion_tokens,
             "usage_estimated": reply.usage_estimated,
+            "cache_read_tokens": reply.cache_read_tokens,
+            "cache_write_tokens": reply.cache_write_tokens,
             "cost_usd": None if reply.cost_usd is None else str(reply.cost_usd),
+            "attempts": len(self.route.attempts),
             "latency_ms": response["latency_ms"],
             "first_text_ms": response["first_text_ms"],
             "finish_reason": reply.finish_reason,
@@ -226,6 +278,7 @@ class _Call:
     def _release(self, _emit: Emit, position: int, error: ShannonError) -> None:
         """Give the reservation back, and charge what was used all the same."""
         budget_release(step_id=self.ctx.step_id, position=position)
+        self._record(position)
         if self.lost is not None:
             self._charge_lost(position, self.lost)
             self._count(self.lost)
@@ -262,15 +315,3 @@ def _usage_json(used: ModelUsage) -> dict[str, Any]:
         "cost_usd": None if used.cost_usd is None else str(used.cost_usd),
         "is_estimate": used.is_estimate,
     }
-
-
-def _model_for(request: ModelRequest) -> CatalogueModel:
-    needed = set()
-    if request.tools:
-        needed.add(Ability.TOOLS)
-    if request.response_format:
-        needed.add(Ability.JSON_SCHEMA)
-    return catalogue().model_for(tier=str(request.tier), override=request.model_override, abilities=frozenset(needed))
-
-
-__all__ = ["ModelUnknown", "model_call"]

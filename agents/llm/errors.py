@@ -71,10 +71,14 @@ class ModelContentFiltered(ModelRefused):
 
 
 class ModelRequestInvalid(ModelFailure):
-    """The provider calls the request invalid: an unknown model, a prompt too long, a malformed message. Our fault."""
+    """The provider calls the request invalid: an unknown model, a malformed message. Our fault."""
 
     code = "MODEL_REQUEST_INVALID"
     http_status = 502
+
+
+class ModelWindowExceeded(ModelRequestInvalid):
+    """The request is longer than the model's window; another model's may be larger. Our fault."""
 
 
 class ModelAnswerInvalid(ModelFailure):

@@ -15,6 +15,7 @@ from agents.llm.errors import (
     ModelRequestInvalid,
     ModelTimeout,
     ModelUnavailable,
+    ModelWindowExceeded,
 )
 from shannon_project.config.catalogue import CatalogueModel
 
@@ -63,7 +64,7 @@ def _kind_and_message(
         (names.Timeout, ModelTimeout, f"{model.name} did not answer in time."),
         (names.APIResponseValidationError, ModelAnswerInvalid, f"The answer of {model.name} could not be read."),
         (names.ContentPolicyViolationError, ModelContentFiltered, filtered_message(model)),
-        (names.ContextWindowExceededError, ModelRequestInvalid, f"The request is too long for {model.name}."),
+        (names.ContextWindowExceededError, ModelWindowExceeded, f"The request is too long for {model.name}."),
     ]
     for litellm_class, kind, message in by_class:
         if isinstance(error, litellm_class):

@@ -52,8 +52,9 @@ def _access(model: CatalogueModel, credential: Credential) -> dict[str, Any]:
     api_base = credential.api_base or model.api_base
     if api_base:
         access["api_base"] = api_base
-    if credential.secret is not None:
-        access["api_key"] = credential.secret
+    secret = credential.secret()
+    if secret is not None:
+        access["api_key"] = secret
     elif api_base:
         # Never the environment's: that one belongs to the provider, not to this address.
         is_of_settings = api_base == settings.SHANNON_MODEL_API_BASE

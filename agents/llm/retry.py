@@ -1,11 +1,9 @@
-"""Tries a model call again while its failures are passing ones and the step has time left."""
+"""How often and how long passing failures of a model call are tried again, while the step has time left."""
 
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from agents.llm.types import ModelReply
 from shannon_project.foundation.errors import ShannonError
 
 
@@ -35,33 +33,3 @@ class RetryLimits:
         pause = own if asked is None else max(float(asked), own)
         left = self.deadline_monotonic_seconds - time.monotonic()
         return pause if pause <= self.max_seconds and pause < left else None
-
-
-def call_with_retries(
-    call: Callable[[], ModelReply],
-    *,
-    limits: RetryLimits,
-    may_repeat: Callable[[], bool],
-    pause: Callable[[float], None] = time.sleep,
-) -> ModelReply:
-    """Make the call, again after passing failures.
-
-    Args:
-        call: One attempt.
-        limits: How often and how long.
-        may_repeat: Asked before another attempt; False once text was shown that an attempt would repeat.
-        pause: Waits for so many seconds.
-
-    Raises:
-        ShannonError: What the last attempt raised.
-    """
-    attempt = 1
-    while True:
-        try:
-            return call()
-        except ShannonError as error:
-            seconds = limits.pause_seconds(error, attempt)
-            if seconds is None or not may_repeat():
-                raise
-        pause(seconds)
-        attempt += 1

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
-from agents.services import journal_outline
+from agents.services import journal_outline, model_override_check
 from orchestration.forking.edits import ForkEdits, edits_check, journal_cut
 from orchestration.forking.rows import ForkPlan, fork_write
 from orchestration.forking.selection import beginnings, select
@@ -94,6 +94,8 @@ def _plan(source: Task, request: ForkRequest) -> ForkPlan:
     )
     query_check(asked)
     model_check(asked)
+    if asked.model_override:
+        model_override_check(tenant_id=source.tenant_id, override=asked.model_override)
     json_check("edits", asdict(edits))
     selection = select(steps_of(task_id=source.id), request.from_step_key)
     beginnings(selection)

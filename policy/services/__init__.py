@@ -10,9 +10,16 @@ from policy.services.budgets import (
     budgets_charge,
     budgets_release,
 )
-from policy.services.decisions import authorize, decide, policies_forget
+from policy.services.decisions import authorize, decide, policies_forget, rules_generation
 from policy.services.keys import IssuedKey, api_key_issue, api_key_revoke, principal_authenticate
-from policy.services.policies import policies_seed, policy_activate, policy_check, policy_deactivate, policy_save
+from policy.services.policies import (
+    generation_advance,
+    policies_seed,
+    policy_activate,
+    policy_check,
+    policy_deactivate,
+    policy_save,
+)
 from policy.services.tenants import tenant_limits_set, tenant_seed, tenant_switch
 
 __all__ = [
@@ -30,6 +37,7 @@ __all__ = [
     "budgets_charge",
     "budgets_release",
     "decide",
+    "generation_advance",
     "policies_forget",
     "policies_seed",
     "policy_activate",
@@ -38,6 +46,7 @@ __all__ = [
     "policy_save",
     "principal_authenticate",
     "refusal_record",
+    "rules_generation",
     "tenant_limits_set",
     "tenant_seed",
     "tenant_switch",

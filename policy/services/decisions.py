@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -66,6 +67,14 @@ def authorize(*, principal: Principal, action: str, resource: Mapping[str, Any])
         "policy_versions": dict(decision.policy_versions),
     }
     raise error(decision.reason, details=details, decision=decision)
+
+
+def rules_generation() -> UUID | None:
+    """Return a value that is another one after each change of the rules: a reader of rules keeps what it derived by it.
+
+    Costs a query only when the last check is older than `SHANNON_POLICY_RECHECK_SECONDS`.
+    """
+    return POLICY_CACHE.generation()
 
 
 def policies_forget() -> None:

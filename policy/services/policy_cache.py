@@ -49,6 +49,10 @@ class PolicyCache:
         with self._lock:
             self._snapshot = None
 
+    def generation(self) -> UUID | None:
+        """Return the generation of the rules that this process knows, after a check when one is due."""
+        return self._current().generation
+
     def decisions(self) -> dict[object, Decision]:
         """Return what was decided since the last check of the generation.
 

@@ -69,6 +69,14 @@ UNFOLD = {
                 ("Audit", "fact_check", "policy_auditentry_changelist"),
             ),
             _group(
+                "Models",
+                ("Calls", "forward_to_inbox", "agents_modelcall_changelist"),
+                ("Models", "neurology", "agents_modeloverride_changelist"),
+                ("Tiers", "stacked_bar_chart", "agents_tieroverride_changelist"),
+                ("Rules", "rule", "agents_modelrules_changelist"),
+                ("Provider keys", "vpn_key", "agents_providerkey_changelist"),
+            ),
+            _group(
                 "Access",
                 ("Tenants", "apartment", "policy_tenant_changelist"),
                 ("API keys", "key", "policy_apikey_changelist"),

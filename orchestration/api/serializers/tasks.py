@@ -282,10 +282,11 @@ class TaskAnswer(TaskSummaryAnswer):
         return [str(fork_id) for fork_id in self._context["forks"]]
 
     def get_metadata(self, task: Task) -> dict[str, Any]:
-        """What the strategy left, how many steps there are in which state, and who changed the status last."""
+        """What the strategy left, what each model did, the steps by state, and who changed the status last."""
         steps = self._steps
         return {
             **task.result_metadata,
+            "model_breakdown": self._context["models"],
             "strategy": task.strategy,
             "priority": tuple(Priority)[task.priority],
             "steps": {"total": sum(steps.values()), **steps},

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.selectors import session_for
+from agents.selectors import model_breakdown, session_for
 from orchestration.api.endpoint import Endpoint
 from orchestration.api.http import idempotency_key_of, uuid_of
 from orchestration.api.schema import IDEMPOTENCY_KEY
@@ -113,7 +113,11 @@ class TaskView(Endpoint):
     def get(self, _request: Request, task_id: str) -> Response:
         """Get a task: its status, its result or error, what it used."""
         task = task_for(principal=self.principal, task_id=task_id_of(task_id))
-        known = {"steps": step_counts(task_id=task.id), "forks": forks_of(task_id=task.id)}
+        known = {
+            "steps": step_counts(task_id=task.id),
+            "forks": forks_of(task_id=task.id),
+            "models": model_breakdown(task_id=task.id),
+        }
         return Response(TaskAnswer(task, context=known).data)
 
 

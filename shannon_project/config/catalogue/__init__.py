@@ -2,7 +2,7 @@
 
 from shannon_project.config.catalogue.catalogue import Catalogue
 from shannon_project.config.catalogue.errors import CatalogueInvalid, ModelUnknown
-from shannon_project.config.catalogue.loading import catalogue, catalogue_load, model_override_check
+from shannon_project.config.catalogue.loading import catalogue, catalogue_load
 from shannon_project.config.catalogue.models import (
     TOKENS_PER_PRICE,
     Ability,
@@ -26,5 +26,4 @@ __all__ = [
     "TierEntry",
     "catalogue",
     "catalogue_load",
-    "model_override_check",
 ]

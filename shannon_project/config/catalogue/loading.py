@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from shannon_project.config.catalogue.catalogue import Catalogue
 from shannon_project.config.catalogue.errors import CatalogueInvalid
-from shannon_project.config.catalogue.models import CatalogueModel, Tier
+from shannon_project.config.catalogue.models import CatalogueModel
 
 _SHOWN_PROBLEMS: Final = 3
 
@@ -46,16 +46,6 @@ def catalogue() -> Catalogue:
         settings.SHANNON_MODEL_API_BASE,
         tuple(settings.SHANNON_MODELS_ALLOWED),
     )
-
-
-def model_override_check(override: str) -> None:
-    """Refuse a model that a request may not name; needs nothing of litellm.
-
-    Raises:
-        ModelUnknown: It names no tier and no model that may be asked. The caller's fault.
-        CatalogueInvalid: See `catalogue_load`.
-    """
-    catalogue().candidates(tier=Tier.SMALL, override=override)
 
 
 @lru_cache(maxsize=8)

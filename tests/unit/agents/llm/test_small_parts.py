@@ -11,7 +11,7 @@ from agents.llm.errors import ModelRateLimited, ModelRefused, ModelUnavailable
 from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
 from agents.llm.fake import FakeGateway
 from agents.llm.prompts import prompt_render
-from agents.llm.retry import RetryLimits, call_with_retries
+from agents.llm.retry import RetryLimits
 from agents.llm.stream import StreamAssembly
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
 from shannon_project.config.catalogue import catalogue
@@ -106,53 +106,30 @@ def test_pieces_of_text_arrive_whole_and_in_order() -> None:
     assert sent[0] == "0 "
 
 
-def flaky(*errors: ShannonError) -> tuple[list[float], Any]:
-    pauses: list[float] = []
-    left = list(errors)
+def test_pauses_grow() -> None:
+    first, second = limits().pause_seconds(ModelUnavailable(), 1), limits().pause_seconds(ModelUnavailable(), 2)
 
-    def call() -> ModelReply:
-        if left:
-            raise left.pop(0)
-        return ModelReply("ok")
-
-    return pauses, call
-
-
-def test_passing_failures_are_tried_again_with_growing_pauses() -> None:
-    pauses, call = flaky(ModelUnavailable(), ModelUnavailable())
-
-    assert call_with_retries(call, limits=limits(), may_repeat=lambda: True, pause=pauses.append).text == "ok"
-    assert 0.25 <= pauses[0] <= 0.5 <= pauses[1] <= 1.0
+    assert first is not None
+    assert second is not None
+    assert 0.25 <= first <= 0.5 <= second <= 1.0
 
 
 def test_provider_says_when() -> None:
-    pauses, call = flaky(ModelRateLimited(details={"retry_after_seconds": 7.0}))
-
-    call_with_retries(call, limits=limits(), may_repeat=lambda: True, pause=pauses.append)
-
-    assert pauses == [7.0]
+    assert limits().pause_seconds(ModelRateLimited(details={"retry_after_seconds": 7.0}), 1) == 7.0
 
 
 @pytest.mark.parametrize(
-    ("errors", "changes", "may_repeat"),
+    ("error", "attempt", "changes"),
     [
-        ((ModelRefused(),), {}, True),
-        ((ModelUnavailable(),) * 3, {}, True),
-        ((ModelRateLimited(details={"retry_after_seconds": 120.0}),), {}, True),
-        ((ModelUnavailable(),), {"deadline_monotonic_seconds": 0.0}, True),
-        ((ModelUnavailable(),), {}, False),
+        (ModelRefused(), 1, {}),
+        (ModelUnavailable(), 3, {}),
+        (ModelRateLimited(details={"retry_after_seconds": 120.0}), 1, {}),
+        (ModelUnavailable(), 1, {"deadline_monotonic_seconds": 0.0}),
     ],
-    ids=["for good", "too often", "too long a pause", "no time left", "text was shown"],
+    ids=["for good", "too often", "too long a pause", "no time left"],
 )
-def test_failure_is_raised_when_trying_again_is_no_use(
-    errors: tuple[ShannonError, ...], changes: dict[str, float], may_repeat: bool
-) -> None:
-    pauses, call = flaky(*errors)
-
-    with pytest.raises(ShannonError) as caught:
-        call_with_retries(call, limits=limits(**changes), may_repeat=lambda: may_repeat, pause=pauses.append)
-
-    assert caught.value is errors[-1]
+def test_nothing_is_tried_again_when_it_is_no_use(error: ShannonError, attempt: int, changes: dict[str, float]) -> None:
+    assert limits(**changes).pause_seconds(error, attempt) is None
 
 
 def test_prompt_leaves_dollar_signs_of_values_alone() -> None:

@@ -1,0 +1,109 @@
+"""What every gate does. A lane is one model asked with one key: limits and outages are of both together."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+BUCKETS: Final = 60  # parts of the period in which requests and tokens are counted
+HORIZON_BUCKETS: Final = 600  # how far ahead a turn is given: ten periods
+
+
+class Verdict(StrEnum):
+    """Whether a call may be made."""
+
+    ADMITTED = "admitted"  # after `wait_seconds`
+    QUEUED = "queued"  # it waits for a free place among those at once; ask again after `wait_seconds`
+    LATE = "late"  # its turn would come later than it can wait
+    OPEN = "open"  # the lane failed too often and is left alone
+
+
+class CallEnd(StrEnum):
+    """How a call ended, as far as its lane is concerned."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"  # of the provider: counts towards leaving it alone
+    LIMITED = "limited"  # the provider wants a pause
+    NEUTRAL = "neutral"  # says nothing of the provider: cancelled, refused, our fault
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a lane allows in a period. None: as much as anybody likes. `max_concurrency` counts calls at once."""
+
+    requests: int | None = None
+    tokens: int | None = None
+    max_concurrency: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A model with a key, and its limits."""
+
+    model: str
+    key_id: str
+    limits: Limits = Limits()
+
+    @property
+    def name(self) -> str:
+        """What tells lanes apart."""
+        return f"{self.model}|{self.key_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A verdict. `is_probe`: the lane was left alone and this call tries it. `bucket`: where the call is counted."""
+
+    verdict: Verdict
+    wait_seconds: float = 0.0
+    is_probe: bool = False
+    bucket: int = 0
+
+
+class Gate(ABC):
+    """Thread-safe. `call_id` names a call from its first question to its end."""
+
+    @abstractmethod
+    def admit(self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float) -> Admission:
+        """Ask for a turn. What is admitted is counted at once, so turns are given in the order of asking.
+
+        Args:
+            lane: What is to be called.
+            call_id: The call.
+            tokens: Prompt and allowed output.
+            max_wait_seconds: How long it can wait; 0: now or not.
+        """
+
+    @abstractmethod
+    def finish(
+        self,
+        lane: Lane,
+        call_id: str,
+        end: CallEnd,
+        *,
+        admission: Admission,
+        reserved_tokens: int,
+        actual_tokens: int,
+        latency_seconds: float | None = None,
+        pause_seconds: float | None = None,
+    ) -> None:
+        """Tell how an admitted call ended.
+
+        Args:
+            lane: What was called.
+            call_id: The call.
+            end: How it ended.
+            admission: What `admit` gave.
+            reserved_tokens: What `admit` counted.
+            actual_tokens: What it used.
+            latency_seconds: Of a success.
+            pause_seconds: What a provider that limits us wants; None: it did not say.
+        """
+
+    @abstractmethod
+    def leave(self, lane: Lane, call_id: str) -> None:
+        """Give up a place in the queue."""
+
+    @abstractmethod
+    def p95_latency_seconds(self, model: str) -> float | None:
+        """Return the measured p95 of a model's last calls with any key; None: not measured."""

@@ -1,0 +1,181 @@
+"""The gate in Valkey: every worker sees the same. While Valkey is away, each process keeps a gate of its own."""
+
+import threading
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+import structlog
+from django.conf import settings
+
+from agents.llm.gate.base import BUCKETS, HORIZON_BUCKETS, Admission, CallEnd, Gate, Lane, Verdict
+from agents.llm.gate.local import LocalGate
+from agents.llm.gate.reckoning import p95
+from agents.metrics import GATE_DEGRADED
+
+log = structlog.get_logger(__name__)
+
+_MILLISECONDS: Final = 1000
+_AWAY_SECONDS: Final = (
+    1.0  # after a failure Valkey is not asked for this long: each question would wait for its timeout
+)
+_LEASE_MORE_SECONDS: Final = 30.0  # a place of a worker that died is free again so long after its call must have ended
+_LATENCIES_SECONDS: Final = 5.0
+
+
+class ValkeyGate(Gate):
+    """Two round trips a call: one before, one after."""
+
+    def __init__(self, local: Gate | None = None) -> None:
+        """Make a gate; `local` stands in while Valkey is away."""
+        self._local = local or LocalGate()
+        self._away_until_monotonic_seconds = 0.0
+        self._latencies: dict[str, tuple[float, float | None]] = {}
+        self._lock = threading.Lock()
+
+    def admit(self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float) -> Admission:
+        """See `Gate.admit`."""
+        arguments = [
+            call_id,
+            tokens,
+            round(max_wait_seconds * _MILLISECONDS),
+            lane.limits.requests or 0,
+            lane.limits.tokens or 0,
+            lane.limits.max_concurrency or 0,
+            round(settings.SHANNON_MODEL_RATE_PERIOD_SECONDS * _MILLISECONDS),
+            round((settings.SHANNON_MODEL_TIMEOUT_SECONDS + _LEASE_MORE_SECONDS) * _MILLISECONDS),
+            round(settings.SHANNON_MODEL_TIMEOUT_SECONDS * _MILLISECONDS),
+            BUCKETS,
+            HORIZON_BUCKETS,
+        ]
+        found = self._run(
+            "admit", [_key(lane, part) for part in ("state", "window", "running", "queue", "asked")], arguments
+        )
+        if found is None:
+            return self._local.admit(lane, call_id, tokens=tokens, max_wait_seconds=max_wait_seconds)
+        verdict, wait_ms, is_probe, bucket = found
+        return Admission(Verdict(verdict.decode()), float(wait_ms) / _MILLISECONDS, bool(is_probe), int(bucket))
+
+    def finish(
+        self,
+        lane: Lane,
+        call_id: str,
+        end: CallEnd,
+        *,
+        admission: Admission,
+        reserved_tokens: int,
+        actual_tokens: int,
+        latency_seconds: float | None = None,
+        pause_seconds: float | None = None,
+    ) -> None:
+        """See `Gate.finish`. A process's own gate is told too: it is what is left when Valkey goes away."""
+        self._local.finish(
+            lane,
+            call_id,
+            end,
+            admission=admission,
+            reserved_tokens=reserved_tokens,
+            actual_tokens=actual_tokens,
+            latency_seconds=latency_seconds,
+            pause_seconds=pause_seconds,
+        )
+        pause = settings.SHANNON_MODEL_RATE_PAUSE_SECONDS if pause_seconds is None else pause_seconds
+        arguments = [
+            call_id,
+            str(end),
+            actual_tokens - reserved_tokens,
+            admission.bucket,
+            -1 if latency_seconds is None else round(latency_seconds * _MILLISECONDS),
+            round(pause * _MILLISECONDS),
+            settings.SHANNON_MODEL_BREAKER_FAILURES,
+            round(settings.SHANNON_MODEL_BREAKER_WINDOW_SECONDS * _MILLISECONDS),
+            round(settings.SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS * _MILLISECONDS),
+            round(settings.SHANNON_MODEL_BREAKER_COOLDOWN_MAX_SECONDS * _MILLISECONDS),
+        ]
+        keys = [_key(lane, part) for part in ("state", "window", "running")] + [_latencies_key(lane.model)]
+        self._run("finish", keys, arguments)
+
+    def leave(self, lane: Lane, call_id: str) -> None:
+        """See `Gate.leave`."""
+        self._local.leave(lane, call_id)
+        with self._reaching() as is_there:
+            if is_there:
+                pipeline = _client().pipeline(transaction=False)
+                pipeline.zrem(_key(lane, "queue"), call_id)
+                pipeline.zrem(_key(lane, "asked"), call_id)
+                pipeline.execute()
+
+    def p95_latency_seconds(self, model: str) -> float | None:
+        """See `Gate.p95_latency_seconds`; what was read is used for 5 s."""
+        now = time.monotonic()
+        with self._lock:
+            known = self._latencies.get(model)
+        if known is not None and now < known[0]:
+            return known[1]
+        measured = self._local.p95_latency_seconds(model)
+        with self._reaching() as is_there:
+            if is_there:
+                values: Any = _client().lrange(_latencies_key(model), 0, -1)
+                measured = p95([int(value) / _MILLISECONDS for value in values])
+        with self._lock:
+            self._latencies[model] = (now + _LATENCIES_SECONDS, measured)
+        return measured
+
+    def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
+        """Run a script; None: Valkey is away."""
+        found = None
+        with self._reaching() as is_there:
+            if is_there:
+                found = _script(script)(keys=keys, args=arguments)
+        return found
+
+    def _reaching(self) -> "_Reaching":
+        return _Reaching(self)
+
+    def is_away(self) -> bool:
+        """Tell whether Valkey failed a moment ago."""
+        return time.monotonic() < self._away_until_monotonic_seconds
+
+    def went_away(self, error: Exception) -> None:
+        """Leave Valkey alone for a moment."""
+        self._away_until_monotonic_seconds = time.monotonic() + _AWAY_SECONDS
+        GATE_DEGRADED.inc()
+        log.warning("model_gate_degraded", error=str(error))
+
+
+class _Reaching:
+    """A block that asks Valkey; its failures end the block and are remembered, and nobody else sees them."""
+
+    def __init__(self, gate: ValkeyGate) -> None:
+        self._gate = gate
+
+    def __enter__(self) -> bool:
+        return not self._gate.is_away()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        if isinstance(error, redis.RedisError):
+            self._gate.went_away(error)
+            return True
+        return False
+
+
+def _key(lane: Lane, part: str) -> str:
+    """Return a key; what is in braces keeps a lane's keys on one node of a cluster, and the model's latencies too."""
+    return f"shannon:gate:{{{lane.model}}}:{lane.key_id}:{part}"
+
+
+def _latencies_key(model: str) -> str:
+    return f"shannon:gate:{{{model}}}:latencies"
+
+
+@cache
+def _script(name: str) -> Any:
+    return _client().register_script(Path(__file__).with_name(f"{name}.lua").read_text(encoding="utf-8"))
+
+
+@cache
+def _client() -> "redis.Redis":
+    """One client, with its own pool of connections, per process."""
+    return redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=0.5, socket_timeout=0.5)

@@ -1,0 +1,79 @@
+"""What is known of each attempt, and what becomes of a call after a failure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from agents.llm.errors import (
+    ModelAnswerTooLong,
+    ModelContentFiltered,
+    ModelFailure,
+    ModelRateLimited,
+    ModelRefused,
+    ModelRequestInvalid,
+    ModelUnavailable,
+    ModelUsage,
+    ModelWindowExceeded,
+)
+from agents.llm.gate import CallEnd
+from shannon_project.config.catalogue import CatalogueModel
+
+OK: Final = "ok"
+HEDGE: Final = "hedge"
+_REQUEST_IS_WRONG: Final = frozenset({400, 413, 422})
+
+
+class Next(StrEnum):
+    """What is tried after a failure."""
+
+    KEY = "key"  # the same model with another key, then another model
+    MODEL = "model"
+    NOTHING = "nothing"  # it would fail there too
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at a model.
+
+    Attributes:
+        number: From 1.
+        outcome: `ok`, or the code of the error.
+        reason: Why it was not the first choice: the code of what went before, `hedge`, or empty.
+        used: What it used; None: nothing.
+        first_token_seconds: From asking to the first text; None: none came, or it was not streamed.
+    """
+
+    number: int
+    model: CatalogueModel
+    key_id: str
+    outcome: str
+    reason: str
+    is_streamed: bool
+    started_at: datetime
+    latency_seconds: float
+    first_token_seconds: float | None
+    used: ModelUsage | None
+
+
+def after(error: ModelFailure) -> Next:
+    """Return what is tried after a failure."""
+    if isinstance(error, ModelContentFiltered | ModelAnswerTooLong):
+        return Next.NOTHING
+    if isinstance(error, ModelRequestInvalid):
+        is_wrong = error.details.get("provider_status") in _REQUEST_IS_WRONG
+        return Next.NOTHING if is_wrong and not isinstance(error, ModelWindowExceeded) else Next.MODEL
+    if isinstance(error, ModelRateLimited | ModelRefused):
+        return Next.KEY
+    return Next.MODEL
+
+
+def end_of(error: BaseException) -> CallEnd:
+    """Return what a failure says of the lane that it came from."""
+    if isinstance(error, ModelRateLimited):
+        return CallEnd.LIMITED
+    if isinstance(error, ModelContentFiltered):
+        return CallEnd.NEUTRAL
+    if isinstance(error, ModelUnavailable | ModelRefused):  # a time-out is one of these; so is a key that is refused
+        return CallEnd.FAILURE
+    return CallEnd.NEUTRAL

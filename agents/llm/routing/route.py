@@ -1,0 +1,222 @@
+"""One call on its way: each choice in turn, with each of its keys, until one answers."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Final
+
+from django.conf import settings
+
+from agents.llm.base import ModelGateway, OnDelta
+from agents.llm.credentials import Credential
+from agents.llm.errors import ModelFailure, ModelRateLimited, ModelUnavailable, ModelUsage
+from agents.llm.estimates import prompt_tokens_estimate
+from agents.llm.gate import Entered, Gate, Lane, LaneRefused, Limits, Verdict, lane_enter
+from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
+from agents.llm.retry import RetryLimits
+from agents.llm.routing.attempts import Attempt, Next, after
+from agents.llm.routing.trial import Trial
+from agents.llm.types import ModelReply, ModelRequest
+from agents.metrics import MODEL_WAIT_SECONDS
+from shannon_project.config.catalogue import CatalogueModel
+
+_MIN_TIMEOUT_SECONDS: Final = 0.1
+_LOOK_SECONDS: Final = 0.25  # how long a cancelled step may go on waiting
+_OPEN: Final = "lane_open"
+_FULL: Final = "lane_full"
+_turns: Final = count()  # goes up with each call of this process, so that keys take turns
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A model that may answer, and the keys to ask it with, at least one."""
+
+    model: CatalogueModel
+    credentials: tuple[Credential, ...]
+
+
+@dataclass(slots=True)
+class Route:
+    """A call and what became of it.
+
+    A failure that another key or model may not share leads to the next one; what is left of passing failures is tried
+    again from the beginning, after a pause, as `limits` say. Once text was handed on nothing is tried again: an
+    answer is never told twice.
+
+    Attributes:
+        choices: First choice first, at least one.
+        request: With the output limit of the call; a model's own lower one holds too.
+        limits: Rounds through the choices, pauses, and when the step's time is over.
+        checkpoint: Asked before each attempt and while waiting; what it raises ends the call.
+        on_delta: Where text goes as it comes; None: answers come whole.
+        has_text: Whether text was handed on.
+        attempts: What was tried, in order.
+    """
+
+    gateway: ModelGateway
+    gate: Gate
+    choices: Sequence[Choice]
+    request: ModelRequest
+    limits: RetryLimits
+    checkpoint: Callable[[], None]
+    on_delta: OnDelta | None = None
+    has_text: bool = False
+    attempts: list[Attempt] = field(default_factory=list)
+    _reason: str = ""
+    _prompt_tokens: int = 0
+
+    def run(self) -> ModelReply:
+        """Return the answer.
+
+        Raises:
+            ModelFailure: No choice answered; the last passing failure, or else the last one.
+            ShannonError: What `checkpoint` raised.
+        """
+        self._prompt_tokens = prompt_tokens_estimate(self.request)
+        round_number = 1
+        while True:
+            failures: list[ModelFailure] = []
+            reply = self._round(failures)
+            if reply is not None:
+                return reply
+            error = _worst(failures)
+            seconds = self.limits.pause_seconds(error, round_number)
+            if seconds is None or self.has_text:
+                raise error
+            self._sleep(seconds)
+            round_number += 1
+
+    def lost(self, *, but_last: bool) -> ModelUsage | None:
+        """Return what attempts used whose answer was not taken; `but_last`: the last one's was."""
+        lost: ModelUsage | None = None
+        for attempt in self.attempts[:-1] if but_last else self.attempts:
+            if attempt.used is not None:
+                lost = attempt.used if lost is None else lost.plus(attempt.used)
+        return lost
+
+    def _round(self, failures: list[ModelFailure]) -> ModelReply | None:
+        """Try every choice once; None: all of them failed. Those that are full are waited for after the others."""
+        full: list[tuple[CatalogueModel, Credential]] = []
+        ways = list(self._ways())
+        skipped: set[str] = set()
+        for model, credential in ways:
+            if model.name in skipped:
+                continue
+            try:
+                reply = self._attempt(model, credential, max_wait_seconds=0.0 if len(ways) > 1 else self._patience())
+            except LaneRefused as refusal:
+                failures.append(self._refused(refusal, model))
+                if refusal.admission.verdict is Verdict.LATE:
+                    full.append((model, credential))
+                continue
+            except ModelFailure as error:
+                self._failed(error, failures, model, skipped)
+                continue
+            return reply
+        return self._second_try(full, failures) if len(ways) > 1 else None
+
+    def _second_try(
+        self, full: Sequence[tuple[CatalogueModel, Credential]], failures: list[ModelFailure]
+    ) -> ModelReply | None:
+        """Wait for a turn where there was none at once."""
+        for model, credential in full:
+            try:
+                return self._attempt(model, credential, max_wait_seconds=self._patience())
+            except LaneRefused as refusal:
+                failures.append(self._refused(refusal, model))
+            except ModelFailure as error:
+                self._failed(error, failures, model, set())
+        return None
+
+    def _failed(
+        self, error: ModelFailure, failures: list[ModelFailure], model: CatalogueModel, skipped: set[str]
+    ) -> None:
+        """Note a failure; what nothing else would mend is raised."""
+        self._reason = error.code
+        what = after(error)
+        if what is Next.NOTHING or self.has_text:
+            raise error
+        failures.append(error)
+        if what is Next.MODEL:
+            skipped.add(model.name)
+
+    def _ways(self) -> Iterator[tuple[CatalogueModel, Credential]]:
+        """Yield each model with each of its keys; another key comes first each time."""
+        for choice in self.choices:
+            first = next(_turns) % len(choice.credentials)
+            for credential in (*choice.credentials[first:], *choice.credentials[:first]):
+                yield choice.model, credential
+
+    def _patience(self) -> float:
+        """Return how long a turn may be waited for: what is left, less a moment to be answered in."""
+        left_seconds = self.limits.deadline_monotonic_seconds - time.monotonic()
+        return max(0.0, min(left_seconds * settings.SHANNON_MODEL_WAIT_SHARE, settings.SHANNON_MODEL_WAIT_MAX_SECONDS))
+
+    def _attempt(self, model: CatalogueModel, credential: Credential, *, max_wait_seconds: float) -> ModelReply:
+        self.checkpoint()
+        request = self.request
+        if model.max_output_tokens is not None and model.max_output_tokens < request.max_output_tokens:
+            request = replace(request, max_output_tokens=model.max_output_tokens)
+        entered = self._enter(model, credential, request, max_wait_seconds)
+        on_delta = None if self.on_delta is None else self._delta
+        number = len(self.attempts) + 1
+        trial = Trial(self.gateway, model, credential, request, entered, number, self._reason, on_delta)
+        left_seconds = self.limits.deadline_monotonic_seconds - time.monotonic()
+        try:
+            return trial.run(max(_MIN_TIMEOUT_SECONDS, min(settings.SHANNON_MODEL_TIMEOUT_SECONDS, left_seconds)))
+        finally:
+            if trial.attempt is not None:
+                self.attempts.append(trial.attempt)
+
+    def _delta(self, text: str) -> None:
+        self.has_text = True
+        if self.on_delta is not None:
+            self.on_delta(text)
+
+    def _enter(
+        self, model: CatalogueModel, credential: Credential, request: ModelRequest, max_wait_seconds: float
+    ) -> Entered | None:
+        """Wait for a turn; the built-in model needs none."""
+        if model.provider == OFFLINE_PROVIDER:
+            return None
+        limits = Limits(model.requests_per_minute, model.tokens_per_minute, model.max_concurrency)
+        entered = lane_enter(
+            self.gate,
+            Lane(model.litellm_name, credential.key_id, limits),
+            tokens=self._prompt_tokens + request.max_output_tokens,
+            max_wait_seconds=max_wait_seconds,
+            checkpoint=self.checkpoint,
+        )
+        MODEL_WAIT_SECONDS.observe(entered.waited_seconds)
+        return entered
+
+    def _refused(self, refusal: LaneRefused, model: CatalogueModel) -> ModelFailure:
+        """Return the failure of a lane that takes no call."""
+        admission = refusal.admission
+        details = {
+            "model": model.name,
+            "provider": model.provider,
+            "retry_after_seconds": round(admission.wait_seconds, 3),
+        }
+        if admission.verdict is Verdict.OPEN:
+            self._reason = _OPEN
+            return ModelUnavailable(
+                f"{model.name} failed too often and is left alone for {admission.wait_seconds:.1f} s.", details=details
+            )
+        self._reason = _FULL
+        return ModelRateLimited(f"The limits of {model.name} here leave no room in time.", details=details)
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left_seconds := end - time.monotonic()) > 0:
+            self.checkpoint()
+            time.sleep(min(left_seconds, _LOOK_SECONDS))
+
+
+def _worst(failures: Sequence[ModelFailure]) -> ModelFailure:
+    """Return the failure that the call ends with: a passing one that ends soonest, or else the last."""
+    passing = [failure for failure in failures if failure.retryable]
+    if not passing:
+        return failures[-1]
+    return min(passing, key=lambda failure: float(failure.details.get("retry_after_seconds") or 0.0))

@@ -1,0 +1,117 @@
+"""One attempt at one model with one key, and what there is to say of it afterwards."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils import timezone
+
+from agents.llm.base import ModelGateway, OnDelta, cost_usd_of
+from agents.llm.credentials import Credential
+from agents.llm.errors import ModelFailure, ModelRefused, ModelUsage
+from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
+from agents.llm.gate import CallEnd, Entered
+from agents.llm.routing.attempts import OK, Attempt, end_of
+from agents.llm.types import ModelReply, ModelRequest
+from agents.metrics import MODEL_ATTEMPTS, MODEL_FALLBACKS, MODEL_FIRST_TOKEN_SECONDS
+from shannon_project.config.catalogue import CatalogueModel
+from shannon_project.foundation.encryption import SecretUnreadable
+from shannon_project.foundation.errors import ShannonError
+
+
+@dataclass(slots=True)
+class Trial:
+    """An attempt. `entered` is its turn under the limits, None where there are none; `attempt` is set when it ended."""
+
+    gateway: ModelGateway
+    model: CatalogueModel
+    credential: Credential
+    request: ModelRequest
+    entered: Entered | None
+    number: int
+    reason: str
+    on_delta: OnDelta | None
+    attempt: Attempt | None = None
+    _first_token_seconds: float | None = None
+    _started: float = field(default_factory=time.monotonic)
+    _started_at: datetime = field(default_factory=timezone.now)
+    _written: list[str] = field(default_factory=list)
+
+    def run(self, timeout_seconds: float) -> ModelReply:
+        """Return the answer.
+
+        Raises:
+            ModelFailure: See `ModelGateway.complete`. ShannonError: What `on_delta` raised.
+        """
+        try:
+            reply = self.gateway.complete(
+                self.request,
+                model=self.model,
+                timeout_seconds=timeout_seconds,
+                on_delta=None if self.on_delta is None else self._delta,
+                credential=self.credential,
+            )
+        except SecretUnreadable as unreadable:
+            self._end(CallEnd.NEUTRAL, ModelRefused.code, None)
+            raise ModelRefused(f"{self.model.provider} is not asked: {unreadable.message}") from unreadable
+        except ModelFailure as error:
+            self._end(end_of(error), error.code, error.used, error.details.get("retry_after_seconds"))
+            raise
+        except ShannonError as stopped:  # the reader stopped: what came until then is paid
+            self._end(CallEnd.NEUTRAL, stopped.code, self._used_so_far())
+            raise
+        except BaseException:
+            self._end(CallEnd.NEUTRAL, ShannonError.code, self._used_so_far())
+            raise
+        self._end(CallEnd.SUCCESS, OK, used_by(reply))
+        return reply
+
+    def _delta(self, text: str) -> None:
+        if self._first_token_seconds is None:
+            self._first_token_seconds = time.monotonic() - self._started
+            MODEL_FIRST_TOKEN_SECONDS.labels(model=self.model.name).observe(self._first_token_seconds)
+        self._written.append(text)
+        if self.on_delta is not None:
+            self.on_delta(text)
+
+    def _used_so_far(self) -> ModelUsage:
+        """Estimate what an answer used that was left in the middle."""
+        tokens = (prompt_tokens_estimate(self.request), text_tokens_estimate("".join(self._written)))
+        return ModelUsage(*tokens, cost_usd_of(self.gateway.price_of(self.model), *tokens))
+
+    def _end(self, end: CallEnd, outcome: str, used: ModelUsage | None, pause_seconds: float | None = None) -> None:
+        seconds = time.monotonic() - self._started
+        if self.entered is not None:
+            self.entered.finish(
+                end,
+                actual_tokens=0 if used is None else used.prompt_tokens + used.completion_tokens,
+                latency_seconds=seconds if end is CallEnd.SUCCESS else None,
+                pause_seconds=pause_seconds,
+            )
+        MODEL_ATTEMPTS.labels(model=self.model.name, outcome=outcome).inc()
+        if self.reason:
+            MODEL_FALLBACKS.labels(reason=self.reason).inc()
+        self.attempt = Attempt(
+            number=self.number,
+            model=self.model,
+            key_id=self.credential.key_id,
+            outcome=outcome,
+            reason=self.reason,
+            is_streamed=self.on_delta is not None,
+            started_at=self._started_at,
+            latency_seconds=seconds,
+            first_token_seconds=self._first_token_seconds,
+            used=used,
+        )
+
+
+def used_by(reply: ModelReply) -> ModelUsage:
+    """Return what an answer used."""
+    return ModelUsage(
+        reply.prompt_tokens,
+        reply.completion_tokens,
+        reply.cost_usd,
+        reply.usage_estimated,
+        reply.cache_read_tokens,
+        reply.cache_write_tokens,
+    )
