@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 from agents import gateway_admin
 from agents.blobs import blob_heads
 from agents.journal.bounds import bounded_text
-from agents.models import Blob, JournalEntry, Memory, Message, Session
+from agents.models import Blob, JournalEntry, McpServer, Memory, Message, Session
 
 __all__ = ["gateway_admin"]  # registers its own pages
 _JSON_SHOWN_CHARACTERS = 4_000
@@ -190,3 +190,36 @@ def _json_shown(value: Any) -> str:
     if value is None:
         return "-"
     return bounded_text(json.dumps(value, indent=2, ensure_ascii=False), _JSON_SHOWN_CHARACTERS)
+
+
+@admin.register(McpServer)
+class McpServerAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+    """MCP servers: switched off and limited here; registered over the API, which alone takes credentials."""
+
+    list_display: ClassVar = ["name", "tenant", "url", "is_active", "discovered_at", "discovery_error"]
+    list_filter: ClassVar = ["tenant", "is_active"]
+    search_fields: ClassVar = ["name", "url"]
+    fields: ClassVar = [
+        "name",
+        "tenant",
+        "url",
+        "is_active",
+        "tools_allowed",
+        "tools_trusted",
+        "timeout_seconds",
+        "tools",
+        "discovered_at",
+        "discovery_error",
+        "created_by",
+        "created_at",
+        "updated_at",
+    ]
+    readonly_fields: ClassVar = [
+        name for name in fields if name not in {"is_active", "tools_allowed", "tools_trusted", "timeout_seconds"}
+    ]
+    list_select_related: ClassVar = ["tenant"]
+    ordering: ClassVar = ["tenant", "name"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """Servers are registered over the API."""
+        return False

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError, Unavailable
+from shannon_project.foundation.errors import Conflict, InvalidInput, NotFound, ShannonError, Unavailable
 
 
 class TaskCancelled(ShannonError):
@@ -95,6 +95,31 @@ class BlobTooLarge(ShannonError):
 
     code = "BLOB_TOO_LARGE"
     http_status = 413
+
+
+class McpServerNotFound(NotFound):
+    """There is no such MCP server."""
+
+    code = "MCP_SERVER_NOT_FOUND"
+
+
+class McpServerExists(Conflict):
+    """The tenant has an MCP server of this name already."""
+
+    code = "MCP_SERVER_EXISTS"
+
+
+class McpServerInvalid(InvalidInput):
+    """An MCP server has a name of 1 to 24 letters a-z, digits and single `_`, and an address that may be reached."""
+
+    code = "MCP_SERVER_INVALID"
+
+
+class McpServerFailed(ShannonError):
+    """The MCP server could not be reached or did not speak the protocol."""
+
+    code = "MCP_SERVER_FAILED"
+    http_status = 502
 
 
 class RoleNotFound(NotFound):

@@ -149,3 +149,32 @@ class JournalEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step_id}@{self.position} {self.kind} {self.key} {self.status}"
+
+
+class McpServer(models.Model):
+    """A server of the Model Context Protocol whose tools the tenant's agents may call."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=32, help_text="Part of its tools' names: mcp__<name>__<tool>.")
+    url = models.CharField(max_length=2000, help_text="Its streamable-HTTP endpoint.")
+    encrypted_headers = models.TextField(blank=True, help_text="Headers that it is sent, with its credentials.")
+    tools_allowed = models.JSONField(default=list, blank=True, help_text="Names of its tools to offer; empty: all.")
+    tools_trusted = models.JSONField(
+        default=list, blank=True, help_text="Names of its tools that are not dangerous, whatever it says of them."
+    )
+    timeout_seconds = models.FloatField(default=30.0, help_text="Of one call.")
+    is_active = models.BooleanField(default=True)
+    tools = models.JSONField(default=list, blank=True, help_text="What it offered when it was asked last.")
+    discovered_at = models.DateTimeField(null=True, blank=True)
+    discovery_error = models.CharField(max_length=500, blank=True)
+    created_by = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "MCP server"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "name"], name="mcp_server_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -40,6 +40,13 @@ from agents.synthesis.answers import (
     synthesis_share_characters,
 )
 from agents.tools.calling import tool_call
+from agents.tools.mcp.servers import (
+    McpServerChanges,
+    mcp_server_change,
+    mcp_server_create,
+    mcp_server_delete,
+    mcp_server_refresh,
+)
 from sandbox.services import shutdown as sandbox_shutdown
 from sandbox.services import warm as sandbox_warm
 
@@ -51,6 +58,7 @@ __all__ = [
     "FormAnswer",
     "FormRequest",
     "Journal",
+    "McpServerChanges",
     "ModelTier",
     "PlanDraft",
     "PlanRequest",
@@ -74,6 +82,10 @@ __all__ = [
     "is_packed",
     "journal_copy",
     "journal_outline",
+    "mcp_server_change",
+    "mcp_server_create",
+    "mcp_server_delete",
+    "mcp_server_refresh",
     "memory_remember",
     "memory_search",
     "message_append",

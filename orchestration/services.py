@@ -111,7 +111,7 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         mode=wishes.mode,
         strategy=choice.strategy,
         context=request.context,
-        parameters=_parameters(request, wishes, choice),
+        parameters=_parameters(principal, request, wishes, choice),
         concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
         budget=budget,
         ask=ask,
@@ -131,7 +131,7 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
     )
 
 
-def _parameters(request: TaskRequest, wishes: Wishes, choice: Choice) -> dict[str, Any]:
+def _parameters(principal: Principal, request: TaskRequest, wishes: Wishes, choice: Choice) -> dict[str, Any]:
     """Return what the strategy and its steps are given; what is not asked for is left out."""
     wanted = {
         "max_output_tokens": request.max_output_tokens,
@@ -142,7 +142,9 @@ def _parameters(request: TaskRequest, wishes: Wishes, choice: Choice) -> dict[st
         "answer_schema": wishes.answer_schema,
     }
     return {
-        "tools": [info.name for info in tool_infos() if not (info.dangerous or info.implicit)],
+        "tools": [
+            info.name for info in tool_infos(tenant_id=principal.tenant_id) if not (info.dangerous or info.implicit)
+        ],
         "roles": list(role_names()),
         "max_subtasks": settings.SHANNON_PLAN_MAX_SUBTASKS,
         "model_tier": wishes.model_tier,

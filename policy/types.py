@@ -14,6 +14,7 @@ SCOPES: Final[Mapping[str, str]] = {
     "sessions:write": "Change and delete sessions and their files.",
     "approvals:write": "Decide what waits for a person.",
     "tools:read": "List the tools.",
+    "tools:write": "Register servers of tools, with their credentials.",
     "tools:execute": "Let tools be called.",
     "tools:dangerous": "Let tools be called that change the world outside.",
     "admin": "Everything above.",

@@ -1,6 +1,7 @@
 """Running an agent in a step."""
 
 from dataclasses import replace
+from typing import Any
 
 from django.conf import settings
 
@@ -14,7 +15,7 @@ from agents.loop.turns import TurnLimits, Turns
 from agents.roles.catalogue import role_for
 from agents.tools.calling import tool_call
 from agents.tools.long_output import PAGING_TOOL
-from agents.tools.registry import tool_definitions
+from agents.tools.registry import is_tenant_tool, tool_definitions
 from agents.types import AgentResult, AgentSpec, ToolResult
 
 
@@ -51,8 +52,8 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
         ask=lambda request: model_call(ctx, journal, request),
         call_tool=call_tool,
         messages=opening_messages(spec, role=role, workspace_overview=seen["text"]),
-        tools=[*tool_definitions(names), *team_definitions(spec.team_actions)],
-        paging=tool_definitions(paging),
+        tools=[*_definitions(ctx, journal, names), *team_definitions(spec.team_actions)],
+        paging=tool_definitions(paging, tenant_id=ctx.principal.tenant_id),
         tier=spec.tier or role.tier,
         model_override=spec.model_override,
         limits=TurnLimits(
@@ -67,3 +68,14 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
 
 def _overview(spec: AgentSpec) -> str:
     return bounded_text(spec.workspace_overview, settings.SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS)
+
+
+def _definitions(ctx: StepContext, journal: Journal, offered: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return what the model is told of its tools; a tenant's own may change between attempts, so that is recorded."""
+
+    def definitions() -> list[dict[str, Any]]:
+        return tool_definitions(offered, tenant_id=ctx.principal.tenant_id)
+
+    if not any(is_tenant_tool(name) for name in offered):
+        return definitions()
+    return list(journal.observe("tools", "definitions", lambda: {"tools": definitions()})["tools"])

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from agents.types import Json, ToolError, ToolInfo
@@ -37,6 +37,8 @@ class ToolOutput:
 class Tool(ABC):
     """Something an agent may call. Implementations keep no state between calls and are used from many threads.
 
+    A built-in tool sets the attributes on its class; one of a tenant's own, on the instance.
+
     Attributes:
         name: How models call it: letters, digits and `_`.
         description: For models: what it does, and when to use it.
@@ -50,16 +52,16 @@ class Tool(ABC):
         timeout_seconds: The most that one call may take; `ToolContext` says what is left of it.
     """
 
-    name: ClassVar[str]
-    description: ClassVar[str]
-    category: ClassVar[str]
-    parameters: ClassVar[Mapping[str, Any]]
-    dangerous: ClassVar[bool] = False
-    requires_approval: ClassVar[bool] = False
-    idempotent: ClassVar[bool] = True
-    needs_network: ClassVar[bool] = False
-    implicit: ClassVar[bool] = False
-    timeout_seconds: ClassVar[float] = 10.0
+    name: str
+    description: str
+    category: str
+    parameters: Mapping[str, Any]
+    dangerous: bool = False
+    requires_approval: bool = False
+    idempotent: bool = True
+    needs_network: bool = False
+    implicit: bool = False
+    timeout_seconds: float = 10.0
 
     @abstractmethod
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
@@ -71,18 +73,17 @@ class Tool(ABC):
             ShannonError: A retryable one stops the step, which is tried again; any other is told to the model.
         """
 
-    @classmethod
-    def info(cls) -> ToolInfo:
+    def info(self) -> ToolInfo:
         """Return what others may know of this tool."""
         return ToolInfo(
-            name=cls.name,
-            description=cls.description,
-            category=cls.category,
-            parameters=cls.parameters,
-            dangerous=cls.dangerous,
-            idempotent=cls.idempotent,
-            needs_network=cls.needs_network,
-            implicit=cls.implicit,
-            timeout_seconds=cls.timeout_seconds,
-            requires_approval=cls.requires_approval,
+            name=self.name,
+            description=self.description,
+            category=self.category,
+            parameters=self.parameters,
+            dangerous=self.dangerous,
+            idempotent=self.idempotent,
+            needs_network=self.needs_network,
+            implicit=self.implicit,
+            timeout_seconds=self.timeout_seconds,
+            requires_approval=self.requires_approval,
         )

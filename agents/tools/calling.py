@@ -131,7 +131,7 @@ class _Call:
     def _refusal(self) -> ToolResult | None:
         """Find the tool, check the arguments, ask the policy and perhaps a person; return why not, or None."""
         try:
-            self.tool = tool_for(self.name)
+            self.tool = tool_for(self.name, tenant_id=self.ctx.principal.tenant_id)
             arguments_check(self.tool, self.arguments)
             # From here on an earlier attempt may have run the tool, whatever the policy says now.
             self.may_repeat = self.tool.idempotent

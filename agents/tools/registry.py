@@ -1,42 +1,59 @@
-"""Which tools there are."""
+"""Which tools there are: the built-in ones, and those that a tenant has registered."""
 
+import threading
+import time
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from agents.errors import ToolNotFound
 from agents.tools.base import Tool
+from agents.tools.sources.base import SEPARATOR, ToolSource
 from agents.types import ToolInfo
 
 
-def tool_for(name: str) -> Tool:
-    """Return the tool of this name.
+def tool_for(name: str, *, tenant_id: UUID) -> Tool:
+    """Return the tool of this name. A built-in one costs no query.
 
     Raises:
-        ToolNotFound: There is none (the caller's fault); `details.tools` names those that exist.
+        ToolNotFound: The tenant has none (the caller's fault); `details.tools` names those that exist.
     """
-    tool = _tools().get(name)
+    tool = _builtin().get(name)
+    if tool is None and is_tenant_tool(name):
+        tool = _TENANT_TOOLS.of(tenant_id).get(name)
     if tool is None:
-        names = sorted(_tools())
+        names = sorted({**_builtin(), **_TENANT_TOOLS.of(tenant_id)})
         raise ToolNotFound(f"There is no tool {name[:100]!r}; there are {', '.join(names)}.", details={"tools": names})
     return tool
 
 
-def tool_infos() -> list[ToolInfo]:
-    """Return what may be known of every tool, by name."""
-    return [tool.info() for _, tool in sorted(_tools().items())]
+def is_tenant_tool(name: str) -> bool:
+    """Tell whether a name is that of a tool that a tenant registered, which may change at any time."""
+    return SEPARATOR in name
 
 
-def tool_definitions(names: Iterable[str]) -> list[dict[str, Any]]:
+def tool_infos(*, tenant_id: UUID) -> list[ToolInfo]:
+    """Return what may be known of every tool of a tenant, by name."""
+    tools = {**_builtin(), **_TENANT_TOOLS.of(tenant_id)}
+    return [tool.info() for _, tool in sorted(tools.items())]
+
+
+def tool_definitions(names: Iterable[str], *, tenant_id: UUID) -> list[dict[str, Any]]:
     """Return tools as a model is told of them, in the OpenAI format.
 
     Raises:
         ToolNotFound: One of the names is no tool's (the caller's fault).
     """
-    return [_definition(tool_for(name)) for name in names]
+    return [_definition(tool_for(name, tenant_id=tenant_id)) for name in names]
+
+
+def tenant_tools_changed(tenant_id: UUID) -> None:
+    """Let this process see at once what was registered; others do `SHANNON_TENANT_TOOLS_CACHE_SECONDS` later."""
+    _TENANT_TOOLS.forget(tenant_id)
 
 
 def _definition(tool: Tool) -> dict[str, Any]:
@@ -45,6 +62,40 @@ def _definition(tool: Tool) -> dict[str, Any]:
 
 
 @cache
-def _tools() -> Mapping[str, Tool]:
+def _builtin() -> Mapping[str, Tool]:
     tools: list[Tool] = [import_string(dotted_path)() for dotted_path in settings.SHANNON_TOOLS]
     return {tool.name: tool for tool in tools}
+
+
+@cache
+def _sources(dotted_paths: tuple[str, ...]) -> tuple[ToolSource, ...]:
+    return tuple(import_string(dotted_path)() for dotted_path in dotted_paths)
+
+
+class _TenantTools:
+    """The tools that tenants registered, kept for a moment: every submit and every plan asks for them."""
+
+    def __init__(self) -> None:
+        self._kept: dict[UUID, tuple[float, Mapping[str, Tool]]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, tenant_id: UUID) -> Mapping[str, Tool]:
+        now = time.monotonic()
+        with self._lock:
+            read_at, tools = self._kept.get(tenant_id, (float("-inf"), {}))
+        if now - read_at < settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS:
+            return tools
+        sources = _sources(tuple(settings.SHANNON_TOOL_SOURCES))
+        tools = {name: tool for source in sources for name, tool in source.tools(tenant_id).items()}
+        with self._lock:
+            if len(self._kept) >= settings.SHANNON_TENANT_TOOLS_CACHED_TENANTS:
+                self._kept.clear()
+            self._kept[tenant_id] = (now, tools)
+        return tools
+
+    def forget(self, tenant_id: UUID) -> None:
+        with self._lock:
+            self._kept.pop(tenant_id, None)
+
+
+_TENANT_TOOLS = _TenantTools()

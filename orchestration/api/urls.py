@@ -13,6 +13,7 @@ from orchestration.api.views.approvals import ApprovalDecisionView, ApprovalList
 from orchestration.api.views.control import TaskCancelView, TaskControlStateView, TaskPauseView, TaskResumeView
 from orchestration.api.views.files import FileListView, FileView
 from orchestration.api.views.forks import TaskForkView
+from orchestration.api.views.mcp_servers import McpServerListView, McpServerRefreshView, McpServerView
 from orchestration.api.views.sessions import SessionEventsView, SessionHistoryView, SessionListView, SessionView
 from orchestration.api.views.strategies import StrategyListView
 from orchestration.api.views.stream import StreamView
@@ -60,6 +61,9 @@ urlpatterns = [
     path("v1/chat/completions", ChatCompletionView.as_view(), name="openai-chat"),
     path("v1/completions", CompletionView.as_view(), name="openai-completions"),
     path("v1/embeddings", EmbeddingsView.as_view(), name="openai-embeddings"),
+    path("api/v1/mcp-servers", McpServerListView.as_view(), name="mcp-servers"),
+    path("api/v1/mcp-servers/<str:server_id>", McpServerView.as_view(), name="mcp-server"),
+    path("api/v1/mcp-servers/<str:server_id>/refresh", McpServerRefreshView.as_view(), name="mcp-server-refresh"),
     path("api/v1/tools", ToolListView.as_view(), name="tools"),
     path("api/v1/tools/<str:name>", ToolView.as_view(), name="tool"),
     path("api/v1/tools/<str:name>/execute", ToolExecuteView.as_view(), name="tool-execute"),

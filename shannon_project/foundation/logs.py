@@ -44,6 +44,8 @@ def logging_config(*, level: str, json_lines: bool) -> dict[str, Any]:
             "uvicorn": {"handlers": [], "propagate": True},
             "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
             "httpx": {"level": "WARNING"},
+            "httpx2": {"level": "WARNING"},
+            "mcp": {"level": "WARNING"},
             "LiteLLM": {"level": "WARNING"},
         },
     }

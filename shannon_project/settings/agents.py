@@ -1,5 +1,7 @@
 """Settings of the agents app; units are in the names."""
 
+import json
+
 from shannon_project.settings.env import BASE_DIR, ENV
 
 SHANNON_MODEL = ENV.model  # litellm name that serves every tier; empty: the catalogue decides
@@ -54,6 +56,16 @@ SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.python.PythonTool",
     "agents.tools.builtin.web_search.WebSearchTool",
 ]
+
+SHANNON_TOOL_SOURCES = ["agents.tools.mcp.source.McpSource"]  # dotted paths of `ToolSource` classes
+SHANNON_TENANT_TOOLS_CACHE_SECONDS = 2.0  # how long a process may not know of a tool that a tenant registered elsewhere
+SHANNON_MCP_CONNECTOR = "agents.tools.mcp.sdk.SdkConnector"  # dotted path of an `McpConnector`
+SHANNON_MCP_TIMEOUT_SECONDS = 60.0  # the most that a call of an MCP server's tool may take
+SHANNON_MCP_DISCOVERY_SECONDS = 15.0  # the most that asking a server for its tools may take
+SHANNON_MCP_SERVERS_MAX = 20  # of one tenant
+SHANNON_MCP_TOOLS_MAX = 128  # of one server; the others are left out
+SHANNON_MCP_STDIO_SERVERS = json.loads(ENV.mcp_stdio_servers)  # name -> {"command", "args", "env", "tenants"}
+SHANNON_TENANT_TOOLS_CACHED_TENANTS = 1_000  # per process
 
 # Search engines of the tool `web_search`; the first that is set answers.
 SHANNON_SEARXNG_URL = ENV.searxng_url

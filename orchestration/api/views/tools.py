@@ -85,7 +85,7 @@ class ToolListView(Endpoint):
     def get(self, _request: Request) -> Response:
         """List the tools, all or of one category."""
         category = self.query["category"]
-        tools = [tool for tool in tool_infos() if category in (None, tool.category)]
+        tools = [tool for tool in tool_infos(tenant_id=self.principal.tenant_id) if category in (None, tool.category)]
         return Response(ToolListAnswer({"tools": tools}).data)
 
 
@@ -97,7 +97,7 @@ class ToolView(Endpoint):
     @extend_schema(operation_id="tools_get", tags=["tools"], responses=ToolAnswer)
     def get(self, _request: Request, name: str) -> Response:
         """Get a tool's schema and limits."""
-        return Response(ToolAnswer(tool_for(name).info()).data)
+        return Response(ToolAnswer(tool_for(name, tenant_id=self.principal.tenant_id).info()).data)
 
 
 class ToolExecuteView(AsyncEndpoint):
@@ -115,7 +115,7 @@ class ToolExecuteView(AsyncEndpoint):
     async def post(self, request: Request, name: str) -> Response:
         """Call a tool and wait for its end. The call is a task: recorded, paid and authorised like any other."""
         call = ToolExecuteBody.of_body(request).validated_data
-        tool = tool_for(name)
+        tool = await in_thread(tool_for, name, tenant_id=self.principal.tenant_id)
         danger_check(tool.info(), self.principal)
         arguments_check(tool, call["arguments"])
         key = idempotency_key_of(request)

@@ -3,7 +3,7 @@
 import json
 from typing import ClassVar
 
-from agents.selectors import role_for, role_names, tool_infos
+from agents.selectors import is_tenant_tool, role_for, role_names, tool_infos
 from agents.services import FormRequest, ModelTier, form_fill, synthesis_share_characters, workspace_overview
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds.base import (
@@ -63,10 +63,17 @@ def _shown(work: Work) -> dict[str, str]:
 
 
 def _tools(work: Work) -> str:
+    """What a tenant registered may change between two attempts, so then what was told is recorded."""
     allowed = set(work.step.input.get("tools_shown") or work.facts.parameters["tools"])
+    if not any(is_tenant_tool(name) for name in allowed):
+        return _described(work, allowed)
+    return str(work.journal.observe("tools", "descriptions", lambda: {"text": _described(work, allowed)})["text"])
+
+
+def _described(work: Work, allowed: set[str]) -> str:
     return "\n".join(
         f"- {info.name}: {info.description} Arguments: {json.dumps(dict(info.parameters), ensure_ascii=False)}"
-        for info in tool_infos()
+        for info in tool_infos(tenant_id=tenant_of(work))
         if info.name in allowed
     )
 

@@ -24,15 +24,16 @@ class PlanKind(KindExecutor):
         # observed through the journal: a file that is uploaded or a message that commits between two attempts must not
         # change what was asked
         seen = work.journal.observe(
-            "workspace", "overview", lambda: {"text": _overview(work), "history": _history(work)}
+            "workspace",
+            "overview",
+            lambda: {"text": _overview(work), "history": _history(work), "tools": _tools(work)},
         )
-        allowed = set(parameters["tools"])
         draft = plan_draft(
             work.ctx,
             work.journal,
             PlanRequest(
                 query=work.step.input.get("query") or work.facts.query,
-                tools=[(info.name, info.description) for info in tool_infos() if info.name in allowed],
+                tools=[(name, description) for name, description in seen.get("tools") or _tools(work)],
                 workspace_overview=str(seen["text"]),
                 max_subtasks=work.step.input.get("max_subtasks") or parameters["max_subtasks"],
                 rule=work.step.input.get("rule") or "",
@@ -59,3 +60,9 @@ def _overview(work: Work) -> str:
 
 def _history(work: Work) -> tuple[tuple[str, str], ...]:
     return messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in)
+
+
+def _tools(work: Work) -> list[tuple[str, str]]:
+    """Return name and description of each tool that the task may use; a tenant may change its own at any time."""
+    allowed = set(work.facts.parameters["tools"])
+    return [(info.name, info.description) for info in tool_infos(tenant_id=tenant_of(work)) if info.name in allowed]

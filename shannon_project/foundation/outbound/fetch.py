@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-import httpx
+import httpx2
 from django.conf import settings
 
 from shannon_project.foundation.outbound.errors import OutboundFailed, OutboundTimeout, OutboundTooLarge
@@ -39,12 +39,12 @@ class OutboundResponse:
     def text(self) -> str:
         """The content as text, by the charset that was said, or UTF-8; what does not fit becomes U+FFFD."""
         headers = {"content-type": self.headers.get("content-type", "")}
-        return httpx.Response(200, headers=headers, content=self.content).text
+        return httpx2.Response(200, headers=headers, content=self.content).text
 
 
-def guarded_client(*, timeout_seconds: float, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
-    """Return an httpx client that reaches only what the rules let out; it does not follow redirects by itself."""
-    return httpx.AsyncClient(
+def guarded_client(*, timeout_seconds: float, headers: Mapping[str, str] | None = None) -> httpx2.AsyncClient:
+    """Return an httpx2 client that reaches only what the rules let out; it does not follow redirects by itself."""
+    return httpx2.AsyncClient(
         transport=GuardedTransport(rules_in_use(), resolver_in_use()),
         timeout=timeout_seconds,
         follow_redirects=False,
@@ -100,18 +100,18 @@ async def fetch_async(
     size = min(max_bytes or settings.SHANNON_HTTP_MAX_BYTES, settings.SHANNON_HTTP_MAX_BYTES)
     try:
         async with asyncio.timeout(seconds), guarded_client(timeout_seconds=seconds) as client:
-            return await _follow(client, httpx.Request(method, url, headers=headers, content=body), size)
-    except (TimeoutError, httpx.TimeoutException) as error:
+            return await _follow(client, httpx2.Request(method, url, headers=headers, content=body), size)
+    except (TimeoutError, httpx2.TimeoutException) as error:
         message = f"{_host_of(url)} did not answer within {seconds:g} s."
         raise OutboundTimeout(message, details={"url": url, "timeout_seconds": seconds}) from error
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         reason = str(error) or type(error).__name__
         raise OutboundFailed(f"{_host_of(url)} could not be reached: {reason}", details={"url": url}) from error
 
 
-async def _follow(client: httpx.AsyncClient, request: httpx.Request, max_bytes: int) -> OutboundResponse:
+async def _follow(client: httpx2.AsyncClient, request: httpx2.Request, max_bytes: int) -> OutboundResponse:
     redirects: list[str] = []
-    request.headers = httpx.Headers({**client.headers, **request.headers})
+    request.headers = httpx2.Headers({**client.headers, **request.headers})
     while True:
         response = await client.send(request, stream=True)
         try:
@@ -129,14 +129,14 @@ async def _follow(client: httpx.AsyncClient, request: httpx.Request, max_bytes: 
         redirects.append(str(request.url))
 
 
-def _next_request(request: httpx.Request, status: int, url: str) -> httpx.Request:
+def _next_request(request: httpx2.Request, status: int, url: str) -> httpx2.Request:
     """Return the request that a redirect asks for, as RFC 9110 §15.4 has it, without credentials of another origin."""
     keeps_method = status in {307, 308} or request.method in {"GET", "HEAD"}
     dropped = {"host"} | (set() if keeps_method else _NO_BODY_HEADERS)
     if _origin(str(request.url)) != _origin(url):
         dropped |= _ORIGIN_HEADERS
     headers = {name: value for name, value in request.headers.items() if name not in dropped}
-    return httpx.Request(
+    return httpx2.Request(
         request.method if keeps_method else "GET",
         url,
         headers=headers,
@@ -144,7 +144,7 @@ def _next_request(request: httpx.Request, status: int, url: str) -> httpx.Reques
     )
 
 
-async def _read(response: httpx.Response, redirects: tuple[str, ...], max_bytes: int) -> OutboundResponse:
+async def _read(response: httpx2.Response, redirects: tuple[str, ...], max_bytes: int) -> OutboundResponse:
     content = bytearray()
     async for chunk in response.aiter_bytes(_CHUNK_BYTES):
         content += chunk

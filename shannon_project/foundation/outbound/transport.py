@@ -1,16 +1,16 @@
-"""A transport for httpx that connects only to addresses that it has checked itself."""
+"""A transport for httpx2 that connects only to addresses that it has checked itself."""
 
 import contextlib
 from ipaddress import ip_address
 
-import httpx
+import httpx2
 
 from shannon_project.foundation.outbound.errors import OutboundFailed
 from shannon_project.foundation.outbound.resolve import Resolver
 from shannon_project.foundation.outbound.rules import OutboundRules
 
 
-class GuardedTransport(httpx.AsyncBaseTransport):
+class GuardedTransport(httpx2.AsyncBaseTransport):
     """Resolves a name once, refuses it if any of its addresses is forbidden, and connects to an address that it saw.
 
     A name server that gives another answer the next time (DNS rebinding) gains nothing: nobody asks it again for this
@@ -22,17 +22,17 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """Take what may be reached and who finds addresses."""
         self._rules = rules
         self._resolver = resolver
-        self._inner = httpx.AsyncHTTPTransport(
-            trust_env=False, retries=0, limits=httpx.Limits(max_keepalive_connections=0)
+        self._inner = httpx2.AsyncHTTPTransport(
+            trust_env=False, retries=0, limits=httpx2.Limits(max_keepalive_connections=0)
         )
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request, without following where it leads; the client comes here again for each redirect.
 
         Raises:
             OutboundRefused: The URL or an address of its host is forbidden.
             OutboundFailed: The name has no address.
-            httpx.TransportError: As httpx says it.
+            httpx2.TransportError: As httpx2 says it.
         """
         host, port = self._rules.url_check(str(request.url))
         addresses = await self._addresses(host, port)
@@ -41,7 +41,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         request.extensions = {**request.extensions, "sni_hostname": request.url.raw_host.decode("ascii")}
         request.headers.setdefault("Host", request.url.netloc.decode("ascii"))
         for address in addresses[:-1]:
-            with contextlib.suppress(httpx.ConnectError, httpx.ConnectTimeout):  # nothing was sent: try the next one
+            with contextlib.suppress(httpx2.ConnectError, httpx2.ConnectTimeout):  # nothing was sent: try the next one
                 return await self._send(request, address)
         return await self._send(request, addresses[-1])
 
@@ -53,8 +53,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             raise OutboundFailed(f"{host} has no address.", details={"host": host})
         return addresses
 
-    async def _send(self, request: httpx.Request, address: str) -> httpx.Response:
-        pinned = httpx.Request(
+    async def _send(self, request: httpx2.Request, address: str) -> httpx2.Response:
+        pinned = httpx2.Request(
             method=request.method,
             url=request.url.copy_with(host=address),
             headers=request.headers,

@@ -1,14 +1,19 @@
 """The tools as they are described."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from agents.errors import ToolInputInvalid, ToolNotFound
 from agents.tools.arguments import arguments_check, arguments_from
+from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.tools.registry import tool_definitions, tool_for, tool_infos
 
+TENANT = uuid4()
 BUILTIN = [
     "calculator",
     "current_time",
@@ -25,13 +30,18 @@ BUILTIN = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def _no_sources(settings: Any) -> None:
+    settings.SHANNON_TOOL_SOURCES = []
+
+
 def test_the_built_in_tools_are_there_by_name() -> None:
-    assert [info.name for info in tool_infos()] == BUILTIN
+    assert [info.name for info in tool_infos(tenant_id=TENANT)] == BUILTIN
 
 
 @pytest.mark.parametrize("name", BUILTIN)
 def test_every_tool_is_described_alike(name: str) -> None:
-    info = tool_for(name).info()
+    info = tool_for(name, tenant_id=TENANT).info()
     assert re.fullmatch(r"[a-z0-9_]{1,64}", info.name)
     assert len(info.description) > 30
     assert info.category in {"compute", "files", "memory", "web"}
@@ -42,7 +52,7 @@ def test_every_tool_is_described_alike(name: str) -> None:
 
 
 def test_a_definition_has_the_openai_format() -> None:
-    definition = tool_definitions(["calculator"])[0]
+    definition = tool_definitions(["calculator"], tenant_id=TENANT)[0]
     assert definition["type"] == "function"
     assert definition["function"]["name"] == "calculator"
     assert definition["function"]["parameters"]["required"] == ["expression"]
@@ -50,7 +60,7 @@ def test_a_definition_has_the_openai_format() -> None:
 
 def test_an_unknown_tool_is_named_with_those_that_exist() -> None:
     with pytest.raises(ToolNotFound) as caught:
-        tool_for("nope")
+        tool_for("nope", tenant_id=TENANT)
     assert caught.value.details["tools"] == BUILTIN
 
 
@@ -87,5 +97,27 @@ def test_absent_arguments_are_an_empty_object() -> None:
 )
 def test_arguments_that_do_not_fit_are_refused_with_the_place(arguments: dict[str, object], path: str) -> None:
     with pytest.raises(ToolInputInvalid) as caught:
-        arguments_check(tool_for("calculator"), arguments)
+        arguments_check(tool_for("calculator", tenant_id=TENANT), arguments)
     assert caught.value.details["path"] == path
+
+
+class Foreign(Tool):
+    """A tool whose schema somebody else wrote."""
+
+    name = "x__y"
+    description = category = "foreign"
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.parameters = schema
+
+    def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
+        """Return nothing."""
+        return ToolOutput()
+
+
+def test_a_foreign_schema_fetches_nothing_and_runs_no_pattern() -> None:
+    slow = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}}
+    arguments_check(Foreign(slow), {"a": "a" * 40 + "!"})
+    for schema in ({"$ref": "http://127.0.0.1:1/schema.json"}, {"$ref": "file:///etc/passwd"}, {"properties": 5}):
+        with pytest.raises(ToolInputInvalid, match="cannot be used"):
+            arguments_check(Foreign(schema), {"a": 1})

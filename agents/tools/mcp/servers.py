@@ -1,0 +1,177 @@
+"""Registering MCP servers; every change is the tenant's. Credentials are encrypted before they are stored."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from agents.errors import McpServerExists, McpServerFailed, McpServerInvalid, McpServerNotFound
+from agents.models import McpServer
+from agents.tools.mcp.base import Endpoint, HttpEndpoint, ToolRecord, connector_in_use
+from agents.tools.registry import tenant_tools_changed
+from policy.types import Principal
+from shannon_project.foundation.encryption import secret_decrypt, secret_encrypt
+from shannon_project.foundation.outbound import OutboundFailed, OutboundRefused, rules_in_use
+
+_NAME: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*\Z")
+_NAME_MAX_CHARACTERS: Final = 24
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]{0,4000}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class McpServerChanges:
+    """What is to be set; None leaves a thing as it is. `headers` replace all that were there."""
+
+    url: str | None = None
+    headers: Mapping[str, str] | None = None
+    tools_allowed: Sequence[str] | None = None
+    tools_trusted: Sequence[str] | None = None
+    timeout_seconds: float | None = None
+    is_active: bool | None = None
+
+
+def mcp_servers(*, principal: Principal) -> "QuerySet[McpServer]":
+    """Return the tenant's servers by name."""
+    return McpServer.objects.filter(tenant_id=principal.tenant_id).order_by("name")
+
+
+def mcp_server_for(*, principal: Principal, server_id: UUID) -> McpServer:
+    """Return one of the tenant's servers.
+
+    Raises:
+        McpServerNotFound: The tenant has none of this id.
+    """
+    server = McpServer.objects.filter(tenant_id=principal.tenant_id, id=server_id).first()
+    if server is None:
+        raise McpServerNotFound(details={"server_id": str(server_id)})
+    return server
+
+
+def mcp_server_create(*, principal: Principal, name: str, changes: McpServerChanges) -> McpServer:
+    """Register a server and ask it for its tools; one that does not answer is registered all the same.
+
+    Raises:
+        McpServerInvalid: Name, address or headers are not fit (the caller's fault).
+        McpServerExists: The tenant has one of this name, or as many as it may have (the caller's fault).
+    """
+    if not _NAME.match(name) or len(name) > _NAME_MAX_CHARACTERS or changes.url is None:
+        raise McpServerInvalid
+    if mcp_servers(principal=principal).count() >= settings.SHANNON_MCP_SERVERS_MAX:
+        raise McpServerExists(f"A tenant has at most {settings.SHANNON_MCP_SERVERS_MAX} MCP servers.")
+    values = _values(changes)
+    try:
+        with transaction.atomic():
+            server = McpServer.objects.create(
+                tenant_id=principal.tenant_id, name=name, created_by=principal.actor[:128], **values
+            )
+    except IntegrityError as error:
+        raise McpServerExists(details={"name": name}) from error
+    return mcp_server_refresh(principal=principal, server_id=server.id)
+
+
+def mcp_server_change(*, principal: Principal, server_id: UUID, changes: McpServerChanges) -> McpServer:
+    """Change a server; a new address or new headers mean that it is asked for its tools again.
+
+    Raises:
+        McpServerNotFound: The tenant has none of this id.
+        McpServerInvalid: Address or headers are not fit (the caller's fault).
+    """
+    server = mcp_server_for(principal=principal, server_id=server_id)
+    McpServer.objects.filter(id=server.id).update(**_values(changes), updated_at=Now())
+    tenant_tools_changed(principal.tenant_id)
+    if changes.url is not None or changes.headers is not None:
+        return mcp_server_refresh(principal=principal, server_id=server_id)
+    return mcp_server_for(principal=principal, server_id=server_id)
+
+
+def mcp_server_delete(*, principal: Principal, server_id: UUID) -> None:
+    """Forget a server and its credentials.
+
+    Raises:
+        McpServerNotFound: The tenant has none of this id.
+    """
+    mcp_server_for(principal=principal, server_id=server_id).delete()
+    tenant_tools_changed(principal.tenant_id)
+
+
+def mcp_server_refresh(*, principal: Principal, server_id: UUID) -> McpServer:
+    """Ask the server for its tools and keep them; what it offered before stays when it does not answer.
+
+    Raises:
+        McpServerNotFound: The tenant has none of this id.
+    """
+    server = mcp_server_for(principal=principal, server_id=server_id)
+    _discover(server)
+    return mcp_server_for(principal=principal, server_id=server_id)
+
+
+def mcp_server_outdated(server_id: UUID) -> None:
+    """Ask a server again that said that its tools have changed."""
+    server = McpServer.objects.filter(id=server_id, is_active=True).first()
+    if server is not None:
+        _discover(server)
+
+
+def endpoint_of(server: McpServer) -> HttpEndpoint:
+    """Return how the server is reached.
+
+    Raises:
+        SecretUnreadable: Its credentials were encrypted with a key that is gone.
+    """
+    headers = json.loads(secret_decrypt(server.encrypted_headers)) if server.encrypted_headers else {}
+    return HttpEndpoint(server.url, headers)
+
+
+def tools_discover(name: str, endpoint: Endpoint) -> list[ToolRecord]:
+    """Return what a server offers now; raises what `McpConnector.tools` does."""
+    return connector_in_use().tools(
+        name,
+        endpoint,
+        timeout_seconds=settings.SHANNON_MCP_DISCOVERY_SECONDS,
+        limit=settings.SHANNON_MCP_TOOLS_MAX,
+    )
+
+
+def _discover(server: McpServer) -> None:
+    try:
+        tools = tools_discover(server.name, endpoint_of(server))
+    except (McpServerFailed, OutboundRefused, OutboundFailed) as error:
+        McpServer.objects.filter(id=server.id).update(discovery_error=error.message[:500])
+    else:
+        McpServer.objects.filter(id=server.id).update(tools=tools, discovered_at=Now(), discovery_error="")
+    tenant_tools_changed(server.tenant_id)
+
+
+def _values(changes: McpServerChanges) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "tools_allowed": None if changes.tools_allowed is None else list(changes.tools_allowed),
+        "tools_trusted": None if changes.tools_trusted is None else list(changes.tools_trusted),
+        "timeout_seconds": changes.timeout_seconds,
+        "is_active": changes.is_active,
+        "url": None if changes.url is None else _url(changes.url),
+        "encrypted_headers": None if changes.headers is None else _encrypted(changes.headers),
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _url(url: str) -> str:
+    try:
+        rules_in_use().url_check(url)
+    except OutboundRefused as error:
+        raise McpServerInvalid(error.message, details=error.details) from error
+    return url
+
+
+def _encrypted(headers: Mapping[str, str]) -> str:
+    for name, value in headers.items():
+        if not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(value):
+            raise McpServerInvalid("A header's name and value are printable ASCII.", details={"header": name[:100]})
+    return secret_encrypt(json.dumps(dict(headers)))

@@ -1,0 +1,71 @@
+"""The MCP tools of each tenant, from its rows and from the servers that the operator lets workers start."""
+
+from collections.abc import Mapping
+from functools import cache, partial
+from uuid import UUID
+
+from django.conf import settings
+
+from agents.models import McpServer
+from agents.tools.base import Tool
+from agents.tools.mcp.base import StdioCommand, ToolRecord
+from agents.tools.mcp.servers import endpoint_of, mcp_server_outdated, tools_discover
+from agents.tools.mcp.tool import McpTool
+from agents.tools.sources.base import ToolSource
+from shannon_project.foundation.encryption import SecretUnreadable
+
+
+class McpSource(ToolSource):
+    """Tools of the tenant's active servers, and of the operator's own."""
+
+    def tools(self, tenant_id: UUID) -> Mapping[str, Tool]:
+        """See `ToolSource.tools`. A server whose credentials cannot be read any more offers nothing."""
+        tools: dict[str, Tool] = {}
+        for server in McpServer.objects.filter(tenant_id=tenant_id, is_active=True).order_by("name"):
+            try:
+                found = _tools_of(server)
+            except SecretUnreadable:
+                continue
+            tools.update({tool.name: tool for tool in found})
+        return {**tools, **_operator_tools(str(tenant_id))}
+
+
+def _tools_of(server: McpServer) -> list[McpTool]:
+    endpoint = endpoint_of(server)
+    return [
+        McpTool(
+            server=server.name,
+            endpoint=endpoint,
+            record=record,
+            is_trusted=record["name"] in server.tools_trusted,
+            timeout_seconds=min(server.timeout_seconds, settings.SHANNON_MCP_TIMEOUT_SECONDS),
+            on_tools_changed=partial(mcp_server_outdated, server.id),
+        )
+        for record in server.tools
+        if not server.tools_allowed or record["name"] in server.tools_allowed
+    ]
+
+
+def _operator_tools(tenant_id: str) -> dict[str, Tool]:
+    tools: dict[str, Tool] = {}
+    for name, server in settings.SHANNON_MCP_STDIO_SERVERS.items():
+        if server.get("tenants") is not None and tenant_id not in server["tenants"]:
+            continue
+        command = StdioCommand(server["command"], tuple(server.get("args", ())), server.get("env", {}))
+        for record in _discovered(name, server["command"], command.args):
+            tool = McpTool(
+                server=name,
+                endpoint=command,
+                record=record,
+                is_trusted=record["name"] in server.get("tools_trusted", ()),
+                timeout_seconds=settings.SHANNON_MCP_TIMEOUT_SECONDS,
+                on_tools_changed=_discovered.cache_clear,
+            )
+            tools[tool.name] = tool
+    return tools
+
+
+@cache
+def _discovered(name: str, command: str, args: tuple[str, ...]) -> tuple[ToolRecord, ...]:
+    env = settings.SHANNON_MCP_STDIO_SERVERS[name].get("env", {})
+    return tuple(tools_discover(name, StdioCommand(command, args, env)))

@@ -1,0 +1,92 @@
+"""Real MCP servers, made with the official package: one behind streamable HTTP, one on standard input and output."""
+
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ToolAnnotations
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+STDIO_SERVER = [sys.executable, str(Path(__file__).with_name("stdio_server.py"))]
+
+
+@dataclass
+class McpSite:
+    """A running server; `headers` are those of its requests, in order, and `calls` what its tools were called with."""
+
+    url: str = ""
+    headers: list[dict[str, str]] = field(default_factory=list)
+    calls: list[Any] = field(default_factory=list)
+
+
+def tools_of(site: McpSite) -> MCPServer:
+    """Return a server with tools of every sort."""
+    server = MCPServer("test")
+
+    @server.tool(annotations=ToolAnnotations(read_only_hint=True))
+    def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        site.calls.append(("add", a, b))
+        return a + b
+
+    @server.tool()
+    def wipe(what: str) -> str:
+        """Delete something."""
+        site.calls.append(("wipe", what))
+        return f"{what} is gone"
+
+    @server.tool(annotations=ToolAnnotations(destructive_hint=False))
+    def fail() -> str:
+        """Fail."""
+        message = "it is raining"
+        raise ToolError(message)
+
+    @server.tool(annotations=ToolAnnotations(read_only_hint=True))
+    async def grow(ctx: Context) -> str:
+        """Get one more tool."""
+        server.add_tool(add, name=f"add_{len(site.calls)}", description="Another adder.")
+        site.calls.append("grow")
+        await ctx.session.send_tool_list_changed()
+        return "grown"
+
+    return server
+
+
+class _Recording:
+    """Keeps the headers of each request."""
+
+    def __init__(self, app: ASGIApp, site: McpSite) -> None:
+        self._app = app
+        self._site = site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self._site.headers.append({name.decode(): value.decode() for name, value in scope["headers"]})
+        await self._app(scope, receive, send)
+
+
+@contextmanager
+def mcp_site() -> Iterator[McpSite]:
+    """Run a server on a free port of this machine."""
+    site = McpSite()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        site.url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+        app = _Recording(tools_of(site).streamable_http_app(), site)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            yield site
+        finally:
+            server.should_exit = True
+            thread.join(10)

@@ -1,0 +1,214 @@
+"""Tools of MCP servers, called by the platform: real servers, made with the official package."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from agents.errors import McpServerExists, McpServerInvalid, McpServerNotFound
+from agents.journal import Journal
+from agents.models import JournalEntry, McpServer
+from agents.selectors import mcp_server_for, tool_infos
+from agents.services import (
+    McpServerChanges,
+    mcp_server_change,
+    mcp_server_create,
+    mcp_server_delete,
+    mcp_server_refresh,
+    tool_call,
+)
+from agents.tools.mcp.tool import tool_name
+from agents.tools.registry import tenant_tools_changed
+from agents.types import ToolResult
+from policy.types import Principal
+from shannon_project.foundation.ids import uuid7
+from tests.integration.agents.mcp.servers import STDIO_SERVER, McpSite, mcp_site
+from tests.integration.agents.steps import engine_of, next_attempt, step_of
+
+
+@pytest.fixture
+def site(settings: Any) -> Iterator[McpSite]:
+    with mcp_site() as running:
+        settings.SHANNON_HTTP_ENDPOINTS_ALLOWED = running.url.split("/")[2]
+        yield running
+
+
+def registered(principal: Principal, site: McpSite, **changes: Any) -> McpServer:
+    return mcp_server_create(principal=principal, name="calc", changes=McpServerChanges(url=site.url, **changes))
+
+
+def names_of(principal: Principal) -> dict[str, bool]:
+    """Return the tenant's MCP tools and whether each is dangerous."""
+    return {info.name: info.dangerous for info in tool_infos(tenant_id=principal.tenant_id) if "__" in info.name}
+
+
+def call(principal: Principal, name: str, **arguments: Any) -> ToolResult:
+    ctx = step_of(principal)
+    return tool_call(ctx, Journal(ctx), name, json.dumps(arguments))
+
+
+def test_a_servers_tools_are_found_and_called(principal: Principal, site: McpSite) -> None:
+    server = registered(principal, site)
+    assert (server.discovery_error, {tool["name"] for tool in server.tools}) == ("", {"add", "wipe", "fail", "grow"})
+    assert names_of(principal)["mcp__calc__add"] is False
+    result = call(principal, "mcp__calc__add", a=2, b=3)
+    assert (result.ok, result.output) == (True, {"result": 5})
+
+
+def test_arguments_that_do_not_fit_never_reach_the_server(principal: Principal, site: McpSite) -> None:
+    registered(principal, site)
+    result = call(principal, "mcp__calc__add", a="two", b=3)
+    assert result.error is not None
+    assert result.error.code == "TOOL_INPUT_INVALID"
+    assert site.calls == []
+
+
+def test_a_tool_that_may_destroy_is_dangerous_until_the_tenant_trusts_it(principal: Principal, site: McpSite) -> None:
+    server = registered(principal, site)
+    assert names_of(principal)["mcp__calc__wipe"] is True
+    denied = call(principal, "mcp__calc__wipe", what="all")
+    assert denied.error is not None
+    assert denied.error.code == "POLICY_DENIED"
+    mcp_server_change(principal=principal, server_id=server.id, changes=McpServerChanges(tools_trusted=["wipe"]))
+    assert call(principal, "mcp__calc__wipe", what="all").output == {"result": "all is gone"}
+
+
+def test_a_recorded_call_is_not_made_again(principal: Principal, site: McpSite) -> None:
+    registered(principal, site)
+    ctx = step_of(principal)
+    first = tool_call(ctx, Journal(ctx), "mcp__calc__add", '{"a": 1, "b": 1}')
+    again = next_attempt(ctx)
+    assert tool_call(again, Journal(again), "mcp__calc__add", '{"a": 1, "b": 1}') == first
+    assert site.calls == [("add", 1, 1)]
+
+
+def test_a_failure_of_the_tool_is_told_to_the_model(principal: Principal, site: McpSite) -> None:
+    registered(principal, site)
+    error = call(principal, "mcp__calc__fail").error
+    assert error is not None
+    assert (error.code, error.final) == ("MCP_TOOL_FAILED", False)
+    assert "it is raining" in error.message
+
+
+def test_credentials_are_sent_and_lie_nowhere_open(principal: Principal, site: McpSite) -> None:
+    server = registered(principal, site, headers={"Authorization": "Bearer very-secret"})
+    ctx = step_of(principal)
+    tool_call(ctx, Journal(ctx), "mcp__calc__add", '{"a": 1, "b": 1}')
+    assert {headers.get("authorization") for headers in site.headers} == {"Bearer very-secret"}
+    kept = str(McpServer.objects.values().get(id=server.id)) + str(list(JournalEntry.objects.values()))
+    assert "very-secret" not in kept + str(engine_of(ctx).events)
+
+
+def test_only_the_allowed_tools_are_offered(principal: Principal, site: McpSite) -> None:
+    registered(principal, site, tools_allowed=["add"])
+    assert set(names_of(principal)) == {"mcp__calc__add"}
+
+
+def test_a_changed_list_is_asked_for_again(principal: Principal, site: McpSite) -> None:
+    server = registered(principal, site)
+    assert call(principal, "mcp__calc__grow").ok
+    tenant_tools_changed(principal.tenant_id)
+    names = {tool["name"] for tool in mcp_server_refresh(principal=principal, server_id=server.id).tools}
+    assert any(name.startswith("add_") for name in names)
+
+
+def test_another_tenant_sees_and_changes_nothing(principal: Principal, stranger: Principal, site: McpSite) -> None:
+    server = registered(principal, site)
+    assert names_of(stranger) == {}
+    result = call(stranger, "mcp__calc__add", a=1, b=1)
+    assert result.error is not None
+    assert result.error.code == "TOOL_NOT_FOUND"
+    for act in (mcp_server_for, mcp_server_refresh, mcp_server_delete):
+        with pytest.raises(McpServerNotFound):
+            act(principal=stranger, server_id=server.id)
+    with pytest.raises(McpServerNotFound):
+        mcp_server_change(principal=stranger, server_id=server.id, changes=McpServerChanges(is_active=False))
+
+
+def test_a_switched_off_or_deleted_server_offers_nothing(principal: Principal, site: McpSite) -> None:
+    server = registered(principal, site)
+    mcp_server_change(principal=principal, server_id=server.id, changes=McpServerChanges(is_active=False))
+    assert names_of(principal) == {}
+    mcp_server_change(principal=principal, server_id=server.id, changes=McpServerChanges(is_active=True))
+    assert names_of(principal)
+    mcp_server_delete(principal=principal, server_id=server.id)
+    assert names_of(principal) == {}
+
+
+def test_a_server_that_is_away_is_registered_with_what_was_wrong(principal: Principal, settings: Any) -> None:
+    settings.SHANNON_HTTP_ENDPOINTS_ALLOWED = "127.0.0.1:1"
+    changes = McpServerChanges(url="http://127.0.0.1:1/mcp")
+    server = mcp_server_create(principal=principal, name="gone", changes=changes)
+    assert "gone failed" in server.discovery_error
+    assert server.discovered_at is None
+
+
+def test_a_server_that_goes_away_is_a_failure_for_the_model(principal: Principal, settings: Any) -> None:
+    with mcp_site() as running:
+        settings.SHANNON_HTTP_ENDPOINTS_ALLOWED = running.url.split("/")[2]
+        registered(principal, running)
+    error = call(principal, "mcp__calc__add", a=1, b=1).error
+    assert error is not None
+    assert error.code == "MCP_SERVER_FAILED"
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("Upper", "https://mcp.example/"),
+        ("a__b", "https://mcp.example/"),
+        ("", "https://mcp.example/"),
+        ("x" * 25, "https://mcp.example/"),
+        ("fine", "http://user:pw@mcp.example/"),
+        ("fine", "ftp://mcp.example/"),
+        ("fine", None),
+    ],
+)
+def test_a_name_or_an_address_that_is_not_fit_is_refused(principal: Principal, name: str, url: str | None) -> None:
+    with pytest.raises(McpServerInvalid):
+        mcp_server_create(principal=principal, name=name, changes=McpServerChanges(url=url))
+
+
+def test_an_address_inside_is_never_asked(principal: Principal) -> None:
+    changes = McpServerChanges(url="http://169.254.169.254/mcp")
+    server = mcp_server_create(principal=principal, name="inside", changes=changes)
+    assert "private or special network" in server.discovery_error
+
+
+def test_a_header_that_would_add_another_is_refused(principal: Principal) -> None:
+    changes = McpServerChanges(url="https://mcp.example/", headers={"X-A": "b\r\nX-Evil: c"})
+    with pytest.raises(McpServerInvalid):
+        mcp_server_create(principal=principal, name="fine", changes=changes)
+
+
+def test_a_name_is_taken_once(principal: Principal, site: McpSite) -> None:
+    registered(principal, site)
+    with pytest.raises(McpServerExists):
+        registered(principal, site)
+
+
+def test_names_fit_every_provider_and_stay_apart() -> None:
+    assert tool_name("calc", "add") == "mcp__calc__add"
+    odd, other = tool_name("calc", "do it!"), tool_name("calc", "do it?")
+    assert odd != other
+    long = tool_name("calc", "x" * 100)
+    assert len(long) == 64
+    assert all(character.isalnum() or character in "_-" for character in odd + long)
+
+
+def test_a_server_of_the_operators_is_started_without_the_workers_environment(
+    principal: Principal, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    settings.SHANNON_MCP_STDIO_SERVERS = {
+        f"local{uuid7().hex[:6]}": {"command": STDIO_SERVER[0], "args": STDIO_SERVER[1:], "env": {"GIVEN": "1"}}
+    }
+    tenant_tools_changed(principal.tenant_id)
+    (name,) = names_of(principal)
+    output = call(principal, name).output
+    assert isinstance(output, dict)
+    assert "GIVEN" in output["result"]
+    assert not {"OPENAI_API_KEY", "DATABASE_URL", "SHANNON_SECRET_KEY"} & set(output["result"])
+    settings.SHANNON_MCP_STDIO_SERVERS = {}
+    tenant_tools_changed(principal.tenant_id)
