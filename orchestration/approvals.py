@@ -99,18 +99,19 @@ def _changes_check(
             details={"fields": [f"modified_action.{key}"[:200] for key in unknown]},
         )
     if approval.action == Action.TOOL_CALL and "arguments" in modified_action:
-        _arguments_check(approval.subject.get("tool"), modified_action["arguments"])
+        _arguments_check(approval, modified_action["arguments"])
     return storable_json(modified_action)[0]
 
 
-def _arguments_check(tool: Any, arguments: Any) -> None:
+def _arguments_check(approval: Approval, arguments: Any) -> None:
     """Refuse what does not fit the tool, while somebody is there to mend it; the call itself checks again."""
     if not isinstance(arguments, dict):
         raise InvalidInput("modified_action.arguments: must be an object.")
+    tool = approval.subject.get("tool")
     if not isinstance(tool, str):
         return  # the subject was too large to be kept whole
     try:
-        arguments_check(tool_for(tool), arguments)
+        arguments_check(tool_for(tool, tenant_id=approval.tenant_id), arguments)
     except ToolInputInvalid as error:
         raise ToolInputInvalid(f"modified_action.arguments: {error.message}", details=error.details) from error
 
