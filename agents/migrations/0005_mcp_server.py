@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0003_blob'),
+        ('agents', '0004_journal_months'),
         ('policy', '0001_initial'),
     ]
 
