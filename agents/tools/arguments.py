@@ -47,7 +47,7 @@ def arguments_check(tool: Tool, arguments: Mapping[str, Any]) -> None:
         ToolInputInvalid: They do not fit; the message says where and why (the caller's fault).
     """
     try:
-        error = best_match(_validator(json.dumps(tool.parameters, sort_keys=True)).iter_errors(dict(arguments)))
+        error = best_match(_validator(json.dumps(tool.parameters)).iter_errors(dict(arguments)))
     except (Unresolvable, RecursionError, TypeError, AttributeError, re.error) as broken:
         raise ToolInputInvalid(
             f"The schema of {tool.name} cannot be used: {bounded_text(str(broken), 200)}"
