@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0004_journal_months'),
+        ('agents', '0005_model_gateway'),
         ('policy', '0001_initial'),
     ]
 
