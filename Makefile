@@ -1,7 +1,7 @@
 # What a person types. `make help` lists it.
 .DEFAULT_GOAL := help
 .SILENT:
-.PHONY: help demo up down doctor test lint types imports migrations pytest bench requirements clean runtime dev
+.PHONY: help demo up down doctor test lint types imports migrations pytest bench soak requirements clean runtime dev
 
 PYTHON ?=
 ARGS ?=
@@ -53,6 +53,9 @@ pytest: dev ## the tests alone (ARGS="tests/unit -k name")
 
 bench: dev ## measure; prints a table and writes benchmarks/results/latest.json
 	exec $(BIN)/python -m benchmarks $(ARGS)
+
+soak: dev ## 200 random faults on 20 tasks, then every promise is checked (ARGS="--seed=1 --faults=50"); 5 minutes
+	exec $(BIN)/python -m tests.acceptance.faults.soak $(ARGS)
 
 requirements: dev ## compile requirements*.in into the pinned files, for Python 3.11 to 3.13
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-header --upgrade -q requirements.in -o requirements.txt
