@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agents.context import StepContext
+from agents.context import Emit, StepContext
 from agents.errors import ApprovalDenied, StepWaits
 from agents.journal import Effect, Journal
 from agents.types import ApprovalAnswer, ApprovalAsk, AskedBy
@@ -15,7 +15,9 @@ from policy.types import Action, Decision
 APPROVAL: Final = "approval"
 
 
-def approval_ask(ctx: StepContext, journal: Journal, ask: ApprovalAsk) -> ApprovalAnswer:
+def approval_ask(
+    ctx: StepContext, journal: Journal, ask: ApprovalAsk, *, announce: Callable[[Emit], None] | None = None
+) -> ApprovalAnswer:
     """Ask a person and wait: the way for everything that a step may not decide by itself.
 
     The question is an effect of kind `approval` in the step's journal. The first call puts it (an Approval row and the
@@ -29,6 +31,7 @@ def approval_ask(ctx: StepContext, journal: Journal, ask: ApprovalAsk) -> Approv
         ctx: The step.
         journal: Its journal; the question takes its next position.
         ask: What is asked. Only `action` and `subject` must be the same when the step is run again.
+        announce: Emits more events, once, in the transaction that puts the question.
 
     Raises:
         StepWaits: Nobody has decided yet.
@@ -42,13 +45,17 @@ def approval_ask(ctx: StepContext, journal: Journal, ask: ApprovalAsk) -> Approv
             raise StepWaits(details={"position": effect.position, "action": ask.action})
         return answer.as_json()
 
+    def put(emit: Emit, position: int) -> None:
+        if ctx.engine.approval_request(position, ask, emit) and announce is not None:
+            announce(emit)
+
     response = journal.effect(
         kind=APPROVAL,
         key=ask.action,
         request={"action": ask.action, "subject": dict(ask.subject)},
         perform=perform,
         idempotent=True,
-        before=lambda emit, position: ctx.engine.approval_request(position, ask, emit),
+        before=put,
     )
     return ApprovalAnswer.from_json(response)
 

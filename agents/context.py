@@ -47,8 +47,8 @@ class StepEngine(Protocol):
             position: The model call's place in the step's journal, which tells one text from another.
         """
 
-    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> None:
-        """Put a question to people, in the transaction that is open; one that was put already stays as it is.
+    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> bool:
+        """Put a question to people, in the transaction that is open; return False if it was put before.
 
         Args:
             position: The place in the step's journal at which it is asked.

@@ -62,11 +62,13 @@ class FakeStepEngine:
         """Keep the piece of text."""
         self.deltas.append(text)
 
-    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> None:
+    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> bool:
         """Keep the question, once."""
-        if position not in self.asked:
-            self.asked[position] = ask
-            emit("APPROVAL_REQUESTED", ask.message, {"action": ask.action})
+        if position in self.asked:
+            return False
+        self.asked[position] = ask
+        emit("APPROVAL_REQUESTED", ask.message, {"action": ask.action})
+        return True
 
     def approval_answer(self, position: int) -> ApprovalAnswer | None:
         """Return the answer that the test gave."""

@@ -1,15 +1,16 @@
 """Which strategy works on a request, with which parameters, and why."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
 
 from agents.services import model_override_check
+from orchestration.errors import UnsupportedOption
 from orchestration.options import STRATEGY_OF_MODE
-from orchestration.strategies import OFFERED, Strategy, route
+from orchestration.strategies import OFFERED, REVIEWABLE, REVIEWED_BY_DEFAULT, Strategy, route
 from orchestration.wishes import Wishes
 from shannon_project.foundation.errors import InvalidInput
 
@@ -58,6 +59,21 @@ def strategy_choose(query: str, wishes: Wishes, *, tenant_id: UUID) -> Choice:
     for model in parameters.get("models", ()):
         model_override_check(tenant_id=tenant_id, override=model)
     return Choice(name, parameters, told)
+
+
+def reviewable(choice: Choice, query: str, wishes: Wishes, *, tenant_id: UUID) -> Choice:
+    """Return a choice that plans, for a request that wants its plan reviewed.
+
+    Raises:
+        UnsupportedOption: The request wants a mode without a plan (the caller's fault).
+    """
+    if choice.strategy in REVIEWABLE:
+        return choice
+    if wishes.mode:
+        message = f"context.require_review: mode '{wishes.mode}' has no plan to review; use standard, complex or none."
+        raise UnsupportedOption(message, details={"fields": ["context.require_review", "mode"]})
+    wanted = replace(wishes, mode=REVIEWED_BY_DEFAULT, why="its plan is to be reviewed")
+    return strategy_choose(query, wanted, tenant_id=tenant_id)
 
 
 def parameters_check(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,25 @@ class PlanInvalid(ShannonError):
     http_status = 422
 
 
+class PlanRejected(ShannonError):
+    """The plan was not approved, or nobody reviewed it in time."""
+
+    code = "PLAN_REJECTED"
+    http_status = 409
+
+
+class ReviewNotFound(NotFound):
+    """This task's plan is not reviewed by anybody: it was not asked for."""
+
+    code = "REVIEW_NOT_FOUND"
+
+
+class ReviewConflict(Conflict):
+    """The review is not what the caller thinks it is; read it again."""
+
+    code = "REVIEW_CONFLICT"
+
+
 class StrategyStuck(ShannonError):
     """The strategy waits although no step is open: a defect of the strategy."""
 

@@ -25,6 +25,7 @@ STRATEGY_OF_MODE: Final = {
 }
 """The first four are the reference system's; every strategy that is offered has its own name as well."""
 BUDGET_MAX_TOKENS: Final = 10**12  # beyond every platform limit; larger numbers are mistakes
+REVIEW_PLANS: Final = ("auto", "manual")
 MODEL_TIERS: Final = ("small", "medium", "large")
 CONTEXT_NOT_AVAILABLE: Final = frozenset(
     {
@@ -45,9 +46,7 @@ CONTEXT_NOT_AVAILABLE: Final = frozenset(
         "iterative_research_enabled",
         "primers_count",
         "recents_count",
-        "require_review",
         "research_strategy",
-        "review_plan",
         "skill",
         "target_languages",
         "template",
@@ -104,6 +103,29 @@ def approval_options(context: Mapping[str, Any]) -> tuple[bool, float | None]:
     if not isinstance(wanted, bool):
         raise InvalidInput("context.require_approval: must be true or false.")
     return wanted, seconds_option(context, "approval_timeout_seconds")
+
+
+def review_options(context: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the terms on which a person reviews the plan; None: nobody does.
+
+    `require_review: true` or `review_plan: "manual"` ask for it; `review_timeout` (seconds) and `review_default`
+    (`approve` or `deny`) say what happens when nobody does.
+
+    Raises:
+        InvalidInput: One of them has a value that it cannot have.
+    """
+    required, plan = context.get("require_review", False), context.get("review_plan", "auto")
+    if not isinstance(required, bool):
+        raise InvalidInput("context.require_review: must be true or false.")
+    if plan not in REVIEW_PLANS:
+        raise InvalidInput(f"context.review_plan: must be one of {list(REVIEW_PLANS)}.")
+    default = context.get("review_default", "deny")
+    if default not in ("approve", "deny"):
+        raise InvalidInput("context.review_default: must be approve or deny.")
+    timeout_seconds = seconds_option(context, "review_timeout") or settings.SHANNON_REVIEW_TIMEOUT_SECONDS
+    if not required and plan != "manual":
+        return None
+    return {"timeout_seconds": timeout_seconds, "approve_by_default": default == "approve"}
 
 
 def seconds_option(context: Mapping[str, Any], name: str) -> float | None:

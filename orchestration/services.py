@@ -15,7 +15,7 @@ from agents.models import Session
 from agents.selectors import role_names, tool_infos
 from agents.services import conversation_add, message_append, model_override_check, session_open
 from agents.types import ApprovalAsk, MessageRole
-from orchestration.choosing import Choice, Degradation, degraded, strategy_choose
+from orchestration.choosing import Choice, Degradation, degraded, reviewable, strategy_choose
 from orchestration.engine.approvals import approval_put
 from orchestration.engine.dispatch import ring_advance
 from orchestration.errors import IdempotencyMismatch
@@ -23,7 +23,14 @@ from orchestration.events.write import EventDraft, events_append
 from orchestration.limits import json_check, query_check
 from orchestration.metrics import TASKS_SUBMITTED
 from orchestration.models import IdempotencyRecord, Task
-from orchestration.options import TaskBudget, approval_options, context_check, mode_check, model_check
+from orchestration.options import (
+    TaskBudget,
+    approval_options,
+    context_check,
+    mode_check,
+    model_check,
+    review_options,
+)
 from orchestration.permits import submit_permit
 from orchestration.strategies import OFFERED
 from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest, TaskStatus
@@ -91,7 +98,11 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
     wanted_by_context, timeout_seconds = approval_options(request.context)
     wishes = wishes_of(request)
     choice = strategy_choose(request.query, wishes, tenant_id=principal.tenant_id)
-    choice = degraded(choice, _tokens_left(principal, budget, choice))
+    review = review_options(request.context)
+    if review is None:
+        choice = degraded(choice, _tokens_left(principal, budget, choice))
+    else:
+        choice = reviewable(choice, request.query, wishes, tenant_id=principal.tenant_id)
     decision, ask = submit_permit(
         principal=principal,
         resource={
@@ -111,7 +122,7 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         mode=wishes.mode,
         strategy=choice.strategy,
         context=request.context,
-        parameters=_parameters(principal, request, wishes, choice),
+        parameters=_parameters(principal, request, wishes, choice) | ({} if review is None else {"review": review}),
         concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
         budget=budget,
         ask=ask,

@@ -74,6 +74,11 @@ class StepKind(StrEnum):
     TOOL = "tool"
     MESSAGE = "message"  # what somebody told a running task: done from the start, never claimed
     NOOP = "noop"
+    REVIEW = "review"
+
+
+PLAN_REVIEW = "plan.review"
+"""The action of an approval that is a review of a plan: to deny it with feedback asks for another plan."""
 
 
 class OnDependencyFailure(StrEnum):
@@ -96,6 +101,10 @@ class EventKind(StrEnum):
     WORKFLOW_CANCELLED = "WORKFLOW_CANCELLED"
     APPROVAL_REQUESTED = "APPROVAL_REQUESTED"
     APPROVAL_DECISION = "APPROVAL_DECISION"
+    RESEARCH_PLAN_READY = "RESEARCH_PLAN_READY"
+    RESEARCH_PLAN_UPDATED = "RESEARCH_PLAN_UPDATED"
+    RESEARCH_PLAN_APPROVED = "RESEARCH_PLAN_APPROVED"
+    REVIEW_USER_FEEDBACK = "REVIEW_USER_FEEDBACK"
     STATUS_UPDATE = "STATUS_UPDATE"
     PROGRESS = "PROGRESS"
     BUDGET_THRESHOLD = "BUDGET_THRESHOLD"

@@ -53,7 +53,7 @@ class DirectEngine:
         """The client is gone."""
         self._is_left.set()
 
-    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> None:  # noqa: ARG002 - nobody is asked
+    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> bool:  # noqa: ARG002 - nobody is asked
         """Refuse: a direct call cannot wait for a person.
 
         Raises:

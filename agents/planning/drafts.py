@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,7 @@ class PlanRequest:
         rule: One more rule for this plan; may be empty.
         roles: `(name, description)` of the roles that subtasks may have.
         previous_text: What the model wrote when it was no plan at all (`PlanDraft.text`).
+        rounds: `(plan, feedback)` of each earlier plan that a person reviewed, oldest first.
     """
 
     query: str
@@ -51,6 +52,7 @@ class PlanRequest:
     previous_text: str = ""
     rule: str = ""
     roles: Sequence[tuple[str, str]] = ()
+    rounds: Sequence[tuple[Mapping[str, Any], str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,9 @@ def plan_messages(request: PlanRequest) -> list[dict[str, str]]:
     messages = [{"role": "system", "content": system}]
     messages += [{"role": role, "content": content} for role, content in request.history]
     messages.append({"role": "user", "content": request.query})
+    for plan, feedback in request.rounds:
+        messages.append({"role": "assistant", "content": json.dumps(plan, ensure_ascii=False, sort_keys=True)})
+        messages.append({"role": "user", "content": prompt_render("plan_feedback", feedback=feedback)})
     if request.problems:
         previous = request.previous_text
         if request.previous_plan is not None:

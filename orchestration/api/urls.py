@@ -14,6 +14,7 @@ from orchestration.api.views.control import TaskCancelView, TaskControlStateView
 from orchestration.api.views.files import FileListView, FileView
 from orchestration.api.views.forks import TaskForkView
 from orchestration.api.views.mcp_servers import McpServerListView, McpServerRefreshView, McpServerView
+from orchestration.api.views.reviews import TaskReviewView
 from orchestration.api.views.sessions import SessionEventsView, SessionHistoryView, SessionListView, SessionView
 from orchestration.api.views.strategies import StrategyListView
 from orchestration.api.views.stream import StreamView
@@ -49,6 +50,7 @@ urlpatterns = [
     path("api/v1/tasks/<str:task_id>/control-state", TaskControlStateView.as_view(), name="task-control-state"),
     path("api/v1/tasks/<str:task_id>/fork", TaskForkView.as_view(), name="task-fork"),
     path("api/v1/strategies", StrategyListView.as_view(), name="strategies"),
+    path("api/v1/tasks/<str:task_id>/review", TaskReviewView.as_view(), name="task-review"),
     path("api/v1/stream/sse", StreamView.as_view(), name="stream-sse"),
     path("api/v1/sessions", SessionListView.as_view(), name="sessions"),
     re_path(rf"{_SESSION}$", SessionView.as_view(), name="session"),

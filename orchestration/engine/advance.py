@@ -18,7 +18,7 @@ from orchestration.engine.slots import slots_take
 from orchestration.errors import DependencyFailed, StrategyStuck, TaskDeadlineExceeded
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
-from orchestration.strategies import STRATEGIES, Fail, Finish, Spawn, Strategy, Wait, next_move
+from orchestration.strategies import Fail, Finish, Spawn, Strategy, Wait, next_move, strategy_for
 from orchestration.types import (
     STEP_OPEN,
     STEP_TERMINAL,
@@ -66,7 +66,7 @@ def _advance_locked(task: Task) -> list[UUID]:
     if task.clock_stopped_at is None and task.deadline_at <= _database_now():
         task_stop(task, status=TaskStatus.TIMEOUT, error=TaskDeadlineExceeded(), by="system")
         return []
-    strategy = STRATEGIES[task.strategy]
+    strategy = strategy_for(task.strategy, task.parameters)
     view = task_view(task, strategy)
     move = next_move(strategy, view)
     match move:

@@ -142,7 +142,7 @@ class StepExecution:
             attempt=self._step.attempt,
         )
 
-    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> None:
+    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> bool:
         """See `agents.context.StepEngine.approval_request`."""
         if self._lease.is_task_stopped:
             raise TaskCancelled
@@ -154,8 +154,10 @@ class StepExecution:
             step_key=self._step.key,
             position=position,
         )
-        if told is not None:
-            emit(told.kind, told.message, told.payload)
+        if told is None:
+            return False
+        emit(told.kind, told.message, told.payload)
+        return True
 
     def approval_answer(self, position: int) -> ApprovalAnswer | None:
         """See `agents.context.StepEngine.approval_answer`."""

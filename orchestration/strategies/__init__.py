@@ -1,5 +1,8 @@
 """Strategies by name. They are pure and do not know each other."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, StrategyParameters, Told, Wait
 from orchestration.strategies.chain_of_thought import ChainOfThoughtStrategy
 from orchestration.strategies.dag import DagStrategy
@@ -7,6 +10,7 @@ from orchestration.strategies.debate import DebateStrategy
 from orchestration.strategies.fanout import FanoutStrategy
 from orchestration.strategies.react import ReactStrategy
 from orchestration.strategies.reflection import ReflectionStrategy
+from orchestration.strategies.reviewed import ReviewedStrategy
 from orchestration.strategies.router import Route, route
 from orchestration.strategies.shaping import next_move
 from orchestration.strategies.simple import SimpleStrategy
@@ -34,8 +38,21 @@ STRATEGIES: dict[str, Strategy] = {
 OFFERED: dict[str, Strategy] = {name: strategy for name, strategy in STRATEGIES.items() if strategy.use_when}
 """Those that a request may choose."""
 
+REVIEWED_BY_DEFAULT = "dag"
+REVIEWABLE = frozenset({"dag"})
+"""Strategies that plan, so that a person may review the plan."""
+
+
+def strategy_for(name: str, parameters: Mapping[str, Any]) -> Strategy:
+    """Return a task's strategy; with `review` among its parameters, one that has its plan reviewed."""
+    strategy = STRATEGIES[name]
+    return ReviewedStrategy(strategy) if parameters.get("review") else strategy
+
+
 __all__ = [
     "OFFERED",
+    "REVIEWABLE",
+    "REVIEWED_BY_DEFAULT",
     "STRATEGIES",
     "Fail",
     "Finish",
@@ -48,4 +65,5 @@ __all__ = [
     "Wait",
     "next_move",
     "route",
+    "strategy_for",
 ]

@@ -19,7 +19,7 @@ from orchestration.engine.finish import task_fail
 from orchestration.events.write import EventDraft, events_append
 from orchestration.metrics import APPROVALS_CLOSED
 from orchestration.models import Approval, Task
-from orchestration.types import ApprovalStatus, EventKind
+from orchestration.types import PLAN_REVIEW, ApprovalStatus, EventKind
 from shannon_project.foundation.errors import ShannonError
 
 log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ def approval_close(task: Task, approval: Approval, closing: Closing) -> bool:
         modified_action=closing.modified_action,
         expired=is_expired,
     )
-    events_append(task_id=task.id, drafts=[_decision_event(approval, answer)])
+    events_append(task_id=task.id, drafts=[_decision_event(approval, answer), *_review_events(approval, answer)])
     if approval.step_id is not None:
         _step_release(approval.step_id)
     elif answer.approved:
@@ -80,11 +80,24 @@ def _decision_event(approval: Approval, answer: ApprovalAnswer) -> EventDraft:
     return EventDraft(EventKind.APPROVAL_DECISION, f"{approval.message} {verdict}, {how}"[:1_000], payload, step_key)
 
 
+def _review_events(approval: Approval, answer: ApprovalAnswer) -> list[EventDraft]:
+    """Return what is told besides, where the question was whether a plan is right."""
+    if approval.action != PLAN_REVIEW:
+        return []
+    payload = {"round": approval.subject.get("round"), "by": answer.decided_by, "message": answer.feedback}
+    step_key = "" if approval.step is None else approval.step.key
+    if answer.approved:
+        return [EventDraft(EventKind.RESEARCH_PLAN_APPROVED, "The plan is approved", payload, step_key)]
+    if answer.feedback:
+        return [EventDraft(EventKind.REVIEW_USER_FEEDBACK, answer.feedback, payload, step_key)]
+    return []
+
+
 def _step_release(step_id: UUID) -> None:
     """Make a step claimable that waits for nothing more. One that still runs is set aside by its worker, who looks."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE orchestration_step s SET status = 'ready', not_before = NULL WHERE id = %s AND status = 'waiting'"
+            "UPDATE orchestration_step s SET status = 'ready', not_before = NULL, rung_at = NULL WHERE id = %s AND status = 'waiting'"
             " AND NOT EXISTS (SELECT 1 FROM orchestration_approval a WHERE a.step_id = s.id AND a.status = 'pending')",
             [step_id],
         )

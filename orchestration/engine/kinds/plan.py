@@ -43,6 +43,7 @@ class PlanKind(KindExecutor):
                 previous_plan=work.step.input.get("previous_plan"),
                 previous_text=work.step.input.get("previous_text", ""),
                 problems=work.step.input.get("problems", []),
+                rounds=[(seen["plan"], seen["feedback"]) for seen in work.step.input.get("rounds", [])],
                 history=tuple((role, content) for role, content in seen["history"]),
             ),
         )

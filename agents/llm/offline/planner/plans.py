@@ -35,13 +35,17 @@ NOTHING_MORE: Final[Mapping[str, Any]] = {
 """What the rules have no opinion on: the planner's form wants every field."""
 _MAX_PARTS: Final = re.compile(r"\bat most (\d+)")
 _TOOL_LINE: Final = re.compile(r"^- (?P<name>[\w.-]+)\s*:", re.MULTILINE)
+_PLAN_FEEDBACK: Final = re.compile(
+    r"\AA person looked at the plan above and says:\s*(.*?)\s*^Answer with", re.DOTALL | re.MULTILINE
+)
 _PLAN_REPAIR: Final = re.compile(r"cannot be carried out|corrected plan", re.IGNORECASE)
 
 
 def plan_answer(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return the plan for a planning prompt as JSON text."""
     system = "\n".join(message_text(message) for message in messages if message.get("role") == "system")
-    users = [message_text(message) for message in messages if message.get("role") == "user"]
+    said = [message_text(message) for message in messages if message.get("role") == "user"]
+    users = [text for text in said if not _PLAN_FEEDBACK.match(text)]
     limit = _MAX_PARTS.search(system)
     max_parts = max(1, int(limit.group(1))) if limit else 20
     tools = tuple(_TOOL_LINE.findall(_section(system, "Tools")))
@@ -52,6 +56,12 @@ def plan_answer(messages: Sequence[Mapping[str, Any]]) -> str:
     if is_repair:
         previous = next((message_text(m) for m in reversed(messages) if m.get("role") == "assistant"), "")
         fresh = plan_repaired(previous, fallback=fresh, tools=tools, max_parts=max_parts)
+    elif said and (feedback := _PLAN_FEEDBACK.match(said[-1])):
+        previous = next((message_text(m) for m in reversed(messages) if m.get("role") == "assistant"), "")
+        fresh = plan_repaired(previous, fallback=fresh, tools=tools, max_parts=max_parts)
+        wish = part_of(feedback.group(1))
+        if len(fresh["subtasks"]) < max_parts:
+            fresh["subtasks"].append(_subtask(len(fresh["subtasks"]), wish, files, tools))
     return json.dumps(fresh, ensure_ascii=False)
 
 
@@ -61,18 +71,19 @@ def plan_made(query: str, *, files: Sequence[WorkspaceFile], tools: Sequence[str
     if max_parts > 1 and not is_unreadable(query):
         parts = next((found for rule in _RULES if len(found := rule(query, files, max_parts)) >= 2), [])
     parts = _narrowed(parts or [part_of(query)], max_parts)
-    subtasks = [
-        {
-            "id": f"s{position + 1}",
-            "title": part.title,
-            "instruction": part.instruction,
-            "depends_on": [f"s{earlier + 1}" for earlier in part.after],
-            "tools": _tools_for(part, files, tools),
-            **NOTHING_MORE,
-        }
-        for position, part in enumerate(parts)
-    ]
+    subtasks = [_subtask(position, part, files, tools) for position, part in enumerate(parts)]
     return {"subtasks": subtasks, "synthesis_instruction": _synthesis_instruction(query, len(parts))}
+
+
+def _subtask(position: int, part: Part, files: Sequence[WorkspaceFile], tools: Sequence[str]) -> dict[str, Any]:
+    return {
+        "id": f"s{position + 1}",
+        "title": part.title,
+        "instruction": part.instruction,
+        "depends_on": [f"s{earlier + 1}" for earlier in part.after],
+        "tools": _tools_for(part, files, tools),
+        **NOTHING_MORE,
+    }
 
 
 def _narrowed(parts: list[Part], max_parts: int) -> list[Part]:
