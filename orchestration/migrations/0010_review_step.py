@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orchestration", "0008_step_kinds")]
+    dependencies = [("orchestration", "0009_fairness")]
 
     operations = [
         migrations.AlterField(
