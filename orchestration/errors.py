@@ -34,6 +34,14 @@ class IdempotencyMismatch(ShannonError):
     http_status = 422
 
 
+class QueueFull(ShannonError):
+    """The tenant has as many open tasks as it may have; nothing was accepted. `details` say how many."""
+
+    code = "QUEUE_FULL"
+    retryable = True
+    http_status = 429
+
+
 class TaskAlreadyFinished(Conflict):
     """The task has already ended."""
 

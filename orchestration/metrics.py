@@ -1,6 +1,6 @@
 """Metrics of tasks and steps. Labels have few values: never an id."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 TASKS_SUBMITTED = Counter("shannon_orchestration_tasks_submitted_total", "Tasks accepted.", ["strategy"])
 TASKS_ENDED = Counter("shannon_orchestration_tasks_ended_total", "Tasks that ended, by status.", ["strategy", "status"])
@@ -22,3 +22,23 @@ WORKERS_DEAF = Counter("shannon_orchestration_workers_deaf_total", "Workers that
 DOORBELLS_RUNG_AGAIN = Counter("shannon_orchestration_doorbells_rung_again_total", "Doorbells that had been lost.")
 APPROVALS_ASKED = Counter("shannon_orchestration_approvals_asked_total", "Questions put to people.", ["requested_by"])
 APPROVALS_CLOSED = Counter("shannon_orchestration_approvals_closed_total", "Questions closed, by how.", ["outcome"])
+
+# Measured now and then by whoever recovers: of several processes' values the newest is the one that holds.
+QUEUE_TASKS = Gauge(
+    "shannon_orchestration_queue_tasks", "Tasks that have not ended.", ["tenant"], multiprocess_mode="mostrecent"
+)
+QUEUE_STEPS = Gauge(
+    "shannon_orchestration_queue_steps",
+    "Steps that are ready and not begun.",
+    ["tenant"],
+    multiprocess_mode="mostrecent",
+)
+QUEUE_AGE_SECONDS = Gauge(
+    "shannon_orchestration_queue_age_seconds",
+    "How long the oldest ready step has waited for a worker.",
+    ["tenant"],
+    multiprocess_mode="mostrecent",
+)
+WORKER_THREADS = Gauge(
+    "shannon_orchestration_worker_threads", "Threads of the workers that are there.", multiprocess_mode="mostrecent"
+)

@@ -32,6 +32,7 @@ from orchestration.options import (
     review_options,
 )
 from orchestration.permits import submit_permit
+from orchestration.queueing import queue_admit
 from orchestration.strategies import OFFERED
 from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest, TaskStatus
 from orchestration.wishes import Wishes, wishes_of
@@ -88,6 +89,7 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         PolicyDenied: The tenant's policy forbids it.
         SessionNotFound: The session is not the tenant's.
         IdempotencyMismatch: The key was used with another body.
+        QueueFull: The tenant has too many open tasks; nothing was accepted.
     """
     query_check(request)
     mode_check(request.mode)
@@ -254,6 +256,7 @@ def task_insert_once(
             record, is_first = _record_claim(principal, endpoint, idempotency_key, digest)
             if not is_first:
                 return _earlier_answer(record, digest)
+        queue_admit(principal.tenant_id)
         session = session_open(principal=principal, session_id=session_id)
         task = _insert(principal, session, new)
         new.complete(task)

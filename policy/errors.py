@@ -48,6 +48,25 @@ class ScopeUnknown(InvalidInput):
     code = "SCOPE_UNKNOWN"
 
 
+class RateLimited(ShannonError):
+    """Too many requests; `details` say whose limit, how much, and after how many seconds one more fits."""
+
+    code = "RATE_LIMITED"
+    retryable = True
+    http_status = 429
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        details: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make an error that keeps the headers of the limit that was reached."""
+        super().__init__(message, details=details)
+        self.headers = dict(headers or {})
+
+
 class PolicyDenied(ShannonError):
     """A policy does not allow this."""
 

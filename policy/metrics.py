@@ -12,3 +12,6 @@ BUDGET_REFUSALS = Counter(
     "shannon_budget_refusals", "Reservations and charges refused, by the budget's scope.", ["scope"]
 )
 KEYS_REFUSED = Counter("shannon_policy_keys_refused", "API keys that were refused, by the error's code.", ["code"])
+REQUESTS_REFUSED = Counter(
+    "shannon_policy_requests_refused", "Requests refused because there were too many, by whose limit.", ["whose"]
+)

@@ -1,12 +1,13 @@
 """Reading of budgets."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from uuid import UUID
 
 from django.db.models import Q
 
 from policy.models import Budget, Tenant
-from policy.types import BudgetRef, BudgetScope, BudgetState
+from policy.types import BudgetRef, BudgetScope, BudgetState, TenantLimits
 
 
 def budget_states(*, tenant_id: UUID, refs: Sequence[BudgetRef]) -> list[BudgetState]:
@@ -24,6 +25,12 @@ def budget_states(*, tenant_id: UUID, refs: Sequence[BudgetRef]) -> list[BudgetS
 def budget_state_for(*, tenant_id: UUID, ref: BudgetRef) -> BudgetState | None:
     """Return one budget of the tenant; None when it is not open."""
     return next(iter(budget_states(tenant_id=tenant_id, refs=[ref])), None)
+
+
+def tenant_limits(*, tenant_id: UUID) -> TenantLimits:
+    """Return what a tenant may take of what all share. One query."""
+    names = [field.name for field in fields(TenantLimits)]
+    return TenantLimits(**Tenant.objects.values(*names).get(id=tenant_id))
 
 
 def tenant_for(*, slug: str) -> Tenant | None:

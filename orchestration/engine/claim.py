@@ -47,7 +47,7 @@ def steps_claim(*, task_id: UUID, first: UUID | None, owner: str, limit: int) ->
                 LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
             )
             UPDATE orchestration_step s
-            SET status = 'running', attempt = attempt + 1, lease_owner = %(owner)s,
+            SET status = 'running', attempt = attempt + 1, lease_owner = %(owner)s, rung_at = NULL,
                 lease_until = now() + make_interval(secs => %(lease)s), started_at = COALESCE(started_at, now())
             FROM picked WHERE s.id = picked.id
             RETURNING s.id, s.task_id, s.key, s.kind, s.title, s.input, s.depends_on, s.attempt, s.failures, s.position,

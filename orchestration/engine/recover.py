@@ -17,6 +17,7 @@ from orchestration.engine.books import books_close
 from orchestration.engine.dispatch import queued_messages, ring_advance
 from orchestration.engine.lease import KEEPER
 from orchestration.engine.outcome import dependants_release
+from orchestration.engine.queues import MEASURING
 from orchestration.engine.slots import waiting_serve
 from orchestration.errors import WorkerLost
 from orchestration.events.write import EventDraft, events_append
@@ -51,12 +52,14 @@ def recover() -> Recovered:
     with _alone() as is_ours:
         if not is_ours:
             return Recovered()
-        return Recovered(
+        recovered = Recovered(
             steps=_take_back_all(),
             approvals_expired=approvals_expire(),
             tasks_rung=_ring_lost(),
             tasks_served=waiting_serve(),
         )
+        MEASURING.maybe()
+        return recovered
 
 
 @contextmanager

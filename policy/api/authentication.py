@@ -6,9 +6,10 @@ from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from policy.errors import ApiKeyMissing
-from policy.services import principal_authenticate
+from policy.errors import ApiKeyMissing, RateLimited
+from policy.services import request_authenticate
 from policy.types import Principal
+from shannon_project.foundation.http import answer_headers_add
 
 _BEARER = "bearer "
 
@@ -52,14 +53,24 @@ class ApiKeyAuthentication(BaseAuthentication):
 def principal_from_request(request: HttpRequest) -> Principal:
     """Return who makes a request. Synchronous: async views call it through `sync_to_async`.
 
+    Counts the request; the answer's headers say how many more may follow.
+
     Raises:
         ApiKeyMissing: No key was sent.
         ApiKeyInvalid, ApiKeyExpired, TenantInactive: A key was sent, and is refused.
+        RateLimited: Too many requests were made with it, or by its tenant.
     """
     key = _key_of(request)
     if not key:
         raise ApiKeyMissing
-    return principal_authenticate(api_key=key)
+    try:
+        principal, rate = request_authenticate(api_key=key)
+    except RateLimited as error:
+        answer_headers_add(request, error.headers)
+        raise
+    if rate is not None:
+        answer_headers_add(request, rate.headers())
+    return principal
 
 
 def _key_of(request: HttpRequest) -> str:

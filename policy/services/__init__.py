@@ -11,7 +11,13 @@ from policy.services.budgets import (
     budgets_release,
 )
 from policy.services.decisions import authorize, decide, policies_forget, rules_generation
-from policy.services.keys import IssuedKey, api_key_issue, api_key_revoke, principal_authenticate
+from policy.services.keys import (
+    IssuedKey,
+    api_key_issue,
+    api_key_revoke,
+    principal_authenticate,
+    request_authenticate,
+)
 from policy.services.policies import (
     generation_advance,
     policies_seed,
@@ -46,6 +52,7 @@ __all__ = [
     "policy_save",
     "principal_authenticate",
     "refusal_record",
+    "request_authenticate",
     "rules_generation",
     "tenant_limits_set",
     "tenant_seed",

@@ -18,6 +18,7 @@ from policy.errors import ApiKeyExpired, ApiKeyInvalid, ScopeUnknown, TenantInac
 from policy.metrics import KEYS_REFUSED
 from policy.models import ApiKey, AuditEntry, Tenant
 from policy.services.audit import audit_record
+from policy.services.rate_limits import RateState, request_admit
 from policy.types import SCOPES, AuditOutcome, Principal
 from shannon_project.foundation.errors import ShannonError
 
@@ -95,6 +96,22 @@ def principal_authenticate(*, api_key: str) -> Principal:
         ApiKeyExpired: It was valid once.
         TenantInactive: Its tenant is switched off.
     """
+    return _principal_of(_valid_row(api_key))
+
+
+def request_authenticate(*, api_key: str) -> tuple[Principal, RateState | None]:
+    """Return who makes a request, and where the limits of requests stand after it; None: nothing is counted.
+
+    Raises:
+        ApiKeyInvalid, ApiKeyExpired, TenantInactive: See `principal_authenticate`; such a request is not counted.
+        RateLimited: The key or its tenant has made too many requests.
+    """
+    row = _valid_row(api_key)
+    rate = request_admit(tenant_id=row.tenant_id, api_key_id=row.id, tenant_limit=row.tenant.requests_per_minute)
+    return _principal_of(row), rate
+
+
+def _valid_row(api_key: str) -> ApiKey:
     if not api_key.startswith(KEY_PREFIX) or len(api_key) > _KEY_MAX_CHARS:
         raise _refused(ApiKeyInvalid(), None)
     row = ApiKey.objects.select_related("tenant").filter(key_hash=_hash(api_key)).first()
@@ -108,6 +125,10 @@ def principal_authenticate(*, api_key: str) -> Principal:
     if not row.tenant.is_active:
         raise _refused(TenantInactive(), row)
     _touch(row, now)
+    return row
+
+
+def _principal_of(row: ApiKey) -> Principal:
     return Principal(
         tenant_id=row.tenant_id,
         actor=f"key:{row.name}",

@@ -1,7 +1,7 @@
 """The edge of HTTP: request ids and the one error envelope."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from shannon_project.foundation.errors import ShannonError
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 _RETRY_AFTER_SECONDS = "2"
+_ANSWER_HEADERS = "shannon.answer_headers"
 log = structlog.get_logger(__name__)
 
 
@@ -49,7 +50,14 @@ class RequestIdMiddleware:
 
     def _end(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response["X-Request-ID"] = request.META["shannon.request_id"]
+        for name, value in request.META.get(_ANSWER_HEADERS, {}).items():
+            response[name] = value
         return response
+
+
+def answer_headers_add(request: HttpRequest, headers: Mapping[str, str]) -> None:
+    """Have headers put on whatever answers the request, an error too."""
+    request.META.setdefault(_ANSWER_HEADERS, {}).update(headers)
 
 
 def request_id_of(request: HttpRequest | None) -> str:

@@ -36,6 +36,12 @@ SHANNON_RECOVER_BATCH = 500  # rows per recovery pass
 SHANNON_RETENTION_MONTHS = ENV.retention_months
 SHANNON_MONTHS_AHEAD = 2  # partitions of months to come that there always are
 SHANNON_MONTHS_INTERVAL_SECONDS = 6 * 3600.0  # how often beat, and each worker by itself, looks after them
+SHANNON_TENANT_MAX_OPEN_TASKS = ENV.tenant_max_open_tasks  # of a tenant that has no limit of its own
+SHANNON_QUEUE_FULL_RETRY_SECONDS = 5  # when a submit that found its tenant's queue full may try again
+SHANNON_METRICS_TENANTS_MAX = (
+    100  # the first so many tenants have a label of their own in metrics, the others share one
+)
+SHANNON_QUEUE_MEASURE_SECONDS = 5.0  # how often queues are measured for the metrics
 SHANNON_TASK_BUDGET_TOKENS = 2_000_000  # what one task may use unless its request says less
 SHANNON_TASK_BUDGET_USD = Decimal("20.00")
 SHANNON_SESSION_BUDGET_TOKENS = 20_000_000

@@ -87,6 +87,9 @@ class Environment(BaseSettings):
     brave_api_key: SecretStr = Field(SecretStr(""), validation_alias="BRAVE_API_KEY")
     serper_api_key: SecretStr = Field(SecretStr(""), validation_alias="SERPER_API_KEY")
 
+    rate_limit_key_per_minute: int = Field(3000, ge=0, description="Requests of one API key; 0: no limit.")
+    rate_limit_tenant_per_minute: int = Field(12000, ge=0, description="Of all keys of a tenant; 0: no limit.")
+    tenant_max_open_tasks: int = Field(1000, ge=1, description="Tasks of a tenant that have not ended.")
     flower_url: str = Field("", description="Where Flower is, for the links of `/`; empty: no link.")
     metrics_allowed_networks: str = Field(
         "127.0.0.0/8,::1/128", description="Who may read /metrics without a key of scope admin; comma-separated."

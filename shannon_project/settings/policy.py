@@ -1,5 +1,12 @@
 """Settings of the policy app; units are in the names."""
 
+from shannon_project.settings.env import ENV
+
+SHANNON_RATE_LIMIT_KEY_PER_MINUTE = ENV.rate_limit_key_per_minute  # requests of one API key; 0: no limit
+SHANNON_RATE_LIMIT_TENANT_PER_MINUTE = (
+    ENV.rate_limit_tenant_per_minute
+)  # of all keys of a tenant that has none of its own
+
 SHANNON_POLICY_RECHECK_SECONDS = 0.8  # how long a process may decide by policies that were changed meanwhile
 SHANNON_POLICY_CACHED_TENANTS = 256  # compiled policy sets per process, about 6 MB each at most
 SHANNON_POLICY_CACHED_DECISIONS = 4096  # per process; they live no longer than the recheck interval
