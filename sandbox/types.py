@@ -11,6 +11,7 @@ class Outcome(StrEnum):
     OK = "ok"  # the program ended with exit code 0
     FAILED = "failed"  # the program ended with another exit code: its own fault, it may be repaired and run again
     TIMEOUT = "timeout"  # stopped: it ran longer than `wall_seconds`
+    CPU_EXCEEDED = "cpu_exceeded"  # stopped: it used more than `cpu_seconds` or `fuel`
     MEMORY_EXCEEDED = "memory_exceeded"  # ended: it asked for more memory than `memory_bytes` and was refused
     OUTPUT_EXCEEDED = "output_exceeded"  # stopped: it printed more than `output_bytes` on one stream
     QUOTA_EXCEEDED = "quota_exceeded"  # stopped or refused: more or larger files than allowed
@@ -28,26 +29,41 @@ class SandboxLimits:
 
     Attributes:
         wall_seconds: Time from handing over the program to its end; > 0.
+        cpu_seconds: CPU time, where the runtime does not meter instructions; noticed up to 0.02 s late; > 0.
+        fuel: WebAssembly instructions at most; None: not limited. Only a runtime that meters takes such a request.
         memory_bytes: Cap of the guest's linear memory. Runtimes may round it down, never up.
         output_bytes: Cap for each of stdout and stderr; the first so many bytes are kept.
         file_count: Files in the guest's working directory, before and after the run.
         file_bytes: Their total size, before and after the run.
+        processes: Processes that a program may start: 0, as no runtime offers any.
+        network_hosts: Hosts that a program may reach: none, as no runtime offers any.
         wait_seconds: How long the request waits for a free sandbox host before it is refused.
     """
 
     wall_seconds: float = 20.0
+    cpu_seconds: float = 20.0
+    fuel: int | None = None
     memory_bytes: int = 256 * 1024 * 1024
     output_bytes: int = 256 * 1024
     file_count: int = 256
     file_bytes: int = 64 * 1024 * 1024
+    processes: int = 0
+    network_hosts: tuple[str, ...] = ()
     wait_seconds: float = 60.0
 
     def __post_init__(self) -> None:
-        """Refuse limits that limit nothing."""
-        if self.wall_seconds <= 0 or self.wait_seconds < 0:
-            raise ValueError("wall_seconds must be above 0 and wait_seconds at least 0")
+        """Refuse limits that limit nothing, and promises that no runtime keeps."""
+        if min(self.wall_seconds, self.cpu_seconds) <= 0 or self.wait_seconds < 0:
+            raise ValueError("wall_seconds and cpu_seconds must be above 0 and wait_seconds at least 0")
         if min(self.memory_bytes, self.output_bytes, self.file_count, self.file_bytes) <= 0:
             raise ValueError("memory_bytes, output_bytes, file_count and file_bytes must be above 0")
+        if self.fuel is not None and self.fuel <= 0:
+            raise ValueError("fuel must be above 0, or None")
+        if self.processes != 0:
+            raise ValueError("processes must be 0: a program in the sandbox cannot start any")
+        object.__setattr__(self, "network_hosts", tuple(self.network_hosts))  # a JSON list becomes a tuple again
+        if self.network_hosts:
+            raise ValueError("network_hosts must be empty: the sandbox has no network; fetch with a tool, outside")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +71,42 @@ class ExecutionRequest:
     """One program to run.
 
     Attributes:
-        guest: Name of the language or module: `python`.
-        code: The program's source text.
+        guest: What runs it: `python`, `javascript`, or `module` for a WASI module.
+        code: The program's source text; empty for a module.
+        module_sha256: The module's SHA-256 in hexadecimal, for the guest `module` only; `sandbox.services.module_run`
+            sets it, after it has checked whose module it is.
+        arguments: What a module finds in its `argv` behind its own name; empty for the other guests.
         stdin: Bytes that the program can read from its standard input.
         files: Relative path → contents, placed in the program's working directory.
         limits: What it may use; None: the limits of the settings.
     """
 
     guest: str
-    code: str
+    code: str = ""
+    module_sha256: str = ""
+    arguments: tuple[str, ...] = ()
     stdin: bytes = b""
     files: Mapping[str, bytes] = field(default_factory=dict)
     limits: SandboxLimits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a run used. None is unknown, never 0.
+
+    Attributes:
+        wall_seconds: From handing over the program to its end.
+        cpu_seconds: CPU time of its sandbox host meanwhile, the host's own share included.
+        fuel: WebAssembly instructions; None where the runtime does not meter them, or the program was stopped.
+        output_bytes: Of both streams together, as far as they were kept.
+        file_bytes: Of the new and changed files that came back.
+    """
+
+    wall_seconds: float
+    cpu_seconds: float | None = None
+    fuel: int | None = None
+    output_bytes: int = 0
+    file_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +122,8 @@ class ExecutionResult:
         stderr_truncated: The same for standard error.
         files_changed: Relative path → contents of new and changed files; empty unless the program ended by itself.
         files_deleted: Paths that were handed in and are gone; empty unless the program ended by itself.
-        wall_seconds: From handing over the program to its end.
+        limit_hit: Name of the field of `SandboxLimits` that ended the run; empty when none did.
+        resources: What it used.
         runtime: Name of the runtime that ran it.
         message: One sentence that says which limit was hit, how much and whose; empty for OK.
     """
@@ -95,9 +136,30 @@ class ExecutionResult:
     stderr_truncated: bool
     files_changed: Mapping[str, bytes]
     files_deleted: tuple[str, ...]
-    wall_seconds: float
+    limit_hit: str
+    resources: Resources
     runtime: str
     message: str
+
+    @classmethod
+    def not_kept(
+        cls, outcome: Outcome, message: str, *, runtime: str, limit_hit: str = "", wall_seconds: float = 0.0
+    ) -> "ExecutionResult":
+        """Return the result of a run that left nothing: it was refused, or its sandbox host was lost."""
+        return cls(
+            outcome=outcome,
+            exit_code=None,
+            stdout="",
+            stderr="",
+            stdout_truncated=False,
+            stderr_truncated=False,
+            files_changed={},
+            files_deleted=(),
+            limit_hit=limit_hit,
+            resources=Resources(wall_seconds=round(wall_seconds, 6)),
+            runtime=runtime,
+            message=message,
+        )
 
 
 @dataclass(frozen=True, slots=True)

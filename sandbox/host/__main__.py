@@ -20,6 +20,9 @@ def main() -> None:
     # Nothing that prints by mistake may write into the frames: standard output becomes standard error.
     read_fd, write_fd = os.dup(0), os.dup(1)
     os.dup2(2, 1)
+    nothing_fd = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing_fd, 0)  # a guest that inherits standard input must not find frames there
+    os.close(nothing_fd)
     end_with_worker(read_fd)
     module, _, name = options.runtime.rpartition(".")
     runtime: type[Runtime] = getattr(import_module(module), name)

@@ -35,7 +35,11 @@ class HostCrashed(Exception):
 
 
 class HostOverdue(Exception):
-    """The host did not give a result in time, although the program's clock is its to keep."""
+    """The host did not end the program in time, although the program's clock is its to keep."""
+
+
+class HostCannot(Exception):
+    """The host's runtime cannot run this program, and is ready for another one."""
 
 
 class HostProcess:
@@ -90,10 +94,12 @@ class HostProcess:
         Args:
             request: What to run.
             limits: Its limits.
-            start_seconds: Time for taking the request and loading the guest, which may have to be compiled.
-            grace_seconds: Time beyond the program's own `wall_seconds` for the host to answer.
+            start_seconds: Time for taking the request and loading the guest, which may have to be compiled; and, once
+                the program has ended, for sending what it left.
+            grace_seconds: Time beyond the program's own `wall_seconds` for the host to say that it has ended.
 
         Raises:
+            HostCannot: The runtime found that it cannot run this program.
             HostGone: The host ended before the program ran.
             HostBroken: The host cannot load the guest.
             HostCrashed: The host ended while the program ran.
@@ -101,7 +107,8 @@ class HostProcess:
         """
         self._load(wire.request_frame(request, limits), wire.RUNNING, time.monotonic() + start_seconds)
         try:
-            frame = self._expect(wire.RESULT, time.monotonic() + limits.wall_seconds + grace_seconds)
+            self._ended(time.monotonic() + limits.wall_seconds + grace_seconds)
+            frame = self._expect(wire.RESULT, time.monotonic() + start_seconds)
             result = wire.result_from(frame)
         except wire.WireTimeout as error:
             raise HostOverdue(str(error)) from error
@@ -134,6 +141,13 @@ class HostProcess:
             raise HostGone(self._why(error)) from error
         except (wire.WireInvalid, wire.WireTimeout) as error:
             raise HostBroken(self._why(error)) from error
+
+    def _ended(self, deadline: float) -> None:
+        frame = self._wire.receive(deadline=deadline)
+        if frame.kind == wire.UNSUPPORTED:
+            raise HostCannot(str(frame.fields.get("message", "")))
+        if frame.kind != wire.ENDED:
+            raise wire.WireInvalid(f"{frame.kind} instead of {wire.ENDED}: {frame.fields.get('message', '')}")
 
     def _expect(self, kind: str, deadline: float) -> Frame:
         frame = self._wire.receive(deadline=deadline)

@@ -7,7 +7,7 @@ from sandbox.host import wire
 from sandbox.host.confinement import cpu_bounded
 from sandbox.host.options import HostOptions
 from sandbox.host.wire import Frame, Wire
-from sandbox.runtimes.base import Runtime, RuntimeBroken
+from sandbox.runtimes.base import Runtime, RuntimeBroken, RunUnsupported
 from sandbox.types import SandboxLimits
 
 
@@ -42,7 +42,11 @@ def _run(pipe: Wire, runtime: Runtime, frame: Frame, options: HostOptions, runs:
             cpu_bounded(wall_seconds=request.limits.wall_seconds)
         pipe.send(Frame(wire.RUNNING))
 
-    result = runtime.execute(request, on_running=running)
+    try:
+        result = runtime.execute(request, on_running=running, on_ended=lambda: pipe.send(Frame(wire.ENDED)))
+    except RunUnsupported as error:
+        pipe.send(Frame(wire.UNSUPPORTED, {"message": str(error)}))
+        return False
     last = runtime.spent or runs >= options.runs_max or _rss_bytes() > options.rss_max_bytes
     pipe.send(wire.result_frame(result, last=last))
     return last

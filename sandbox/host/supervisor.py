@@ -1,4 +1,9 @@
-"""A pool of sandbox hosts: one run at a time for each, so that no run can suffer from another's."""
+"""A pool of sandbox hosts: one run at a time for each, and one loaded host ahead of the next run.
+
+A host that dies takes one run with it. Nobody can say whether that run killed it, or the kernel for want of memory, or
+an operator; and a run changes nothing outside. So it is repeated once, on the host that is ready: an innocent run never
+notices, and one that kills the second host too has `CRASHED`.
+"""
 
 import logging
 import threading
@@ -9,11 +14,12 @@ from dataclasses import dataclass
 
 from sandbox.errors import SandboxBusy, SandboxUnavailable
 from sandbox.host.options import HostOptions
-from sandbox.host.process import HostBroken, HostCrashed, HostGone, HostOverdue, HostProcess
+from sandbox.host.process import HostBroken, HostCannot, HostCrashed, HostGone, HostOverdue, HostProcess
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 
 logger = logging.getLogger(__name__)
 _TRIES = 3  # hosts that may turn out dead before a run is given up
+_CRASHES = 2  # hosts that one run may be lost with: the first may have died of something else
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class SupervisorOptions:
     """How many hosts there are, and how patient their supervisor is.
 
     Attributes:
-        hosts_max: Hosts at most, so runs at once at most.
+        hosts_max: Runs at once at most; one more host may wait, loaded, to replace one that ends.
         start_seconds: Time for a host to start and load its guest; the first time on a machine it compiles.
         grace_seconds: Time beyond a program's `wall_seconds` after which its host is killed.
         host: How each host works.
@@ -50,7 +56,8 @@ class Supervisor:
         self._changed = threading.Condition()
         self._idle: list[HostProcess] = []
         self._hosts: set[HostProcess] = set()
-        self._starting = 0
+        self._lent = 0  # hosts that run something, or are being started for a run
+        self._ahead = False  # True while a host is started that nobody has asked for yet
         self._closed = False
         self._warmed: tuple[str, SandboxLimits] | None = None
         # One thread starts every host: they end with the thread that started them (see HostProcess).
@@ -62,7 +69,6 @@ class Supervisor:
         Raises:
             SandboxUnavailable: No host can be started or the guest cannot be loaded.
         """
-        self._warmed = (guest, limits)
         host = self._take(wait_seconds=self._options.start_seconds)
         try:
             host.warm(guest=guest, limits=limits, timeout_seconds=self._options.start_seconds)
@@ -70,15 +76,18 @@ class Supervisor:
             self._drop(host, "broken")
             raise SandboxUnavailable(f"The sandbox cannot start: {error}") from error
         self._give_back(host)
+        self._warmed = (guest, limits)  # from now on a host is started ahead whenever one is lent
 
     def execute(self, request: ExecutionRequest, *, limits: SandboxLimits) -> ExecutionResult:
         """Run one program on a host of its own.
 
         Raises:
+            HostCannot: The hosts' runtime cannot run this program; another one may.
             SandboxBusy: No host became free within `limits.wait_seconds`.
             SandboxUnavailable: No host can be started: the installation's fault.
         """
-        reason = ""
+        reason, crashes = "", 0
+        started_at = time.monotonic()
         for _ in range(_TRIES):
             host = self._take(wait_seconds=limits.wait_seconds)
             try:
@@ -87,6 +96,13 @@ class Supervisor:
                 logger.warning("sandbox host %s was gone before it took a run: %s", host.pid, error)
                 self._drop(host, "gone")
                 reason = str(error)
+            except HostCrashed as error:
+                logger.warning("sandbox host %s crashed under a run: %s", host.pid, error)
+                self._drop(host, "crashed")
+                reason = str(error)
+                crashes += 1
+                if crashes == _CRASHES or self._closed:
+                    return _lost(Outcome.CRASHED, "The program ended its sandbox host.", started_at)
             except HostBroken as error:
                 self._drop(host, "broken")
                 raise SandboxUnavailable(f"The sandbox cannot load the guest: {error}") from error
@@ -120,10 +136,9 @@ class Supervisor:
                 start_seconds=self._options.start_seconds,
                 grace_seconds=self._options.grace_seconds,
             )
-        except HostCrashed as error:
-            logger.warning("sandbox host %s crashed under a run: %s", host.pid, error)
-            self._drop(host, "crashed")
-            return _lost(Outcome.CRASHED, "The program ended its sandbox host.", started_at)
+        except HostCannot:
+            self._give_back(host)
+            raise
         except HostOverdue:
             logger.warning("sandbox host %s was killed: it missed its deadline", host.pid)
             self._drop(host, "overdue")
@@ -137,87 +152,91 @@ class Supervisor:
     def _take(self, *, wait_seconds: float) -> HostProcess:
         deadline = time.monotonic() + wait_seconds
         with self._changed:
-            while not self._idle and len(self._hosts) + self._starting >= self._options.hosts_max:
+            while self._lent >= self._options.hosts_max or (not self._idle and self._ahead):
                 if self._closed or not self._changed.wait(max(0.0, deadline - time.monotonic())):
                     break
             if self._closed:
                 raise SandboxUnavailable("The sandbox has been shut down.")
-            if self._idle:
-                return self._idle.pop(0)  # the one whose next guest has had most time to start
-            if len(self._hosts) + self._starting >= self._options.hosts_max:
+            if self._lent >= self._options.hosts_max or (not self._idle and self._ahead):
                 raise SandboxBusy(
                     f"All {self._options.hosts_max} sandbox hosts were busy for {wait_seconds:g} s.",
                     details={"hosts": self._options.hosts_max, "wait_seconds": wait_seconds},
                 )
-            self._starting += 1
-        return self._start()
+            self._lent += 1
+            host = self._idle.pop(0) if self._idle else None  # the one whose next guest has had most time to start
+        self._start_ahead()
+        return host or self._start()
 
     def _start(self) -> HostProcess:
-        """Start a host for which a place is reserved in `_starting`."""
-        host: HostProcess | None = None
+        """Start a host for a run that counts as lent already."""
         try:
-            host = self._starter.submit(HostProcess, self._options.host).result()
+            return self._started()
+        except SandboxUnavailable:
+            with self._changed:
+                self._lent -= 1
+                self._changed.notify()
+            raise
+
+    def _started(self) -> HostProcess:
+        try:
+            host: HostProcess = self._starter.submit(HostProcess, self._options.host).result()
         except (OSError, RuntimeError) as error:  # RuntimeError: shut down meanwhile
             raise SandboxUnavailable(f"A sandbox host cannot be started: {error}") from error
-        finally:
-            with self._changed:
-                self._starting -= 1
-                if host is not None:
-                    self._hosts.add(host)
-                self._changed.notify_all()
+        with self._changed:
+            self._hosts.add(host)
         return host
 
     def _give_back(self, host: HostProcess) -> None:
         with self._changed:
+            self._lent -= 1
+            self._changed.notify()
             if not self._closed:
                 self._idle.append(host)
-                self._changed.notify()
                 return
         host.end()
 
     def _drop(self, host: HostProcess, reason: str) -> None:
         with self._changed:
+            self._lent -= 1
             self._hosts.discard(host)
             self._changed.notify()
         host.end()
         self._on_replaced(reason)
         if reason != "broken":
-            threading.Thread(target=self._replace, name="sandbox-replacement", daemon=True).start()
+            self._start_ahead()
 
-    def _replace(self) -> None:
-        """Have a loaded host ready before the next run asks for one; when that fails, that run will say why."""
+    def _start_ahead(self) -> None:
+        """Have a loaded host ready for the next run, in the background, unless one is; when that fails, it says why."""
         with self._changed:
-            full = len(self._hosts) + self._starting >= self._options.hosts_max
-            if self._closed or self._warmed is None or self._idle or full:
+            if self._closed or self._warmed is None or self._idle or self._ahead:
                 return
+            self._ahead = True
             guest, limits = self._warmed
-            self._starting += 1
+        threading.Thread(target=self._load_ahead, args=(guest, limits), name="sandbox-ahead", daemon=True).start()
+
+    def _load_ahead(self, guest: str, limits: SandboxLimits) -> None:
+        host: HostProcess | None = None
+        loaded = False
         try:
-            host = self._start()
-        except SandboxUnavailable as error:
-            logger.warning("a sandbox host could not be replaced ahead of time: %s", error)
-            return
-        try:
+            host = self._started()
             host.warm(guest=guest, limits=limits, timeout_seconds=self._options.start_seconds)
-        except (HostGone, HostBroken) as error:
-            logger.warning("a new sandbox host could not load its guest: %s", error)
-            self._drop(host, "broken")
-            return
-        self._give_back(host)
+            loaded = True
+        except (SandboxUnavailable, HostGone, HostBroken) as error:
+            logger.warning("a sandbox host could not be made ready ahead of time: %s", error)
+        with self._changed:
+            self._ahead = False
+            loaded = loaded and not self._closed
+            if host is not None and loaded:
+                self._idle.append(host)
+            elif host is not None:
+                self._hosts.discard(host)
+            self._changed.notify_all()
+        if host is not None and not loaded:
+            host.end()
 
 
 def _lost(outcome: Outcome, message: str, started_at: float) -> ExecutionResult:
     """Return the result of a run whose host was lost, and with it all that it printed."""
-    return ExecutionResult(
-        outcome=outcome,
-        exit_code=None,
-        stdout="",
-        stderr="",
-        stdout_truncated=False,
-        stderr_truncated=False,
-        files_changed={},
-        files_deleted=(),
-        wall_seconds=round(time.monotonic() - started_at, 6),
-        runtime="host",
-        message=message,
-    )
+    limit = "wall_seconds" if outcome is Outcome.TIMEOUT else ""
+    wall_seconds = time.monotonic() - started_at
+    return ExecutionResult.not_kept(outcome, message, runtime="host", limit_hit=limit, wall_seconds=wall_seconds)

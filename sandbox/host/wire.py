@@ -2,8 +2,9 @@
 
 One frame is `!IQ` (bytes of JSON, bytes of blobs), then a JSON object, then the blobs back to back. The object has
 `kind`, `fields` and `blob_sizes`. The worker sends `warm`, answered by `ready`, or `run`, answered by `running` (the
-guest gets its program now: from here on the host's death is that program's fault) and `result`. `error` instead of any
-answer: the host cannot work and ends. JSON and not pickle: a host that a guest has taken over must not be able to make
+guest gets its program now), `ended` (it had its time: from here on only bytes are copied) and `result`. `unsupported`
+instead of `ended`: the runtime found that it cannot run this program. `error` instead of any answer: the host cannot
+work and ends. JSON and not pickle: a host that a guest has taken over must not be able to make
 the worker execute anything.
 """
 
@@ -16,9 +17,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
+from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, Resources, SandboxLimits
 
-RUN, WARM, RUNNING, RESULT, READY, ERROR = "run", "warm", "running", "result", "ready", "error"
+RUN, WARM, RUNNING, ENDED, RESULT = "run", "warm", "running", "ended", "result"
+READY, UNSUPPORTED, ERROR = "ready", "unsupported", "error"
 
 _PREFIX = struct.Struct("!IQ")
 _JSON_MAX_BYTES = 64 * 1024 * 1024
@@ -135,6 +137,8 @@ def request_frame(request: ExecutionRequest, limits: SandboxLimits) -> Frame:
     """Return the `run` frame of a request under these limits."""
     fields = {
         "guest": request.guest,
+        "module_sha256": request.module_sha256,
+        "arguments": list(request.arguments),
         "paths": list(request.files),
         "limits": asdict(limits),
     }
@@ -152,6 +156,8 @@ def request_from(frame: Frame) -> ExecutionRequest:
         return ExecutionRequest(
             guest=str(frame.fields["guest"]),
             code=code.decode(),
+            module_sha256=str(frame.fields["module_sha256"]),
+            arguments=tuple(map(str, frame.fields["arguments"])),
             stdin=stdin,
             files=dict(zip(frame.fields["paths"], contents, strict=True)),
             limits=SandboxLimits(**frame.fields["limits"]),
@@ -169,12 +175,13 @@ def result_frame(result: ExecutionResult, *, last: bool) -> Frame:
             "exit_code",
             "stdout_truncated",
             "stderr_truncated",
-            "wall_seconds",
+            "limit_hit",
             "runtime",
             "message",
         )
     }
     fields |= {
+        "resources": asdict(result.resources),
         "paths": list(result.files_changed),
         "files_deleted": list(result.files_deleted),
         "last": last,
@@ -201,12 +208,24 @@ def result_from(frame: Frame) -> ExecutionResult:
             stderr_truncated=bool(fields["stderr_truncated"]),
             files_changed=dict(zip(map(str, fields["paths"]), contents, strict=True)),
             files_deleted=tuple(map(str, fields["files_deleted"])),
-            wall_seconds=float(fields["wall_seconds"]),
+            limit_hit=str(fields["limit_hit"]),
+            resources=_resources_from(fields["resources"]),
             runtime=str(fields["runtime"]),
             message=str(fields["message"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise WireInvalid(f"not a result: {error}") from error
+
+
+def _resources_from(fields: Mapping[str, Any]) -> Resources:
+    cpu_seconds, fuel = fields["cpu_seconds"], fields["fuel"]
+    return Resources(
+        wall_seconds=float(fields["wall_seconds"]),
+        cpu_seconds=None if cpu_seconds is None else float(cpu_seconds),
+        fuel=None if fuel is None else int(fuel),
+        output_bytes=int(fields["output_bytes"]),
+        file_bytes=int(fields["file_bytes"]),
+    )
 
 
 def _split(blobs: memoryview, sizes: list[int]) -> list[bytes]:

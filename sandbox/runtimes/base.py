@@ -13,6 +13,10 @@ class RuntimeBroken(Exception):
     """The runtime itself failed, not the program; the host that has it should be replaced."""
 
 
+class RunUnsupported(Exception):
+    """This runtime cannot run this program, and found it out only now; another one may run it from its beginning."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimeProblem:
     """Why a runtime would not work on this machine, and what to do.
@@ -34,6 +38,7 @@ class Runtime(ABC):
     name: ClassVar[str]
     guests: ClassVar[frozenset[str]]
     needs_host: ClassVar[bool] = True
+    meters_fuel: ClassVar[bool] = False  # whether it takes a request with `limits.fuel`
 
     def __init__(self, *, cache_dir: Path) -> None:
         """Make a runtime; cheap, loads nothing.
@@ -55,15 +60,19 @@ class Runtime(ABC):
         """
 
     @abstractmethod
-    def execute(self, request: ExecutionRequest, *, on_running: Callable[[], None]) -> ExecutionResult:
+    def execute(
+        self, request: ExecutionRequest, *, on_running: Callable[[], None], on_ended: Callable[[], None]
+    ) -> ExecutionResult:
         """Run one program and return how it ended; everything that the program does is an `Outcome`.
 
         Args:
             request: What to run; `request.limits` is set.
             on_running: Called once, when the guest is loaded and the wall clock starts.
+            on_ended: Called once, when the guest has ended or is given up, before its files are looked at.
 
         Raises:
             RuntimeBroken: The runtime's fault, not the program's.
+            RunUnsupported: Nobody's fault: the program needs what this runtime does not offer.
         """
 
     def prepare(self) -> None:  # noqa: B027 - most runtimes have nothing to prepare
@@ -73,3 +82,8 @@ class Runtime(ABC):
     def problems(cls) -> list[RuntimeProblem]:
         """Return why this runtime would not work here; empty when it would."""
         return []
+
+    @classmethod
+    def is_cached(cls, cache_dir: Path) -> bool:  # noqa: ARG003 - for those that cache
+        """Return whether loading a guest is quick, because what takes long was done on this machine before."""
+        return True

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from sandbox.runtimes.base import Runtime
-from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
+from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, Resources, SandboxLimits
 
 
 class FakeRuntime(Runtime):
@@ -27,11 +27,14 @@ class FakeRuntime(Runtime):
         with self._lock:
             self.warmed.append(guest)
 
-    def execute(self, request: ExecutionRequest, *, on_running: Callable[[], None]) -> ExecutionResult:
+    def execute(
+        self, request: ExecutionRequest, *, on_running: Callable[[], None], on_ended: Callable[[], None]
+    ) -> ExecutionResult:
         """Record the request and return its answer."""
         with self._lock:
             self.requests.append(request)
         on_running()
+        on_ended()
         return self.answers.get(request.code) or fake_result(stdout=request.code)
 
     @classmethod
@@ -54,7 +57,8 @@ def fake_result(*, outcome: Outcome = Outcome.OK, stdout: str = "", stderr: str 
         stderr_truncated=False,
         files_changed={},
         files_deleted=(),
-        wall_seconds=0.0,
+        limit_hit="",
+        resources=Resources(wall_seconds=0.0),
         runtime=FakeRuntime.name,
         message="" if outcome is Outcome.OK else f"The fake was told to answer {outcome.value}.",
     )

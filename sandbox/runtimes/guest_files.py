@@ -3,15 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from sandbox.runtimes.outcomes import FilesExceeded
 from sandbox.types import SandboxLimits
 
 ROOT = "/workspace"
-_FOLDERS_MAX = 256
-_DEPTH_MAX = 16
-
-
-class FilesExceeded(Exception):
-    """The guest left more, larger or deeper files than it may."""
+FOLDERS_MAX = 256
+DEPTH_MAX = 16
 
 
 class GuestEntry(Protocol):
@@ -72,7 +69,7 @@ async def files_changed(
             continue
         total_bytes += len(contents)  # counted again: what is listed need not be what is read
         if total_bytes > limits.file_bytes:
-            raise FilesExceeded(f"its files are larger than {limits.file_bytes} bytes together")
+            raise FilesExceeded(f"its files are larger than {limits.file_bytes} bytes together", limit="file_bytes")
         if before.get(path) != contents:
             changed[path] = contents
     return changed, tuple(path for path in before if path not in paths)
@@ -91,10 +88,12 @@ async def _paths(file_system: GuestFileSystem, limits: SandboxLimits) -> set[str
             else:
                 paths.add(path)
                 total_bytes += entry.size
-            if len(folders) > _FOLDERS_MAX or path.count("/") >= _DEPTH_MAX:
-                raise FilesExceeded(f"it left more than {_FOLDERS_MAX} folders, or {_DEPTH_MAX} inside each other")
+            if len(folders) > FOLDERS_MAX or path.count("/") >= DEPTH_MAX:
+                raise FilesExceeded(
+                    f"it left more than {FOLDERS_MAX} folders, or {DEPTH_MAX} inside each other", limit="file_count"
+                )
             if len(paths) > limits.file_count:
-                raise FilesExceeded(f"it left more than {limits.file_count} files")
+                raise FilesExceeded(f"it left more than {limits.file_count} files", limit="file_count")
             if total_bytes > limits.file_bytes:
-                raise FilesExceeded(f"its files are larger than {limits.file_bytes} bytes together")
+                raise FilesExceeded(f"its files are larger than {limits.file_bytes} bytes together", limit="file_bytes")
     return paths

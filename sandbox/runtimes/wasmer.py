@@ -6,10 +6,8 @@ serves one run and is thrown away, so nothing can pass from one run to the next.
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,11 +26,13 @@ from wasmer_sdk import (
 
 from sandbox.guests import python
 from sandbox.runtimes.base import Runtime, RuntimeBroken, RuntimeProblem
-from sandbox.runtimes.guest_files import ROOT, FilesExceeded, files_changed, files_put
-from sandbox.runtimes.guest_watch import Ending, GuestExit, guest_watch
-from sandbox.runtimes.outcomes import message_for, outcome_of
+from sandbox.runtimes.endings import Ending, GuestExit, Stopwatch
+from sandbox.runtimes.guest_files import ROOT, files_changed, files_put
+from sandbox.runtimes.guest_watch import guest_watch
+from sandbox.runtimes.locks import machine_lock
+from sandbox.runtimes.outcomes import FilesExceeded, outcome_of, result_for
 from sandbox.runtimes.wasm_module import PAGE_BYTES, WasmModuleInvalid, memory_capped
-from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
+from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
 
 _T = TypeVar("_T")
 _READY_SECONDS = 30.0  # an interpreter that does not wait for its program by then never will
@@ -113,13 +113,15 @@ class WasmerRuntime(Runtime):
         self._memory_bytes = memory_tier_bytes(limits.memory_bytes)
         self.prepare()
 
-    def execute(self, request: ExecutionRequest, *, on_running: Callable[[], None]) -> ExecutionResult:
+    def execute(
+        self, request: ExecutionRequest, *, on_running: Callable[[], None], on_ended: Callable[[], None]
+    ) -> ExecutionResult:
         """See `Runtime`."""
         if request.limits is None:
             raise RuntimeBroken("a request without limits reached the runtime")
         limits = replace(request.limits, memory_bytes=memory_tier_bytes(request.limits.memory_bytes))
         self._memory_bytes = limits.memory_bytes
-        return self._run(self._execute(request, limits, on_running))
+        return self._run(self._execute(request, limits, on_running, on_ended))
 
     def prepare(self) -> None:
         """Start the guest of the next run, on the guess that it has the same memory cap."""
@@ -150,17 +152,22 @@ class WasmerRuntime(Runtime):
             raise RuntimeBroken(f"{type(error).__name__}: {error}") from error
 
     async def _execute(
-        self, request: ExecutionRequest, limits: SandboxLimits, on_running: Callable[[], None]
+        self,
+        request: ExecutionRequest,
+        limits: SandboxLimits,
+        on_running: Callable[[], None],
+        on_ended: Callable[[], None],
     ) -> ExecutionResult:
         guest = await self._take(limits.memory_bytes)
         await guest.ready()
         await files_put(_Files(guest.sandbox.fs), request.files)
         on_running()
-        started_at = time.monotonic()
+        clock = Stopwatch()
         feeding = asyncio.ensure_future(guest.feed(request.code.encode(), request.stdin))
         ending = await guest_watch(
-            exited=guest.exited(), stdout=guest.stdout, stderr=guest.stderr, limits=limits, started_at=started_at
+            exited=guest.exited(), stdout=guest.stdout, stderr=guest.stderr, limits=limits, clock=clock
         )
+        on_ended()
         feeding.cancel()
         self.spent = ending.stopped_for is not None
         result = await self._result(guest, request, limits, ending)
@@ -171,26 +178,16 @@ class WasmerRuntime(Runtime):
     async def _result(
         self, guest: _Guest, request: ExecutionRequest, limits: SandboxLimits, ending: Ending
     ) -> ExecutionResult:
-        outcome, message = outcome_of(ending), ""
         changed: dict[str, bytes] = {}
         deleted: tuple[str, ...] = ()
-        if outcome.ended_by_itself:
+        exceeded: FilesExceeded | None = None
+        if outcome_of(ending).ended_by_itself:
             try:
                 changed, deleted = await files_changed(_Files(guest.sandbox.fs), request.files, limits)
             except FilesExceeded as error:
-                outcome, message = Outcome.QUOTA_EXCEEDED, f"The program's files were not kept: {error}."
-        return ExecutionResult(
-            outcome=outcome,
-            exit_code=ending.exit.exit_code if outcome.ended_by_itself else None,
-            stdout=ending.stdout.text(),
-            stderr=ending.stderr.text(),
-            stdout_truncated=ending.stdout.truncated,
-            stderr_truncated=ending.stderr.truncated,
-            files_changed=changed,
-            files_deleted=deleted,
-            wall_seconds=round(ending.wall_seconds, 6),
-            runtime=self.name,
-            message=message or message_for(outcome, limits, ending),
+                exceeded = error
+        return result_for(
+            runtime=self.name, ending=ending, limits=limits, changed=changed, deleted=deleted, exceeded=exceeded
         )
 
     async def _take(self, memory_bytes: int) -> _Guest:
@@ -216,7 +213,7 @@ class WasmerRuntime(Runtime):
         module = memory_capped(python.module_bytes(), max_pages=memory_bytes // PAGE_BYTES)
         compiled = self.cache_dir / _compiled_mark(module)
         if not compiled.exists() or not python.library_path(self.cache_dir).exists():
-            with _machine_lock(self.cache_dir / "compile.lock"):
+            with machine_lock(self.cache_dir / "compile.lock"):
                 await self._compile(client, module)
             compiled.touch()
         return await client.packages.create(_definition(module, python.library_files(self.cache_dir)))
@@ -252,11 +249,3 @@ def _compiled_mark(module: bytes) -> str:
     """
     installed_at = int(Path(wasmer_sdk.__file__).stat().st_mtime)
     return f"compiled-{installed_at}-{hashlib.sha256(module).hexdigest()[:16]}"
-
-
-@contextlib.contextmanager
-def _machine_lock(path: Path) -> Iterator[None]:
-    """Hold a lock that all processes of this machine respect: compiling the same module twice at once helps nobody."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

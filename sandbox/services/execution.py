@@ -1,4 +1,4 @@
-"""Running programs: the runtime that the settings name, behind a supervisor when it needs one."""
+"""Running programs: on the fast lane or the general runtime, behind a supervisor when the runtime needs one."""
 
 import logging
 import os
@@ -8,66 +8,83 @@ from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
-from django.utils.module_loading import import_string
 
 from sandbox import metrics
-from sandbox.errors import SandboxRequestInvalid
+from sandbox.errors import SandboxRequestInvalid, SandboxUnavailable
 from sandbox.host.options import HostOptions
+from sandbox.host.process import HostCannot
 from sandbox.host.supervisor import Supervisor, SupervisorOptions
-from sandbox.runtimes.base import Runtime
+from sandbox.runtimes.base import Runtime, RunUnsupported
+from sandbox.services.lanes import fast_lane_takes, fast_runtime, general_runtime
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 from sandbox.workspace import path_checked
 
 logger = logging.getLogger(__name__)
 _lock = threading.Lock()
 _supervisors: dict[tuple[int, str], Supervisor] = {}  # by process id: a fork must not use its parent's hosts
+_open_lanes: set[tuple[int, str]] = set()  # fast lanes that are ready, likewise
 
 
 def execute(request: ExecutionRequest) -> ExecutionResult:
     """Run one program in the sandbox. Thread-safe; blocks until the program has ended or was stopped.
 
+    What a program does is never an exception: a failed program, one that hit a limit and one that crashed its
+    interpreter are results, and `limit_hit` names the limit.
+
     Args:
         request: What to run; without limits, those of the settings apply.
 
     Returns:
-        How it ended. Whatever the program does is an `Outcome` and not an exception.
+        How it ended. `runtime` says which lane ran it; the result does not depend on it.
 
     Raises:
-        SandboxRequestInvalid: No such guest, a bad file path, or too much source text or input: the caller's fault.
-        SandboxBusy: No sandbox host became free in time; retryable.
-        SandboxUnavailable: No sandbox host can be started; retryable, and the installation's fault.
+        SandboxRequestInvalid: No such guest, a bad file path, too much source text or input, or a limit that no
+            runtime of this guest keeps: the caller's fault.
+        SandboxBusy: No sandbox host became free in time: the load's fault; retryable.
+        SandboxUnavailable: No sandbox host can be started: the installation's fault; retryable.
     """
-    runtime = _runtime_class()
+    general = general_runtime()
     limits = request.limits or limits_default()
-    _check(request, runtime)
+    _check(request, general)
     files = {path_checked(path): contents for path, contents in request.files.items()}
     request = replace(request, files=files, limits=limits)
     started_at = time.monotonic()
-    result = _files_refused(request, limits, runtime) or _run(request, limits, runtime)
+    result = _files_refused(request, limits, general) or _run_in_a_lane(request, limits, general)
     metrics.RUNS.labels(guest=request.guest, outcome=result.outcome.value).inc()
     metrics.RUN_SECONDS.labels(guest=request.guest).observe(time.monotonic() - started_at)
     return result
 
 
-def warm() -> None:
-    """Compile what must be compiled and have one sandbox host ready. Called when a worker starts.
+def warm(*, wait_for_fast_lane: bool = False) -> None:
+    """Compile what must be compiled and have one sandbox host of each lane ready. Called when a worker starts.
+
+    Args:
+        wait_for_fast_lane: Also wait when its snapshot has to be made, which takes 10 s of an idle core, once per
+            machine. Otherwise that goes on in the background, and the general runtime takes all runs until then.
 
     Raises:
         SandboxUnavailable: No sandbox host can be started: the installation's fault.
     """
-    runtime = _runtime_class()
-    if runtime.needs_host:
-        started_at = time.monotonic()
-        _supervisor().warm(guest="python", limits=limits_default())
-        logger.info("the sandbox is warm after %.2f s", time.monotonic() - started_at)
-    else:
-        runtime(cache_dir=_cache_dir()).warm(guest="python", limits=limits_default())
+    started_at = time.monotonic()
+    fast = fast_runtime()
+    waits = fast is not None and (wait_for_fast_lane or fast.is_cached(_cache_dir()))
+    thread = threading.Thread(target=_warm_fast_lane, args=(fast,), name="sandbox-fast-lane", daemon=True)
+    if fast is not None and waits:
+        thread.start()
+    _warm_lane(general_runtime())
+    if fast is not None:
+        if waits:
+            thread.join()
+        else:
+            thread.start()  # only now: both compile on all cores, and the general runtime is needed first
+    logger.info("the sandbox is warm after %.2f s", time.monotonic() - started_at)
 
 
 def shutdown() -> None:
     """End all sandbox hosts of this process. A later `execute` starts new ones."""
     with _lock:
         supervisors = [_supervisors.pop(key) for key in list(_supervisors) if key[0] == os.getpid()]
+        _open_lanes.clear()
     for supervisor in supervisors:
         supervisor.shutdown()
 
@@ -76,6 +93,7 @@ def limits_default() -> SandboxLimits:
     """Return the limits of the settings."""
     return SandboxLimits(
         wall_seconds=settings.SHANNON_SANDBOX_WALL_SECONDS,
+        cpu_seconds=settings.SHANNON_SANDBOX_WALL_SECONDS,  # a guest has one thread
         memory_bytes=settings.SHANNON_SANDBOX_MEMORY_BYTES,
         output_bytes=settings.SHANNON_SANDBOX_OUTPUT_BYTES,
         file_count=settings.SHANNON_SANDBOX_FILE_COUNT,
@@ -86,13 +104,46 @@ def limits_default() -> SandboxLimits:
 
 def host_pids() -> list[int]:
     """Return the process ids of this process's sandbox hosts."""
-    return _supervisor().pids()
+    with _lock:
+        supervisors = [supervisor for key, supervisor in _supervisors.items() if key[0] == os.getpid()]
+    return sorted(pid for supervisor in supervisors for pid in supervisor.pids())
+
+
+def _warm_lane(runtime: type[Runtime]) -> None:
+    if runtime.needs_host:
+        _supervisor(runtime).warm(guest="python", limits=limits_default())
+    else:
+        runtime(cache_dir=_cache_dir()).warm(guest="python", limits=limits_default())
+
+
+def _warm_fast_lane(runtime: type[Runtime]) -> None:
+    """Open the fast lane once it is warm; without it nothing is missing but speed."""
+    try:
+        _warm_lane(runtime)
+    except SandboxUnavailable as error:
+        logger.warning("the sandbox has no fast lane: %s", error)
+        return
+    with _lock:
+        _open_lanes.add((os.getpid(), _path(runtime)))
+
+
+def _run_in_a_lane(request: ExecutionRequest, limits: SandboxLimits, general: type[Runtime]) -> ExecutionResult:
+    fast = fast_runtime()
+    is_open = fast is not None and (os.getpid(), _path(fast)) in _open_lanes
+    if fast is not None and (is_open or limits.fuel is not None) and fast_lane_takes(request, limits, fast):
+        try:
+            return _run(request, limits, fast)
+        except (HostCannot, RunUnsupported) as error:
+            logger.info("the fast lane left a run to the general runtime: %s", error)
+    if limits.fuel is not None and not general.meters_fuel:
+        raise SandboxRequestInvalid("`fuel` cannot be kept for this program: its runtime does not meter instructions.")
+    return _run(request, limits, general)
 
 
 def _run(request: ExecutionRequest, limits: SandboxLimits, runtime: type[Runtime]) -> ExecutionResult:
     if runtime.needs_host:
-        return _supervisor().execute(request, limits=limits)
-    return runtime(cache_dir=_cache_dir()).execute(request, on_running=lambda: None)
+        return _supervisor(runtime).execute(request, limits=limits)
+    return runtime(cache_dir=_cache_dir()).execute(request, on_running=lambda: None, on_ended=lambda: None)
 
 
 def _check(request: ExecutionRequest, runtime: type[Runtime]) -> None:
@@ -118,46 +169,41 @@ def _files_refused(request: ExecutionRequest, limits: SandboxLimits, runtime: ty
     total_bytes = sum(map(len, request.files.values()))
     if len(request.files) <= limits.file_count and total_bytes <= limits.file_bytes:
         return None
-    return ExecutionResult(
-        outcome=Outcome.QUOTA_EXCEEDED,
-        exit_code=None,
-        stdout="",
-        stderr="",
-        stdout_truncated=False,
-        stderr_truncated=False,
-        files_changed={},
-        files_deleted=(),
-        wall_seconds=0.0,
-        runtime=runtime.name,
-        message=(
-            f"The program was not run: its {len(request.files)} files have {total_bytes} bytes; "
-            f"allowed are {limits.file_count} files of {limits.file_bytes} bytes together."
-        ),
+    message = (
+        f"The program was not run: its {len(request.files)} files have {total_bytes} bytes; "
+        f"allowed are {limits.file_count} files of {limits.file_bytes} bytes together."
     )
+    limit_hit = "file_count" if len(request.files) > limits.file_count else "file_bytes"
+    return ExecutionResult.not_kept(Outcome.QUOTA_EXCEEDED, message, runtime=runtime.name, limit_hit=limit_hit)
 
 
-def _runtime_class() -> type[Runtime]:
-    runtime: type[Runtime] = import_string(settings.SHANNON_SANDBOX_RUNTIME)
-    return runtime
+def _path(runtime: type[Runtime]) -> str:
+    return f"{runtime.__module__}.{runtime.__qualname__}"
 
 
-def _supervisor() -> Supervisor:
-    key = (os.getpid(), settings.SHANNON_SANDBOX_RUNTIME)
+def _supervisor(runtime: type[Runtime]) -> Supervisor:
+    key = (os.getpid(), _path(runtime))
     with _lock:
         if key not in _supervisors:
             _supervisors[key] = Supervisor(
-                supervisor_options(), on_replaced=lambda reason: metrics.HOSTS_REPLACED.labels(reason=reason).inc()
+                supervisor_options(runtime),
+                on_replaced=lambda reason: metrics.HOSTS_REPLACED.labels(reason=reason).inc(),
             )
         return _supervisors[key]
 
 
-def supervisor_options() -> SupervisorOptions:
+def supervisor_options(runtime: type[Runtime]) -> SupervisorOptions:
+    """Return how the settings want the hosts of a runtime."""
     host = HostOptions(
         parent_pid=os.getpid(),
-        runtime=settings.SHANNON_SANDBOX_RUNTIME,
+        runtime=_path(runtime),
         cache_dir=str(_cache_dir()),
         memory_bytes=settings.SHANNON_SANDBOX_HOST_MEMORY_BYTES,
-        runs_max=settings.SHANNON_SANDBOX_HOST_RUNS,
+        runs_max=(
+            settings.SHANNON_SANDBOX_FAST_HOST_RUNS
+            if _path(runtime) == settings.SHANNON_SANDBOX_FAST_RUNTIME
+            else settings.SHANNON_SANDBOX_HOST_RUNS
+        ),
         rss_max_bytes=settings.SHANNON_SANDBOX_HOST_RSS_BYTES,
         frame_max_bytes=(
             settings.SHANNON_SANDBOX_FILE_BYTES

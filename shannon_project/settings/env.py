@@ -49,7 +49,10 @@ class Environment(BaseSettings):
     workspace_dir: Path | None = Field(None, description="Session workspaces; default: `workspaces` in the local dir.")
 
     sandbox_runtime: str = Field("sandbox.runtimes.wasmer.WasmerRuntime", description="Dotted path of a `Runtime`.")
-    sandbox_hosts: int = Field(2, ge=1, description="Sandbox hosts, so programs at once, per worker process.")
+    sandbox_fast_runtime: str = Field(
+        "sandbox.runtimes.eryx.EryxRuntime", description="The fast lane for Python; empty: none."
+    )
+    sandbox_hosts: int = Field(2, ge=1, description="Programs at once in each lane, per worker process.")
     sandbox_cache_dir: Path | None = Field(None, description="Compiled guests; default: in the local dir.")
     sandbox_wall_seconds: float = Field(20.0, gt=0, description="Time that one program may take.")
     sandbox_wait_seconds: float = Field(60.0, ge=0, description="How long a program waits for a free sandbox host.")

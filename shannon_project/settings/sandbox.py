@@ -3,6 +3,7 @@
 from shannon_project.settings.env import ENV
 
 SHANNON_SANDBOX_RUNTIME = ENV.sandbox_runtime
+SHANNON_SANDBOX_FAST_RUNTIME = ENV.sandbox_fast_runtime
 SHANNON_SANDBOX_HOSTS = ENV.sandbox_hosts
 SHANNON_SANDBOX_CACHE_DIR = ENV.sandbox_cache_dir or ENV.local_dir / "sandbox-cache"
 
@@ -18,8 +19,9 @@ SHANNON_SANDBOX_STDIN_MAX_BYTES = 8 * 1024 * 1024
 
 # One sandbox host
 SHANNON_SANDBOX_START_SECONDS = 180.0  # to start and load its guest; the first on a machine compiles it, 6 s when idle
-SHANNON_SANDBOX_GRACE_SECONDS = 1.5  # beyond a program's wall_seconds; then the host is killed
+SHANNON_SANDBOX_GRACE_SECONDS = 0.2  # beyond a program's wall_seconds; then the host is killed
 SHANNON_SANDBOX_HOST_RUNS = 200  # wasmer-sdk leaves one idle thread behind each run; a new host starts without them
+SHANNON_SANDBOX_FAST_HOST_RUNS = 5_000  # the same for the fast lane, which leaves nothing behind
 SHANNON_SANDBOX_HOST_RSS_BYTES = 768 * 1024 * 1024  # a host with more resident memory after a run is replaced
 SHANNON_SANDBOX_HOST_MEMORY_BYTES = 4 * 1024**3  # RLIMIT_DATA; thread stacks count, although mostly untouched
 

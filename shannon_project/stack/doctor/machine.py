@@ -67,4 +67,4 @@ def sandbox(_patient: Patient) -> str:
         shutdown()
     if result.outcome is not Outcome.OK or result.stdout.strip() != "42":
         raise Complaint(f"a line of Python ended as {result.outcome}: {result.message or result.stderr[-300:]}")
-    return f"{result.runtime} ran a line of Python in {result.wall_seconds * 1000:.0f} ms"
+    return f"{result.runtime} ran a line of Python in {result.resources.wall_seconds * 1000:.0f} ms"

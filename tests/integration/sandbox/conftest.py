@@ -1,31 +1,43 @@
-"""One warm sandbox for all of its tests."""
+"""One warm sandbox for all of its tests, and each of them on every lane."""
 
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from sandbox import services
 from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
 
 RunProgram = Callable[..., ExecutionResult]
+LANES = ["wasmer", "eryx"] if find_spec("eryx") else ["wasmer"]  # pyeryx has no wheel for Python 3.11
 
 
 @pytest.fixture(scope="session", autouse=True)
 def warm_sandbox() -> Iterator[None]:
     """Compile once, and end the hosts at the end."""
-    services.warm()
+    services.warm(wait_for_fast_lane=True)
     yield
     services.shutdown()
 
 
+@pytest.fixture(params=LANES)
+def lane(request: pytest.FixtureRequest, settings: Settings) -> str:
+    """The runtime that takes Python, where it can."""
+    lane: str = request.param
+    if lane == "wasmer":
+        settings.SHANNON_SANDBOX_FAST_RUNTIME = ""
+    return lane
+
+
 @pytest.fixture
-def run() -> RunProgram:
-    """Run a Python program: `run(code, files=…, stdin=…, **limits)`."""
+def run(lane: str) -> RunProgram:
+    """Run a Python program on each lane: `run(code, files=…, stdin=…, **limits)`."""
 
     def run_program(
         code: str, *, stdin: bytes = b"", files: dict[str, bytes] | None = None, **limits: float
     ) -> ExecutionResult:
-        allowed = SandboxLimits(**{"wall_seconds": 60.0, **limits})  # type: ignore[arg-type]
+        allowed = SandboxLimits(**{"wall_seconds": 60.0, "cpu_seconds": 60.0, **limits})  # type: ignore[arg-type]
         return services.execute(ExecutionRequest("python", code, stdin=stdin, files=files or {}, limits=allowed))
 
     return run_program

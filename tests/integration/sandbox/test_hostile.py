@@ -22,7 +22,7 @@ def next_program_runs(run: RunProgram) -> Iterator[None]:
 def test_a_loop_is_stopped_and_what_it_printed_is_kept(run: RunProgram) -> None:
     result = run("print('before')\nwhile True: pass", wall_seconds=1)
     assert (result.outcome, result.exit_code, result.stdout) == (Outcome.TIMEOUT, None, "before\n")
-    assert 1.0 <= result.wall_seconds < 5.0
+    assert 1.0 <= result.resources.wall_seconds < 5.0
     assert "1 s" in result.message
 
 
@@ -32,6 +32,12 @@ def test_a_loop_is_stopped_and_what_it_printed_is_kept(run: RunProgram) -> None:
 )
 def test_waiting_and_native_loops_are_stopped_too(run: RunProgram, code: str) -> None:
     assert run(code, wall_seconds=0.5).outcome is Outcome.TIMEOUT
+
+
+def test_cpu_time_is_limited_apart_from_the_wall_clock(run: RunProgram) -> None:
+    result = run("print('before')\nwhile True: pass", cpu_seconds=0.3)
+    assert (result.outcome, result.limit_hit, result.stdout) == (Outcome.CPU_EXCEEDED, "cpu_seconds", "before\n")
+    assert run("import time; time.sleep(0.6); print('idle')", cpu_seconds=0.5).stdout == "idle\n"
 
 
 @pytest.mark.parametrize(
@@ -101,9 +107,9 @@ def test_the_hosts_environment_is_not_there(run: RunProgram, monkeypatch: pytest
     "code",
     [
         "import socket; socket.create_connection(('169.254.169.254', 80), timeout=1)",
-        "import socket; socket.socket()",
+        "import socket; s = socket.socket(); s.connect(('10.0.0.1', 22))",
         "import urllib.request; urllib.request.urlopen('http://127.0.0.1:5432', timeout=1)",
-        "import socket; socket.getaddrinfo('example.com', 80)",
+        "import socket; socket.create_connection(('example.com', 80))",
     ],
 )
 def test_there_is_no_network(run: RunProgram, code: str) -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,15 @@ from django.conf import settings
 
 from sandbox.errors import SandboxBusy, SandboxUnavailable
 from sandbox.host.supervisor import Supervisor
+from sandbox.runtimes.base import Runtime
+from sandbox.runtimes.eryx import EryxRuntime
+from sandbox.runtimes.wasmer import WasmerRuntime
 from sandbox.services.execution import supervisor_options
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 
 LIMITS = SandboxLimits(wall_seconds=60)
 LOOP = "while True: pass"
+RUNTIMES: list[type[Runtime]] = [WasmerRuntime, EryxRuntime] if find_spec("eryx") else [WasmerRuntime]
 
 
 def eventually(condition: Callable[[], bool], *, timeout_seconds: float = 60) -> None:
@@ -44,8 +49,10 @@ def make(reasons: list[str]) -> Iterator[Callable[..., Supervisor]]:
     """Make supervisors that are shut down at the end: `make(hosts_max=1, runs_max=…)`."""
     made = []
 
-    def supervisor(*, hosts_max: int = 1, grace_seconds: float = 30.0, **host: Any) -> Supervisor:
-        options = supervisor_options()
+    def supervisor(
+        *, hosts_max: int = 1, grace_seconds: float = 30.0, of: type[Runtime] = WasmerRuntime, **host: Any
+    ) -> Supervisor:
+        options = supervisor_options(of)
         options = replace(options, hosts_max=hosts_max, grace_seconds=grace_seconds, host=replace(options.host, **host))
         made.append(Supervisor(options, on_replaced=reasons.append))
         return made[-1]
@@ -88,19 +95,66 @@ def burning(pid: int) -> bool:
     return psutil.Process(pid).cpu_percent(0.2) > 20
 
 
-def test_a_host_killed_in_a_run_costs_only_that_run(make: Callable[..., Supervisor], reasons: list[str]) -> None:
+def test_a_host_killed_from_outside_costs_no_run(make: Callable[..., Supervisor], reasons: list[str]) -> None:
     supervisor = make(hosts_max=2)
     execute(supervisor, "pass")
     (pid,) = supervisor.pids()
-    guilty = InBackground(supervisor, LOOP)
+    slow = "import time\nend = time.monotonic() + 2\nwhile time.monotonic() < end: pass\nprint('done')"
+    lost = InBackground(supervisor, slow)
     eventually(lambda: burning(pid))
-    innocent = InBackground(supervisor, "print('innocent')")
+    beside = InBackground(supervisor, "print('beside')")
     os.kill(pid, signal.SIGKILL)
-    assert guilty.outcome() is Outcome.CRASHED
-    assert innocent.outcome() is Outcome.OK
+    assert [run.outcome() for run in (lost, beside)] == [Outcome.OK, Outcome.OK]
     assert execute(supervisor, "print('next')").stdout == "next\n"
     assert reasons == ["crashed"]
     assert pid not in supervisor.pids()
+
+
+def test_a_run_that_loses_two_hosts_has_crashed(make: Callable[..., Supervisor], reasons: list[str]) -> None:
+    supervisor = make(runtime="tests.integration.sandbox.crashing.CrashingRuntime")
+    result = execute(supervisor, "die")
+    assert (result.outcome, result.exit_code, result.runtime) == (Outcome.CRASHED, None, "host")
+    assert reasons == ["crashed", "crashed"]
+    assert execute(supervisor, "next").stdout == "next"
+
+
+@pytest.mark.skipif(not find_spec("eryx"), reason="pyeryx has no wheel for Python 3.11")
+def test_a_guest_of_the_fast_lane_that_aborts_its_host_has_crashed(
+    make: Callable[..., Supervisor], reasons: list[str]
+) -> None:
+    supervisor = make(of=EryxRuntime)
+    supervisor.warm(guest="python", limits=LIMITS)
+    deep = "import sys; sys.setrecursionlimit(10**9)\nclass A:\n  def __repr__(self): return repr(self)\nrepr(A())"
+    result = execute(supervisor, deep)
+    assert (result.outcome, result.exit_code, result.limit_hit) == (Outcome.CRASHED, None, "")
+    assert reasons == ["crashed", "crashed"]
+    assert execute(supervisor, "print('next')").stdout == "next\n"
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_host_killed_under_32_concurrent_runs_costs_none_of_them(
+    make: Callable[..., Supervisor], reasons: list[str], runtime: type[Runtime]
+) -> None:
+    supervisor = make(of=runtime, hosts_max=2)
+    supervisor.warm(guest="python", limits=LIMITS)
+    (pid,) = supervisor.pids()
+    runs = [InBackground(supervisor, f"print(sum(range({number} * 50_000)))") for number in range(32)]
+    os.kill(pid, signal.SIGKILL)
+    results = [run.result() for run in runs]
+    assert [result.stdout for result in results if isinstance(result, ExecutionResult)] == [
+        f"{sum(range(number * 50_000))}\n" for number in range(32)
+    ]
+    assert len(reasons) == 1
+    assert reasons[0] in {"crashed", "gone"}
+
+
+def test_a_loaded_host_waits_to_replace_one_that_ends(make: Callable[..., Supervisor]) -> None:
+    supervisor = make()
+    supervisor.warm(guest="python", limits=LIMITS)
+    execute(supervisor, "pass")  # the first that is lent has its successor started
+    eventually(lambda: len(supervisor.pids()) == 2)
+    execute(supervisor, "pass")
+    assert len(supervisor.pids()) == 2
 
 
 def test_a_host_that_died_idle_is_replaced_without_anybody_noticing(
@@ -185,7 +239,8 @@ def test_a_host_has_nothing_of_its_worker(make: Callable[..., Supervisor], monke
     assert set(environment) <= {"LANG", "LC_CTYPE", "PYTHONUTF8", "PYTHONDONTWRITEBYTECODE", "HOME", "TMPDIR"}
     opened = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
     of_worker = {str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
-    assert "/dev/null" not in opened
+    nowhere = {link.name for link in Path(f"/proc/{pid}/fd").iterdir() if str(link.readlink()) == "/dev/null"}
+    assert nowhere == {"0"}
     assert not {name for name in opened & of_worker if name.startswith("socket:")}
     mapped = Path(f"/proc/{pid}/maps").read_text()
     assert "psycopg" not in mapped
@@ -213,12 +268,13 @@ def test_hosts_end_with_their_worker() -> None:
     worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         assert worker.stdout is not None
-        (pid,) = map(int, worker.stdout.readline().split())
-        host = psutil.Process(pid)
+        pids = set(map(int, worker.stdout.readline().split()))
+        hosts = [psutil.Process(pid) for pid in pids]
+        assert hosts
     finally:
         worker.kill()
         worker.wait()
-    eventually(lambda: not host.is_running() or host.status() == psutil.STATUS_ZOMBIE)
+    eventually(lambda: all(not host.is_running() or host.status() == psutil.STATUS_ZOMBIE for host in hosts))
 
 
 def test_what_was_compiled_is_used_after_a_restart(make: Callable[..., Supervisor]) -> None:

@@ -10,10 +10,10 @@ from sandbox.types import ExecutionRequest, Outcome
 from tests.integration.sandbox.conftest import RunProgram
 
 
-def test_a_program_prints_and_ends_well(run: RunProgram) -> None:
+def test_a_program_prints_and_ends_well(run: RunProgram, lane: str) -> None:
     result = run("import sys\nprint('é')\nprint('note', file=sys.stderr)")
     assert (result.outcome, result.exit_code, result.stdout, result.stderr) == (Outcome.OK, 0, "é\n", "note\n")
-    assert (result.message, result.runtime, result.files_changed) == ("", "wasmer", {})
+    assert (result.message, result.runtime, result.files_changed) == ("", lane, {})
 
 
 def test_standard_input_is_the_programs_own(run: RunProgram) -> None:
@@ -62,12 +62,15 @@ def test_the_standard_library_is_there(run: RunProgram) -> None:
 def test_the_program_is_main_and_its_traceback_shows_only_itself(run: RunProgram) -> None:
     result = run("def f():\n    return 1 / 0\nif __name__ == '__main__':\n    f()\n")
     assert (result.outcome, result.exit_code) == (Outcome.FAILED, 1)
-    assert result.stderr == (
-        "Traceback (most recent call last):\n"
-        '  File "/tmp/main.py", line 4, in <module>\n    f()\n'
-        '  File "/tmp/main.py", line 2, in f\n    return 1 / 0\n           ~~^~~\n'
-        "ZeroDivisionError: division by zero\n"
-    )
+    lines = [line for line in result.stderr.splitlines() if not set(line) <= set(" ~^")]  # versions mark differently
+    assert lines == [
+        "Traceback (most recent call last):",
+        '  File "/tmp/main.py", line 4, in <module>',
+        "    f()",
+        '  File "/tmp/main.py", line 2, in f',
+        "    return 1 / 0",
+        "ZeroDivisionError: division by zero",
+    ]
 
 
 def test_a_syntax_error_shows_its_place(run: RunProgram) -> None:

@@ -1,8 +1,10 @@
 """From what was seen of a run to its outcome."""
 
+from typing import Any
+
 import pytest
 
-from sandbox.runtimes.guest_watch import Captured, Ending, GuestExit
+from sandbox.runtimes.endings import Captured, Ending, GuestExit
 from sandbox.runtimes.outcomes import message_for, outcome_of
 from sandbox.runtimes.wasmer import memory_tier_bytes
 from sandbox.types import Outcome, SandboxLimits
@@ -59,6 +61,6 @@ def test_memory_caps_are_few_and_never_above_what_is_asked_except_the_least(aske
 @pytest.mark.parametrize(
     "wrong", [{"wall_seconds": 0}, {"memory_bytes": -1}, {"output_bytes": 0}, {"file_count": 0}, {"wait_seconds": -1}]
 )
-def test_limits_that_limit_nothing_are_refused(wrong: dict[str, int]) -> None:
+def test_limits_that_limit_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="above 0"):
         SandboxLimits(**wrong)

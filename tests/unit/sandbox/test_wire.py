@@ -109,7 +109,13 @@ def test_blob_sizes_that_do_not_add_up_are_refused(sizes: object) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"outcome": "wonderful"}, {"exit_code": "x"}, {"paths": ["one too many"]}, {"wall_seconds": None}, {"paths": 3}],
+    [
+        {"outcome": "wonderful"},
+        {"exit_code": "x"},
+        {"paths": ["one too many"]},
+        {"resources": {"wall_seconds": None}},
+        {"paths": 3},
+    ],
 )
 def test_a_result_with_wrong_fields_is_refused(change: dict[str, object]) -> None:
     frame = result_frame(fake_result(), last=False)

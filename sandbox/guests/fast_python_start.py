@@ -1,0 +1,116 @@
+"""Runs inside the fast guest: a part of its snapshot. Becomes the program, and says how it ended and what it left.
+
+What it returns is believed only as far as it concerns the program itself: exit code and the contents of its files.
+"""
+
+from typing import Any
+
+_ROOT = "/workspace"
+_DEPTH_MAX = 16
+_FOLDERS_MAX = 256
+_FULL = 29  # EIO: what a write gets when the guest's files have reached the engine's cap
+_FILES_MAX = 10_000
+_OUT_MAX_BYTES = 1024 * 1024  # encoding more would take longer than the general runtime
+
+
+def _start(code: str, stdin: bytes, files: dict[str, str]) -> dict[str, Any]:
+    """Run a program.
+
+    Args:
+        code: Its source.
+        stdin: Its standard input.
+        files: Path → contents in base64, placed in the working directory.
+
+    Returns:
+        `exit_code`; `files`: path → contents in base64 of new and changed files; `deleted`; `exceeded`: which limit its
+        files exceed, or `unsupported`: why another runtime has to run it.
+    """
+    import gc  # here: nothing of this may be a global of the program
+    import io
+    import os
+    import random
+    import sys
+    import types
+
+    for folder in (_ROOT, "/tmp"):
+        os.makedirs(folder, exist_ok=True)
+    _put(files)
+    os.chdir(_ROOT)
+    with open("/tmp/main.py", "w", encoding="utf-8") as file:
+        file.write(code)
+    random.seed()  # the snapshot has one state for all
+    os.environ.clear()
+    sys.argv = ["main.py"]
+    sys.path.insert(0, _ROOT)
+    # Real streams on the descriptors that the host reads, instead of the snapshot's own writers.
+    writers = [io.BufferedWriter(io.FileIO(number, "wb", closefd=False)) for number in (1, 2)]
+    sys.stdout = io.TextIOWrapper(writers[0], encoding="utf-8", errors="surrogateescape", line_buffering=True)
+    sys.stderr = io.TextIOWrapper(writers[1], encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin)), encoding="utf-8", errors="surrogateescape")
+    main = types.ModuleType("__main__")
+    main.__dict__.update(__file__="/tmp/main.py", __builtins__=__builtins__)
+    sys.modules["__main__"] = main
+    exit_code = _run(code, main.__dict__)
+    if exit_code == _FULL << 8:
+        return {"exit_code": 1, "exceeded": "file_bytes"}
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):  # the program closed or replaced them
+        exit_code = exit_code or 120  # as the interpreter does
+    main.__dict__.clear()
+    gc.collect()  # what the program did not close is written now, as at an interpreter's end
+    return {"exit_code": exit_code, **_left(files)}
+
+
+def _put(files: dict[str, str]) -> None:
+    import base64
+    import os
+
+    for path, contents in files.items():
+        if "/" in path:
+            os.makedirs(os.path.dirname(f"{_ROOT}/{path}"), exist_ok=True)
+        with open(f"{_ROOT}/{path}", "wb") as file:
+            file.write(base64.b64decode(contents))
+
+
+def _run(code: str, namespace: dict[str, Any]) -> int:
+    import sys
+
+    try:
+        exec(compile(code, "/tmp/main.py", "exec", dont_inherit=True), namespace)
+    except SystemExit as stop:
+        if stop.code is None or isinstance(stop.code, int):
+            return (stop.code or 0) & 0xFF
+        print(stop.code, file=sys.stderr)
+        return 1
+    except BaseException as error:
+        own = error.__traceback__
+        error = error.with_traceback(own.tb_next if own else None)  # without this function's frame
+        sys.excepthook(type(error), error, error.__traceback__)
+        return _FULL << 8 if isinstance(error, OSError) and error.errno == _FULL else 1
+    return 0
+
+
+def _left(before: dict[str, str]) -> dict[str, Any]:
+    """Return what is in the working directory now, against what was put there."""
+    import base64
+    import os
+
+    changed, seen, size_bytes, count = {}, set(), 0, 0
+    for number, (folder, _, names) in enumerate(os.walk(_ROOT)):
+        if number >= _FOLDERS_MAX or folder.count("/") > _DEPTH_MAX:
+            return {"exceeded": "file_count"}
+        for name in names:
+            path = os.path.join(folder, name)
+            count += 1
+            size_bytes += os.stat(path).st_size
+            if size_bytes > _OUT_MAX_BYTES or count > _FILES_MAX:
+                return {"unsupported": f"it left more than {_OUT_MAX_BYTES} bytes or {_FILES_MAX} files"}
+            with open(path, "rb") as file:
+                contents = base64.b64encode(file.read()).decode()
+            relative = path[len(_ROOT) + 1 :]
+            seen.add(relative)
+            if before.get(relative) != contents:
+                changed[relative] = contents
+    return {"files": changed, "deleted": [path for path in before if path not in seen]}

@@ -1,0 +1,280 @@
+"""`EryxRuntime`: the fast lane for Python, on `pyeryx`. The only file that imports it.
+
+A snapshot of a CPython that has its usual modules imported is mapped anew for each run. The next guest is made while
+nobody waits. A guest that recurses deeper than the engine's own stack aborts the whole host process: see decision 0029.
+"""
+
+import contextlib
+import os
+import threading
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Any
+
+from sandbox.guests import fast_python
+from sandbox.runtimes.base import Runtime, RuntimeBroken, RuntimeProblem, RunUnsupported
+from sandbox.runtimes.descriptors import Descriptors
+from sandbox.runtimes.endings import RSS_SLACK_BYTES, Captured, Ending, GuestExit, Stopwatch, rss_bytes
+from sandbox.runtimes.locks import machine_lock
+from sandbox.runtimes.outcomes import FilesExceeded, result_for
+from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
+
+if TYPE_CHECKING:
+    import eryx
+
+_EXIT_TRAP = "exit_exit"  # in the trace of a guest that called `os._exit`: its code is lost on the way
+_ENGINE_SECONDS = 0.1  # how late the engine may stop a guest by itself, before its host is given up with it
+_VFS_BYTES = 64 * 1024 * 1024  # pyeryx's own cap of a guest's files, which a caller cannot lower
+
+
+@dataclass(frozen=True, slots=True)
+class _Guest:
+    """A guest that waits for its program, and what it was made for."""
+
+    memory_bytes: int
+    fuel: int | None
+    session: "eryx.Session"
+
+
+class EryxRuntime(Runtime):
+    """CPython 3.14 on pyeryx: no network, no host files, no environment; memory and instructions are metered.
+
+    It cannot run what needs `bz2`, a package with native code, or files above 1 MiB: `RunUnsupported`, or never asked
+    for (`sandbox.services.lanes`).
+    """
+
+    name = "eryx"
+    guests = frozenset({"python"})
+    meters_fuel = True
+
+    def __init__(self, *, cache_dir: Path) -> None:
+        """See `Runtime`."""
+        super().__init__(cache_dir=cache_dir)
+        self._factory: eryx.SandboxFactory | None = None
+        self._next: _Guest | None = None
+        self._made_for: tuple[int, int | None] | None = None
+        self._descriptors: Descriptors | None = None
+        self._executor: _Executor | None = None
+
+    def warm(self, *, guest: str, limits: SandboxLimits) -> None:  # noqa: ARG002 - there is one guest
+        """See `Runtime`."""
+        self._made_for = limits.memory_bytes, limits.fuel
+        self._next = self._take(*self._made_for)
+        self._rehearse(limits)
+
+    def execute(
+        self, request: ExecutionRequest, *, on_running: Callable[[], None], on_ended: Callable[[], None]
+    ) -> ExecutionResult:
+        """See `Runtime`."""
+        limits = request.limits
+        if limits is None:
+            raise RuntimeBroken("a request without limits reached the runtime")
+        self._made_for = limits.memory_bytes, limits.fuel
+        guest = self._take(*self._made_for)
+        self._descriptors = self._descriptors or Descriptors()
+        self._executor = self._executor or _Executor()
+        guest.session.execution_timeout_ms = max(1, int(limits.wall_seconds * 1000))
+        source = fast_python.program(request.code, stdin=request.stdin, files=request.files)
+        on_running()
+        with self._descriptors.redirected():
+            ending, left = self._watched(self._descriptors, self._executor, guest, source, limits)
+        on_ended()
+        return self._result(request, limits, ending, left)
+
+    def prepare(self) -> None:
+        """Make the guest of the next run, on the guess that it has the same limits."""
+        if self._next is None and self._made_for is not None and not self.spent:
+            self._next = self._take(*self._made_for)
+
+    @classmethod
+    def problems(cls) -> list[RuntimeProblem]:
+        """See `Runtime`."""
+        if fast_python.engine_folder() is None:
+            hint = "pyeryx needs Python 3.12 or newer; without it the general runtime takes every run."
+            return [RuntimeProblem("missing", "pyeryx is not installed.", hint)]
+        return []
+
+    @classmethod
+    def is_cached(cls, cache_dir: Path) -> bool:
+        """See `Runtime`."""
+        return fast_python.engine_folder() is not None and fast_python.snapshot_path(cache_dir).exists()
+
+    def _watched(
+        self,
+        descriptors: Descriptors,
+        executor: "_Executor",
+        guest: _Guest,
+        source: str,
+        limits: SandboxLimits,
+    ) -> tuple[Ending, dict[str, Any]]:
+        clock = Stopwatch()
+        rss_max_bytes = rss_bytes() + limits.memory_bytes + max(2 * limits.file_bytes, _VFS_BYTES) + RSS_SLACK_BYTES
+
+        def limit_hit() -> Outcome | None:
+            if clock.wall_seconds() > limits.wall_seconds + _ENGINE_SECONDS:
+                return Outcome.TIMEOUT
+            if clock.cpu_seconds() > limits.cpu_seconds:
+                return Outcome.CPU_EXCEEDED
+            return Outcome.QUOTA_EXCEEDED if rss_bytes() > rss_max_bytes else None
+
+        captured = Captured(limits.output_bytes), Captured(limits.output_bytes)
+        executor.start(guest.session, source)
+        stopped_for = descriptors.watch(executor.done_fd, captured, limit_hit)
+        used = clock.wall_seconds(), clock.cpu_seconds()
+        if stopped_for is not None:
+            self.spent = True  # the guest may still run
+            return Ending(stopped_for, GuestExit(None), *captured, *used), {}
+        return _ending(executor.outcome(), captured, used)
+
+    def _result(
+        self, request: ExecutionRequest, limits: SandboxLimits, ending: Ending, left: dict[str, Any]
+    ) -> ExecutionResult:
+        changed: dict[str, bytes] = {}
+        deleted: tuple[str, ...] = ()
+        exceeded: FilesExceeded | None = None
+        try:
+            changed, deleted = _files_left(left, request, limits)
+        except FilesExceeded as error:
+            exceeded = error
+        return result_for(
+            runtime=self.name, ending=ending, limits=limits, changed=changed, deleted=deleted, exceeded=exceeded
+        )
+
+    def _rehearse(self, limits: SandboxLimits) -> None:
+        """Run an empty program, so that the first call finds everything loaded."""
+        self.execute(ExecutionRequest("python", "", limits=limits), on_running=_nothing, on_ended=_nothing)
+        self.prepare()
+
+    def _take(self, memory_bytes: int, fuel: int | None) -> _Guest:
+        guest, self._next = self._next, None
+        if guest is not None and (guest.memory_bytes, guest.fuel) == (memory_bytes, fuel):
+            return guest
+        import eryx  # noqa: PLC0415 - 95 MB, which only a sandbox host should map
+
+        factory = self._factory = self._factory or self._load()
+        try:
+            session = factory.create_session(
+                vfs=eryx.VfsStorage(),
+                vfs_mount_path="/",
+                resource_limits=eryx.ResourceLimits(
+                    execution_timeout_ms=None, max_memory_bytes=memory_bytes, max_fuel=fuel, max_callback_invocations=0
+                ),
+            )
+        except eryx.EryxError as error:
+            raise RuntimeBroken(f"the fast guest cannot be made: {error}") from error
+        return _Guest(memory_bytes, fuel, session)
+
+    def _load(self) -> "eryx.SandboxFactory":
+        import eryx  # noqa: PLC0415 - see above
+
+        try:
+            path = fast_python.snapshot_path(self.cache_dir)
+            if path.exists():
+                with contextlib.suppress(eryx.EryxError):  # damaged, or made on another processor: made again below
+                    return eryx.SandboxFactory.load(path)
+            with machine_lock(self.cache_dir / "compile.lock"):
+                return self._built(path)
+        except (eryx.EryxError, OSError) as error:
+            raise RuntimeBroken(f"the fast guest cannot be loaded: {error}") from error
+
+    def _built(self, path: Path) -> "eryx.SandboxFactory":
+        import eryx  # noqa: PLC0415 - see above
+
+        if path.exists():  # another process made it while this one waited
+            with contextlib.suppress(eryx.EryxError):
+                return eryx.SandboxFactory.load(path)
+        factory = eryx.SandboxFactory(imports=fast_python.IMPORTS, setup_code=fast_python.START)
+        with NamedTemporaryFile(dir=self.cache_dir, prefix="making-", delete=False) as file:
+            factory.save(file.name)
+        Path(file.name).replace(path)
+        return factory
+
+
+def _nothing() -> None:
+    """Nobody waits for a rehearsal."""
+
+
+class _Executor:
+    """The thread that runs guests, one after another; `done_fd` becomes readable when one has ended."""
+
+    def __init__(self) -> None:
+        self.done_fd, self._done_write_fd = os.pipe()
+        self._work: SimpleQueue[tuple[eryx.Session, str]] = SimpleQueue()
+        self._outcomes: SimpleQueue[eryx.ExecuteResult | eryx.EryxError] = SimpleQueue()
+        threading.Thread(target=self._serve, name="guest", daemon=True).start()
+
+    def start(self, session: "eryx.Session", source: str) -> None:
+        self._work.put((session, source))
+
+    def outcome(self) -> "eryx.ExecuteResult | eryx.EryxError":
+        """Return how the guest ended; call it once `done_fd` can be read."""
+        os.read(self.done_fd, 1)
+        return self._outcomes.get()
+
+    def _serve(self) -> None:
+        import eryx  # noqa: PLC0415 - see above
+
+        while True:
+            session, source = self._work.get()
+            try:
+                self._outcomes.put(session.execute(source))
+            except eryx.EryxError as error:
+                self._outcomes.put(error)
+            del session
+            os.write(self._done_write_fd, b".")
+
+
+def _ending(
+    outcome: "eryx.ExecuteResult | eryx.EryxError", captured: tuple[Captured, Captured], used: tuple[float, float]
+) -> tuple[Ending, dict[str, Any]]:
+    import eryx  # noqa: PLC0415 - see above
+
+    if isinstance(outcome, eryx.ExecuteResult):
+        left = outcome.result if isinstance(outcome.result, dict) else {}
+        if "unsupported" in left:
+            raise RunUnsupported(str(left["unsupported"]))
+        exit_code = left.get("exit_code")
+        ended = GuestExit(exit_code) if isinstance(exit_code, int) else GuestExit(None, "it broke its start program")
+        return Ending(None, ended, *captured, *used, fuel=outcome.fuel_consumed), left
+    if isinstance(outcome, eryx.TimeoutError):
+        return Ending(Outcome.TIMEOUT, GuestExit(None), *captured, *used), {}
+    if isinstance(outcome, eryx.ResourceLimitError):
+        return Ending(Outcome.CPU_EXCEEDED, GuestExit(None), *captured, *used), {}
+    text = str(outcome)
+    if _EXIT_TRAP in text:
+        raise RunUnsupported("it ended by os._exit, whose code is lost here")
+    if text.rstrip().endswith("MemoryError"):  # refused before the program could even be placed
+        return Ending(Outcome.MEMORY_EXCEEDED, GuestExit(None), *captured, *used), {}
+    return Ending(None, GuestExit(None, _trap_name(text)), *captured, *used), {}
+
+
+def _trap_name(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    found = next((line for line in lines if "wasm trap" in line or "Error" in line), lines[0] if lines else "a trap")
+    return found[:200]
+
+
+def _files_left(
+    left: dict[str, Any], request: ExecutionRequest, limits: SandboxLimits
+) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """Return changed and deleted files. The guest named them, so what they may be is checked here."""
+    if left.get("exceeded") == "file_bytes":
+        raise FilesExceeded(f"they are larger than {_VFS_BYTES} bytes together", limit="file_bytes")
+    if left.get("exceeded"):
+        raise FilesExceeded("it left too many or too deep folders", limit="file_count")
+    try:
+        changed = {str(path): b64decode(contents, validate=True) for path, contents in left.get("files", {}).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise FilesExceeded("its list of files makes no sense", limit="file_bytes") from error
+    deleted = tuple(path for path in map(str, left.get("deleted", ())) if path in request.files)
+    kept = {path: len(contents) for path, contents in request.files.items() if path not in deleted}
+    kept |= {path: len(contents) for path, contents in changed.items()}
+    if len(kept) > limits.file_count:
+        raise FilesExceeded(f"it left more than {limits.file_count} files", limit="file_count")
+    if sum(kept.values()) > limits.file_bytes:
+        raise FilesExceeded(f"its files are larger than {limits.file_bytes} bytes together", limit="file_bytes")
+    return changed, deleted
