@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
 from agents.types import ApprovalAnswer, ApprovalAsk
-from policy.types import BudgetRef, Principal
+from policy.types import BudgetLimits, BudgetRef, Principal
 
 
 class Emit(Protocol):
@@ -88,3 +88,10 @@ class StepContext:
     engine: StepEngine
     is_watched: bool = True
     """Whether somebody may follow a model's text while it is written; if not, answers are asked for whole."""
+    request_limits: BudgetLimits = field(default_factory=BudgetLimits)
+    """What each model call may use at most."""
+
+    @property
+    def paid_task_id(self) -> UUID | None:
+        """The task in the accounts; None for a direct call, which is its own task and step."""
+        return None if self.task_id == self.step_id else self.task_id

@@ -33,6 +33,7 @@ from agents.months import month_tables
 from agents.planning.drafts import PlanDraft, PlanRequest, plan_draft
 from agents.sessions.workspace_overview import workspace_overview
 from agents.sessions.writing import conversation_add, message_append, session_delete, session_open, session_rename
+from agents.step_budget import step_limited
 from agents.synthesis.answers import (
     ANSWER_MAX_OUTPUT_TOKENS,
     SynthesisRequest,
@@ -97,6 +98,7 @@ __all__ = [
     "session_delete",
     "session_open",
     "session_rename",
+    "step_limited",
     "step_usage",
     "storable_json",
     "synthesis_share_characters",

@@ -1,11 +1,11 @@
 """What a request may ask for: every option works, or is refused by name. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
 
+from orchestration.budget_options import TaskBudget, budget_of
 from orchestration.errors import UnsupportedOption
 from orchestration.types import TaskRequest
 from shannon_project.foundation.errors import InvalidInput
@@ -24,14 +24,12 @@ STRATEGY_OF_MODE: Final = {
     "swarm": "swarm",
 }
 """The first four are the reference system's; every strategy that is offered has its own name as well."""
-BUDGET_MAX_TOKENS: Final = 10**12  # beyond every platform limit; larger numbers are mistakes
 REVIEW_PLANS: Final = ("auto", "manual")
 MODEL_TIERS: Final = ("small", "medium", "large")
 CONTEXT_NOT_AVAILABLE: Final = frozenset(
     {
         "agent",
         "agent_input",
-        "budget_agent_max",
         "compression_target_ratio",
         "compression_trigger_ratio",
         "enable_citations",
@@ -55,13 +53,6 @@ CONTEXT_NOT_AVAILABLE: Final = frozenset(
 """Context keys that steer the reference system and nothing here; to ignore them would be to lie."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskBudget:
-    """Limits that the request sets for its task; None: the platform's own."""
-
-    tokens: int | None = None
-
-
 def mode_check(mode: str) -> None:
     """Refuse a mode that does not exist.
 
@@ -73,11 +64,11 @@ def mode_check(mode: str) -> None:
 
 
 def context_check(context: Mapping[str, Any]) -> TaskBudget:
-    """Refuse context keys that would have no effect; return the budget that the context asks for.
+    """Refuse context keys that would have no effect; return the budgets that the context asks for.
 
     Raises:
         UnsupportedOption: A key steers something that is not available.
-        InvalidInput: `budget_max` is not a positive whole number of tokens.
+        InvalidInput: A budget is not what it should be.
     """
     refused = sorted(key for key in CONTEXT_NOT_AVAILABLE if context.get(key))
     if refused:
@@ -85,12 +76,7 @@ def context_check(context: Mapping[str, Any]) -> TaskBudget:
             f"context: {', '.join(refused)} is not available on this platform; leave it out.",
             details={"fields": [f"context.{key}" for key in refused]},
         )
-    tokens = context.get("budget_max")
-    if tokens is None:
-        return TaskBudget()
-    if isinstance(tokens, bool) or not isinstance(tokens, int) or not 0 < tokens <= BUDGET_MAX_TOKENS:
-        raise InvalidInput(f"context.budget_max: must be a whole number of tokens from 1 to {BUDGET_MAX_TOKENS}.")
-    return TaskBudget(tokens=tokens)
+    return budget_of(context)
 
 
 def approval_options(context: Mapping[str, Any]) -> tuple[bool, float | None]:

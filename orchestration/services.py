@@ -15,6 +15,7 @@ from agents.models import Session
 from agents.selectors import role_names, tool_infos
 from agents.services import conversation_add, message_append, model_override_check, session_open
 from agents.types import ApprovalAsk, MessageRole
+from orchestration.budget_options import TaskBudget
 from orchestration.choosing import Choice, Degradation, degraded, reviewable, strategy_choose
 from orchestration.engine.approvals import approval_put
 from orchestration.engine.dispatch import ring_advance
@@ -23,22 +24,15 @@ from orchestration.events.write import EventDraft, events_append
 from orchestration.limits import json_check, query_check
 from orchestration.metrics import TASKS_SUBMITTED
 from orchestration.models import IdempotencyRecord, Task
-from orchestration.options import (
-    TaskBudget,
-    approval_options,
-    context_check,
-    mode_check,
-    model_check,
-    review_options,
-)
+from orchestration.options import approval_options, context_check, mode_check, model_check, review_options
 from orchestration.permits import submit_permit
 from orchestration.queueing import queue_admit
 from orchestration.strategies import OFFERED
 from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest, TaskStatus
 from orchestration.wishes import Wishes, wishes_of
 from policy.selectors import budget_states
-from policy.services import budget_open
-from policy.types import BudgetRef, BudgetScope, Principal
+from policy.services import budget_open, budget_tighten
+from policy.types import BudgetLimits, BudgetRef, BudgetScope, Principal
 from shannon_project.foundation.failpoints import Seam, hit
 
 
@@ -124,7 +118,8 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         mode=wishes.mode,
         strategy=choice.strategy,
         context=request.context,
-        parameters=_parameters(principal, request, wishes, choice) | ({} if review is None else {"review": review}),
+        parameters=_parameters(principal, request, wishes, choice, budget)
+        | ({} if review is None else {"review": review}),
         concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
         budget=budget,
         ask=ask,
@@ -144,7 +139,9 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
     )
 
 
-def _parameters(principal: Principal, request: TaskRequest, wishes: Wishes, choice: Choice) -> dict[str, Any]:
+def _parameters(
+    principal: Principal, request: TaskRequest, wishes: Wishes, choice: Choice, budget: TaskBudget
+) -> dict[str, Any]:
     """Return what the strategy and its steps are given; what is not asked for is left out."""
     wanted = {
         "max_output_tokens": request.max_output_tokens,
@@ -153,6 +150,7 @@ def _parameters(principal: Principal, request: TaskRequest, wishes: Wishes, choi
         "max_turns": wishes.max_turns,
         "system_prompt": wishes.system_prompt,
         "answer_schema": wishes.answer_schema,
+        "budget": budget.as_parameters(),
     }
     return {
         "tools": [
@@ -300,20 +298,7 @@ def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
         deadline_at=Now() + timedelta(seconds=settings.SHANNON_TASK_DEADLINE_SECONDS),
         doorbell_at=Now(),
     )
-    budget_open(
-        tenant_id=principal.tenant_id,
-        scope=BudgetScope.TASK,
-        scope_id=task.id,
-        limit_tokens=min(new.budget.tokens or settings.SHANNON_TASK_BUDGET_TOKENS, settings.SHANNON_TASK_BUDGET_TOKENS),
-        limit_usd=settings.SHANNON_TASK_BUDGET_USD,
-    )
-    budget_open(
-        tenant_id=principal.tenant_id,
-        scope=BudgetScope.SESSION,
-        scope_id=session.id,
-        limit_tokens=settings.SHANNON_SESSION_BUDGET_TOKENS,
-        limit_usd=settings.SHANNON_SESSION_BUDGET_USD,
-    )
+    _budgets_open(task, new.budget)
     if new.conversation or new.system:
         conversation_add(session_id=session.id, turns=new.conversation, system=new.system)
     if new.mode not in {"tool", "fanout"}:
@@ -326,6 +311,29 @@ def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
         drafts += [asked] if asked else []
     events_append(task_id=task.id, drafts=drafts)
     return task
+
+
+def _budgets_open(task: Task, asked: TaskBudget) -> None:
+    """Open the budgets of a task and its session; of the platform's limits and those asked for the tighter hold."""
+    platform = BudgetLimits(settings.SHANNON_TASK_BUDGET_TOKENS, settings.SHANNON_TASK_BUDGET_USD)
+    of_session = BudgetLimits(settings.SHANNON_SESSION_BUDGET_TOKENS, settings.SHANNON_SESSION_BUDGET_USD)
+    for scope, scope_id, limits in (
+        (BudgetScope.TASK, task.id, platform.tightest(asked.task)),
+        (BudgetScope.SESSION, task.session_id, of_session.tightest(asked.session)),
+    ):
+        budget_open(
+            tenant_id=task.tenant_id,
+            scope=scope,
+            scope_id=scope_id,
+            limit_tokens=limits.tokens,
+            limit_usd=limits.usd,
+            cheaper_tier_percent=limits.cheaper_tier_percent,
+            smaller_output_percent=limits.smaller_output_percent,
+        )
+    if asked.session != BudgetLimits():  # it may have been open
+        budget_tighten(
+            tenant_id=task.tenant_id, scope=BudgetScope.SESSION, scope_id=task.session_id, limits=asked.session
+        )
 
 
 __all__ = [

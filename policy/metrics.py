@@ -1,6 +1,6 @@
 """Metrics of the policy app."""
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 DECISIONS = Counter("shannon_policy_decisions", "Decisions by action and verdict.", ["action", "verdict"])
 DECISION_SECONDS = Histogram(
@@ -14,4 +14,12 @@ BUDGET_REFUSALS = Counter(
 KEYS_REFUSED = Counter("shannon_policy_keys_refused", "API keys that were refused, by the error's code.", ["code"])
 REQUESTS_REFUSED = Counter(
     "shannon_policy_requests_refused", "Requests refused because there were too many, by whose limit.", ["whose"]
+)
+RESERVATIONS_EXPIRED = Counter(
+    "shannon_budget_reservations_expired", "Reservations of which nobody told the end; charged as they were reserved."
+)
+LEDGER_DIFFERENCES = Gauge(
+    "shannon_budget_ledger_differences",
+    "Budgets whose balances are not the sum of their ledger, at the last check.",
+    multiprocess_mode="mostrecent",
 )

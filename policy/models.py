@@ -7,7 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
-from policy.types import AuditOutcome, BudgetScope, ReservationStatus
+from policy.types import AuditOutcome, BudgetPeriod, BudgetScope, LedgerKind, ReservationStatus
 from shannon_project.foundation.ids import uuid7
 
 
@@ -125,7 +125,12 @@ class Budget(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="budgets")
     scope = models.CharField(max_length=8, choices=[(s, s) for s in BudgetScope])
-    scope_id = models.UUIDField(help_text="Id of the task, session or tenant.")
+    scope_id = models.UUIDField(help_text="Id of the step, task, session or tenant; a user's is made of its name.")
+    subject = models.CharField(max_length=128, blank=True, help_text="A user's name in its tenant.")
+    period = models.CharField(
+        max_length=5, blank=True, default="", choices=[(p, p or "for ever") for p in BudgetPeriod]
+    )
+    period_start = models.DateTimeField(db_default=Now(), help_text="Since when the balances count.")
     limit_tokens = models.BigIntegerField(null=True, blank=True, help_text="Empty: unlimited.")
     spent_tokens = models.BigIntegerField(default=0)
     reserved_tokens = models.BigIntegerField(default=0)
@@ -134,20 +139,43 @@ class Budget(models.Model):
     )
     spent_usd = models.DecimalField(max_digits=18, decimal_places=9, default=0)
     reserved_usd = models.DecimalField(max_digits=18, decimal_places=9, default=0)
+    notify_percent = models.PositiveSmallIntegerField(
+        null=True, blank=True, default=80, help_text="From this part of it on BUDGET_THRESHOLD is told, once."
+    )
+    cheaper_tier_percent = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="From this part of it on a cheaper model answers. Empty: never."
+    )
+    smaller_output_percent = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="From this part of it on answers are shorter as well. Empty: never."
+    )
+    notified_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["scope", "scope_id"], name="budget_one_per_scope"),
+            models.UniqueConstraint(fields=["scope", "scope_id", "period"], name="budget_one_per_scope_and_period"),
             models.CheckConstraint(
                 condition=models.Q(spent_tokens__gte=0, reserved_tokens__gte=0, spent_usd__gte=0, reserved_usd__gte=0),
                 name="budget_balances_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(notify_percent__isnull=True) | models.Q(notify_percent__range=(1, 100)),
+                name="budget_notify_percent_is_one",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(cheaper_tier_percent__isnull=True) | models.Q(cheaper_tier_percent__range=(1, 100)),
+                name="budget_cheaper_tier_percent_is_one",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(smaller_output_percent__isnull=True)
+                | models.Q(smaller_output_percent__range=(1, 100)),
+                name="budget_smaller_output_percent_is_one",
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["tenant", "-created_at"])]
 
     def __str__(self) -> str:
-        return f"{self.scope} {self.scope_id}"
+        return f"{self.scope} {self.subject or self.scope_id} {self.period}".strip()
 
 
 class Reservation(models.Model):
@@ -161,6 +189,10 @@ class Reservation(models.Model):
     status = models.CharField(max_length=8, choices=[(s, s) for s in ReservationStatus])
     tokens = models.BigIntegerField()
     usd = models.DecimalField(max_digits=18, decimal_places=9)
+    level = models.PositiveSmallIntegerField(default=0, help_text="How much cheaper the call was made: `Degradation`.")
+    user_id = models.CharField(max_length=128, blank=True, default="")
+    task_id = models.UUIDField(null=True, blank=True)
+    model = models.CharField(max_length=128, blank=True, default="")
     actual_tokens = models.BigIntegerField(null=True, blank=True)
     actual_usd = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -173,11 +205,43 @@ class Reservation(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["created_at"], condition=models.Q(status=ReservationStatus.HELD), name="reservation_held_by_age"
-            )
+            ),
+            models.Index(fields=["task_id"], condition=models.Q(level__gt=0), name="reservation_cheaper_by_task"),
         ]
 
     def __str__(self) -> str:
         return f"{self.step_id}#{self.position} {self.status}"
+
+
+class LedgerEntry(models.Model):
+    """Something that was paid: the accounts. Rows are only ever added, which a trigger in the database holds.
+
+    What a budget has spent is the sum of the entries that name it. A corrected entry may be negative.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
+    user_id = models.CharField(max_length=128, blank=True)
+    task_id = models.UUIDField(null=True, blank=True, help_text="Empty: no task did it.")
+    step_id = models.UUIDField(help_text="The step, or the direct call.")
+    position = models.PositiveIntegerField(help_text="The effect's place in the step's journal.")
+    budget_ids = ArrayField(models.UUIDField(), help_text="The budgets that paid.")
+    kind = models.CharField(max_length=9, choices=[(k, k) for k in LedgerKind])
+    model = models.CharField(max_length=128, blank=True)
+    prompt_tokens = models.BigIntegerField(default=0)
+    completion_tokens = models.BigIntegerField(default=0)
+    tokens = models.BigIntegerField()
+    usd = models.DecimalField(max_digits=18, decimal_places=9)
+    is_price_known = models.BooleanField(default=True)
+    is_estimate = models.BooleanField(default=False, help_text="The provider did not state the tokens.")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "ledger entries"
+        indexes: ClassVar = [models.Index(fields=["tenant", "created_at"], name="ledger_by_tenant_and_time")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.tokens} tokens, {self.usd} USD"
 
 
 class AuditEntry(models.Model):

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any, Final, Self
-from uuid import UUID
+from enum import IntEnum, StrEnum
+from typing import Any, Final, Self, TypeVar
+from uuid import UUID, uuid5
 
 SCOPES: Final[Mapping[str, str]] = {
     "tasks:read": "See tasks, their events and their results.",
@@ -141,17 +141,73 @@ class Amount:
 class BudgetScope(StrEnum):
     """What a budget is a budget of."""
 
+    REQUEST = "request"  # one model call; a limit of the caller's, no row
+    STEP = "step"
     TASK = "task"
     SESSION = "session"
+    USER = "user"  # optional: a user without a row has no limit of its own
     TENANT = "tenant"
+
+
+class BudgetPeriod(StrEnum):
+    """For how long a budget counts before it begins anew, in UTC."""
+
+    NONE = ""
+    DAY = "day"
+    MONTH = "month"
+
+
+class Degradation(IntEnum):
+    """How a call is made cheaper when a budget asks for it; each level has what the levels below it have."""
+
+    NONE = 0
+    CHEAPER_TIER = 1
+    SMALLER_OUTPUT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetRef:
-    """Names one budget: `scope_id` is the id of the task, session or tenant."""
+    """Names the budgets of one thing, whatever their period: `scope_id` is the id of the task, session, tenant, ….
+
+    A user's is `user_scope_id`. There must be one, except of a user.
+    """
 
     scope: BudgetScope
     scope_id: UUID
+
+
+def user_scope_id(*, tenant_id: UUID, user_id: str) -> UUID:
+    """Return the id under which the budgets of a tenant's user are kept."""
+    return uuid5(tenant_id, user_id)
+
+
+def payer_refs(principal: Principal) -> tuple[BudgetRef, ...]:
+    """Return the budgets of who acts: the tenant's, and the user's if it has any."""
+    user_id = user_scope_id(tenant_id=principal.tenant_id, user_id=principal.user_id)
+    return BudgetRef(BudgetScope.USER, user_id), BudgetRef(BudgetScope.TENANT, principal.tenant_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What an amount was paid for, as the accounts tell it.
+
+    Attributes:
+        user_id: The tenant's own name for who acted.
+        task_id: None when no task did it.
+        model: Who was asked; empty if nobody was.
+        prompt_tokens: Tokens read.
+        completion_tokens: Tokens written.
+        is_price_known: False: the amount in dollars is not all that it cost.
+        is_estimate: The provider did not state the tokens.
+    """
+
+    user_id: str = ""
+    task_id: UUID | None = None
+    model: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    is_price_known: bool = True
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +219,47 @@ class Charge:
     position: int
     budgets: tuple[BudgetRef, ...]
     amount: Amount
+    purchase: Purchase = field(default_factory=Purchase)
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Money was set aside. `crossed` are the budgets that came to their warning threshold by it, for the first time."""
+
+    level: Degradation
+    crossed: "tuple[BudgetState, ...]" = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLimits:
+    """Limits that somebody asks for; None: none. Percentages (1 to 100): from what part of it on calls are cheaper."""
+
+    tokens: int | None = None
+    usd: Decimal | None = None
+    cheaper_tier_percent: int | None = None
+    smaller_output_percent: int | None = None
+
+    def tightest(self, other: "BudgetLimits") -> "BudgetLimits":
+        """Return what holds when both hold."""
+        return BudgetLimits(
+            _least(self.tokens, other.tokens),
+            _least(self.usd, other.usd),
+            _least(self.cheaper_tier_percent, other.cheaper_tier_percent),
+            _least(self.smaller_output_percent, other.smaller_output_percent),
+        )
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit at all."""
+        return self.tokens is not None or self.usd is not None
+
+
+N = TypeVar("N", int, Decimal)
+
+
+def _least(first: N | None, second: N | None) -> N | None:
+    known = [value for value in (first, second) if value is not None]
+    return min(known) if known else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +274,8 @@ class BudgetState:
     limit_usd: Decimal | None
     spent_usd: Decimal
     reserved_usd: Decimal
+    period: BudgetPeriod = BudgetPeriod.NONE
+    subject: str = ""
 
     @property
     def left_tokens(self) -> int | None:
@@ -199,6 +298,17 @@ class ReservationStatus(StrEnum):
     HELD = "held"
     SETTLED = "settled"
     RELEASED = "released"
+    EXPIRED = "expired"  # nobody told how it ended: charged as it was reserved
+
+
+class LedgerKind(StrEnum):
+    """Why something stands in the ledger."""
+
+    SETTLED = "settled"
+    CHARGED = "charged"
+    EXPIRED = "expired"
+    OPENING = "opening"  # what a budget had spent before there was a ledger, for each budget by itself
+    CORRECTED = "corrected"  # the difference to an expired reservation, told late; may be negative
 
 
 class AuditOutcome(StrEnum):

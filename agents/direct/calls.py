@@ -14,7 +14,7 @@ from agents.llm.types import ModelReply
 from agents.memory.selection import embedder
 from policy.errors import BudgetExceeded
 from policy.services import authorize, budget_charge, refusal_record
-from policy.types import Action, Amount, BudgetRef, BudgetScope, Principal
+from policy.types import Action, Amount, Principal, Purchase, payer_refs
 from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.ids import uuid7
 
@@ -40,7 +40,7 @@ class ChatCall:
             TaskCancelled: The client went away. ShannonError: See `agents.llm.calls.model_call`.
         """
         try:
-            ctx = direct_context(self.principal, self.engine, budgets=_budgets_of(self.principal))
+            ctx = direct_context(self.principal, self.engine, budgets=payer_refs(self.principal))
             return model_call(ctx, Journal(ctx, NoJournalStore()), self.body.model_request())
         finally:
             connection_release()
@@ -63,8 +63,9 @@ def texts_embed(principal: Principal, body: EmbeddingsBody) -> tuple[Sequence[Se
             tenant_id=principal.tenant_id,
             step_id=uuid7(),
             position=0,
-            budgets=_budgets_of(principal),
+            budgets=payer_refs(principal),
             amount=Amount(tokens=tokens),
+            purchase=Purchase(user_id=principal.user_id, model=body.model, prompt_tokens=tokens, is_estimate=True),
         )
     except BudgetExceeded as error:
         refusal_record(principal=principal, error=error, resource=resource)
@@ -72,7 +73,3 @@ def texts_embed(principal: Principal, body: EmbeddingsBody) -> tuple[Sequence[Se
     finally:
         connection_release()
     return embedder().embed(body.texts), tokens
-
-
-def _budgets_of(principal: Principal) -> tuple[BudgetRef, ...]:
-    return (BudgetRef(BudgetScope.TENANT, principal.tenant_id),)

@@ -20,6 +20,7 @@ from policy.types import BudgetRef, Principal
 from shannon_project.foundation.ids import uuid7
 
 AGENT_ID = "direct"
+BUDGET_THRESHOLD = "BUDGET_THRESHOLD"
 
 
 class DirectEngine:
@@ -30,13 +31,15 @@ class DirectEngine:
         self.is_watched = on_delta is not None
         self._on_delta = on_delta
         self._is_left = threading.Event()
+        self.told: list[dict[str, Any]] = []
 
     @contextmanager
     def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
         """Open a transaction, unless something begins: then there is one statement, the reservation."""
 
         def emit(kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:
-            """Nobody follows a direct call by events."""
+            if kind == BUDGET_THRESHOLD:  # nobody follows a direct call by events; what concerns its price is answered
+                self.told.append({"type": kind, "message": message, "payload": dict(payload or {})})
 
         if begins:
             yield emit

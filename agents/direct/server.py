@@ -120,10 +120,10 @@ class Gateway:
         try:
             items = self._begin(principal, body, calls)
             if body.stream:
-                await _stream(items, count, body, shape, send)
+                await _stream(items, calls, body, shape, send)
             else:
                 replies = await _replies(items, count)
-                await _answer(send, 200, shape.whole(replies))
+                await _answer(send, 200, {**shape.whole(replies), **_told(calls)})
         finally:
             gone.cancel()
             for call in calls:
@@ -172,11 +172,13 @@ async def _replies(items: "asyncio.Queue[Item]", count: int) -> list[ModelReply]
     return [replies[index] for index in range(count)]
 
 
-async def _stream(items: "asyncio.Queue[Item]", count: int, body: ChatBody, shape: Shape, send: Send) -> None:
+async def _stream(
+    items: "asyncio.Queue[Item]", calls: Sequence[ChatCall], body: ChatBody, shape: Shape, send: Send
+) -> None:
     """Send the pieces as they come. What fails before the first one is refused like any request."""
     replies: dict[int, ModelReply] = {}
     begun: set[int] = set()
-    while len(replies) < count:
+    while len(replies) < len(calls):
         index, item = await items.get()
         if isinstance(item, ShannonError):
             if not begun:
@@ -193,10 +195,16 @@ async def _stream(items: "asyncio.Queue[Item]", count: int, body: ChatBody, shap
             frames += data_frame(shape.text_piece(index, item, is_first=False))
         else:
             replies[index] = item
-            frames += data_frame(shape.last_piece(index, item))
+            frames += data_frame({**shape.last_piece(index, item), **_told(calls[index : index + 1])})
         await _send_body(send, frames, more=True)
-    usage = data_frame(shape.usage_piece([replies[i] for i in range(count)])) if body.includes_usage else b""
+    usage = data_frame(shape.usage_piece([replies[i] for i in range(len(calls))])) if body.includes_usage else b""
     await _send_body(send, usage + DONE, more=False)
+
+
+def _told(calls: Sequence[ChatCall]) -> dict[str, Any]:
+    """Return what the budgets did to these calls, as `shannon_events`; nothing, if they did nothing."""
+    events = [event for call in calls for event in call.engine.told]
+    return {"shannon_events": events} if events else {}
 
 
 async def _client_gone(receive: Receive, calls: Sequence[ChatCall]) -> None:

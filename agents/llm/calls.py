@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -18,14 +18,15 @@ from agents.llm.deltas import DeltaBuffer
 from agents.llm.errors import ModelFailure, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate
 from agents.llm.gate import gate_in_use
+from agents.llm.paying import TIER_BELOW, Way, amount_of, purchase_of, shorter, way_of, way_reserve
 from agents.llm.records import CallFacts, attempts_write
 from agents.llm.retry import RetryLimits
 from agents.llm.routing import Route, used_by
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
 from agents.metrics import MODEL_CALLS, MODEL_COST_USD, MODEL_TOKENS
 from policy.errors import BudgetExceeded
-from policy.services import budget_charge, budget_release, budget_reserve, budget_settle, decide, refusal_record
-from policy.types import Action, Amount, Verdict
+from policy.services import budget_charge, budget_release, budget_settle, decide, refusal_record
+from policy.types import Action, Degradation, Verdict
 from shannon_project.config.catalogue import CatalogueModel
 from shannon_project.foundation.errors import ShannonError
 
@@ -148,20 +149,8 @@ class _Call:
     def _reserve(self, emit: Emit, position: int) -> None:
         self.position = position
         prompt_tokens = prompt_tokens_estimate(self.request)
-        # Without a price only the tokens can be held; the caller of an unpriced model relies on its token budget.
-        # Any of the models may answer in the end, so the dearest is what is held.
-        prices = [price for price in map(self.gateway.price_of, self.models) if price is not None]
-        usd = max(
-            (price.cost_usd(prompt_tokens=prompt_tokens, completion_tokens=self.max_output_tokens) for price in prices),
-            default=Decimal(0),
-        )
-        budget_reserve(
-            tenant_id=self.ctx.principal.tenant_id,
-            step_id=self.ctx.step_id,
-            position=position,
-            budgets=self.ctx.budgets,
-            amount=Amount(tokens=prompt_tokens + self.max_output_tokens, usd=usd),
-        )
+        way = way_reserve(self.ctx, position=position, ways=self._ways(prompt_tokens), emit=emit)
+        self.chosen, self.models, self.max_output_tokens = way.chosen, way.models, way.max_output_tokens
         payload = {
             "model": self.model.name,
             "provider": self.model.provider,
@@ -172,6 +161,32 @@ class _Call:
             "tools": [tool["function"]["name"] for tool in self.request.tools or ()],
         }
         emit("LLM_PROMPT", f"Asking {self.model.name}", payload)
+
+    def _ways(self, prompt_tokens: int) -> dict[Degradation, Way]:
+        """Return how the call is asked for, and how it would be cheaper: by a lower tier, with a shorter answer."""
+        way = partial(way_of, prompt_tokens=prompt_tokens, price_of=self.gateway.price_of)
+        cheaper = self._tier_below() or (self.chosen, self.models)
+        most = self.max_output_tokens
+        return {
+            Degradation.NONE: way(self.chosen, self.models, max_output_tokens=most),
+            Degradation.CHEAPER_TIER: way(*cheaper, max_output_tokens=most),
+            Degradation.SMALLER_OUTPUT: way(*cheaper, max_output_tokens=shorter(most)),
+        }
+
+    def _tier_below(self) -> tuple[Chosen, tuple[CatalogueModel, ...]] | None:
+        """Return what serves the tier below, as far as a policy lets it answer; None where a model was named."""
+        asked = self.request.model_override or str(self.request.tier)
+        if asked not in TIER_BELOW:
+            return None
+        request = replace(self.request, tier=TIER_BELOW[asked], model_override=None)
+        principal = self.ctx.principal
+        chosen = choose(principal.tenant_id, request, gateway=self.gateway, gate=gate_in_use())
+        allowed = [
+            model
+            for model in chosen.models
+            if decide(principal=principal, action=Action.MODEL_CALL, resource=self._resource(model)).is_allowed
+        ]
+        return (chosen, tuple(allowed)) if allowed else None
 
     def _perform(self, effect: Effect) -> dict[str, Any]:
         started = time.monotonic()
@@ -238,7 +253,7 @@ class _Call:
     def _settle(self, emit: Emit, position: int, response: dict[str, Any]) -> None:
         reply = ModelReply.from_json(response["reply"])
         total = self._total(reply)
-        budget_settle(step_id=self.ctx.step_id, position=position, actual=_amount(total))
+        self._settle_to(position, total, reply.model)
         self._record(position)
         emit("LLM_OUTPUT", f"{reply.model} answered", self._output_payload(reply, response))
         MODEL_CALLS.labels(model=reply.model, outcome="ok").inc()
@@ -293,19 +308,20 @@ class _Call:
                 step_id=self.ctx.step_id,
                 position=_LOST_POSITIONS_FROM + position * _LOST_POSITIONS_EACH + attempt,
                 budgets=self.ctx.budgets,
-                amount=_amount(lost),
+                amount=amount_of(lost),
+                purchase=purchase_of(self.ctx, lost, self.model.name),
             )
         except BudgetExceeded:
             # More than was set aside: settling is never refused, because that money is gone.
-            budget_settle(step_id=self.ctx.step_id, position=position, actual=_amount(lost))
+            self._settle_to(position, lost, self.model.name)
+
+    def _settle_to(self, position: int, used: ModelUsage, model: str) -> None:
+        purchase = purchase_of(self.ctx, used, model)
+        budget_settle(step_id=self.ctx.step_id, position=position, actual=amount_of(used), purchase=purchase)
 
 
 def _charge(effect: Effect, used: ModelUsage) -> None:
     effect.charge(prompt_tokens=used.prompt_tokens, completion_tokens=used.completion_tokens, cost_usd=used.cost_usd)
-
-
-def _amount(used: ModelUsage) -> Amount:
-    return Amount(tokens=used.prompt_tokens + used.completion_tokens, usd=used.cost_usd or Decimal(0))
 
 
 def _usage_json(used: ModelUsage) -> dict[str, Any]:

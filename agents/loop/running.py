@@ -13,6 +13,7 @@ from agents.loop.messages import opening_messages
 from agents.loop.team import TeamPosts, team_definitions
 from agents.loop.turns import TurnLimits, Turns
 from agents.roles.catalogue import role_for
+from agents.step_budget import step_limited
 from agents.tools.calling import tool_call
 from agents.tools.long_output import PAGING_TOOL
 from agents.tools.registry import is_tenant_tool, tool_definitions
@@ -34,6 +35,7 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
         ShannonError: What the model's gateway or the journal raised.
     """
     role = role_for(spec.role)
+    ctx = step_limited(ctx, role.budget)
     names = tuple(name for name in spec.tools if name != PAGING_TOOL)
     paging = (PAGING_TOOL,) if names else ()
     # Files change while steps run, and a message with a lower id may commit late: an agent that is run again must be

@@ -1,6 +1,7 @@
 """The roles that there are."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -8,13 +9,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from agents.errors import RoleNotFound
+from policy.types import BudgetLimits
 
 
 class Role(BaseModel):
     """A named agent profile.
 
     `prompt` names a file in `templates/prompts/`, `brief` is what it adds to that; `max_turns` counts model calls;
-    `max_output_tokens` is per call.
+    `max_output_tokens` is per call;
+    `budget_tokens` and `budget_usd` are for all calls of a step, and nothing means that there is no such limit.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,6 +29,13 @@ class Role(BaseModel):
     tier: str
     max_turns: int = Field(ge=1, le=100)
     max_output_tokens: int = Field(ge=1)
+    budget_tokens: int | None = Field(None, ge=1)
+    budget_usd: Decimal | None = Field(None, gt=0)
+
+    @property
+    def budget(self) -> BudgetLimits:
+        """What an agent of this role may use in a step."""
+        return BudgetLimits(self.budget_tokens, self.budget_usd)
 
 
 def role_for(name: str) -> Role:

@@ -12,7 +12,9 @@ from django.db import connection, transaction
 
 from agents.context import Emit, StepContext
 from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled, TaskPaused
+from agents.services import step_limited
 from agents.types import ApprovalAnswer, ApprovalAsk
+from orchestration.budget_options import limits_from
 from orchestration.engine.approvals import approval_answer, approval_put
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.lease import Lease
@@ -20,7 +22,7 @@ from orchestration.events.wake import delta_publish
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL, TaskStatus
-from policy.types import BudgetRef, BudgetScope, Principal
+from policy.types import BudgetRef, BudgetScope, Principal, payer_refs
 
 DELTA_FLUSH_SECONDS = 0.03  # deltas are joined for this long: a message a token would cost more than the token
 
@@ -52,17 +54,18 @@ def task_facts(task_id: UUID) -> TaskFacts:
     task = Task.objects.only(
         "id", "tenant_id", "session_id", "principal", "query", "parameters", "deadline_at", "clock_stopped_at"
     ).get(id=task_id)
+    principal = Principal.from_json(task.principal)
     clock_seconds = task.clock_stopped_at.timestamp() if task.clock_stopped_at else now_seconds
     return TaskFacts(
         task_id=task.id,
         session_id=task.session_id,
-        principal=Principal.from_json(task.principal),
+        principal=principal,
         query=task.query,
         parameters=task.parameters,
         budgets=(
             BudgetRef(BudgetScope.TASK, task.id),
             BudgetRef(BudgetScope.SESSION, task.session_id),
-            BudgetRef(BudgetScope.TENANT, task.tenant_id),
+            *payer_refs(principal),
         ),
         seconds_left=task.deadline_at.timestamp() - clock_seconds,
     )
@@ -186,7 +189,8 @@ def step_context(step: ClaimedStep, lease: Lease, facts: TaskFacts, *, agent_id:
         agent_id=agent_id,
         deadline_monotonic_seconds=deadline,
     )
-    return StepContext(
+    limits = facts.parameters.get("budget") or {}
+    ctx = StepContext(
         principal=facts.principal,
         task_id=facts.task_id,
         step_id=step.step_id,
@@ -197,4 +201,6 @@ def step_context(step: ClaimedStep, lease: Lease, facts: TaskFacts, *, agent_id:
         budgets=facts.budgets,
         deadline_monotonic_seconds=deadline,
         engine=engine,
+        request_limits=limits_from(limits.get("request")),
     )
+    return step_limited(ctx, limits_from(limits.get("step")))

@@ -1,7 +1,8 @@
 """What others may ask the policy app to do. Everything is synchronous and takes keywords only."""
 
 from policy.services.audit import audit_record, refusal_record
-from policy.services.budget_accounts import budget_limit, budget_open
+from policy.services.budget_accounts import budget_limit, budget_open, budget_tighten
+from policy.services.budget_refusals import request_check
 from policy.services.budgets import (
     budget_charge,
     budget_release,
@@ -9,6 +10,7 @@ from policy.services.budgets import (
     budget_settle,
     budgets_charge,
     budgets_release,
+    reservations_expire,
 )
 from policy.services.decisions import authorize, decide, policies_forget, rules_generation
 from policy.services.keys import (
@@ -18,6 +20,7 @@ from policy.services.keys import (
     principal_authenticate,
     request_authenticate,
 )
+from policy.services.ledger import ledger_check
 from policy.services.policies import (
     generation_advance,
     policies_seed,
@@ -40,10 +43,12 @@ __all__ = [
     "budget_release",
     "budget_reserve",
     "budget_settle",
+    "budget_tighten",
     "budgets_charge",
     "budgets_release",
     "decide",
     "generation_advance",
+    "ledger_check",
     "policies_forget",
     "policies_seed",
     "policy_activate",
@@ -53,6 +58,8 @@ __all__ = [
     "principal_authenticate",
     "refusal_record",
     "request_authenticate",
+    "request_check",
+    "reservations_expire",
     "rules_generation",
     "tenant_limits_set",
     "tenant_seed",

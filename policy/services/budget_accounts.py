@@ -1,24 +1,42 @@
 """Opening budgets and changing their limits."""
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
+
+from django.db.models import F
+from django.db.models.functions import Coalesce, Least
 
 from policy.models import Budget
 from policy.services.audit import audit_record
-from policy.types import AuditOutcome, BudgetScope
+from policy.types import AuditOutcome, BudgetLimits, BudgetPeriod, BudgetScope
 
 
 def budget_open(
-    *, tenant_id: UUID, scope: BudgetScope, scope_id: UUID, limit_tokens: int | None, limit_usd: Decimal | None
+    *,
+    tenant_id: UUID,
+    scope: BudgetScope,
+    scope_id: UUID,
+    limit_tokens: int | None,
+    limit_usd: Decimal | None,
+    period: BudgetPeriod = BudgetPeriod.NONE,
+    subject: str = "",
+    cheaper_tier_percent: int | None = None,
+    smaller_output_percent: int | None = None,
 ) -> None:
     """Open a budget; one that is open keeps its limits and balances. One statement, in the caller's transaction.
 
     Args:
         tenant_id: Who pays.
         scope: What it is a budget of.
-        scope_id: Id of the task, session or tenant.
+        scope_id: Id of the step, task, session or tenant; a user's is `user_scope_id`.
         limit_tokens: None for unlimited: spending is counted all the same.
         limit_usd: US dollars; None for unlimited.
+        period: How long it counts before it begins anew.
+        subject: A user's name.
+        cheaper_tier_percent: From what part of it on a cheaper model answers; None: never.
+        smaller_output_percent: From what part of it on answers are shorter as well; None: never.
     """
     Budget.objects.bulk_create(
         [
@@ -28,17 +46,50 @@ def budget_open(
                 scope_id=scope_id,
                 limit_tokens=limit_tokens,
                 limit_usd=limit_usd,
+                period=BudgetPeriod(period),
+                subject=subject,
+                cheaper_tier_percent=cheaper_tier_percent,
+                smaller_output_percent=smaller_output_percent,
             )
         ],
         ignore_conflicts=True,
     )
 
 
+def budget_tighten(*, tenant_id: UUID, scope: BudgetScope, scope_id: UUID, limits: BudgetLimits) -> None:
+    """Lower the limits of an open budget to those that a caller asks for; a tighter one stays. One statement."""
+    changes: dict[str, Any] = {}
+    for name in ("tokens", "usd"):
+        if (asked := getattr(limits, name)) is not None:
+            changes[f"limit_{name}"] = Least(Coalesce(F(f"limit_{name}"), asked), asked)
+    for name in ("cheaper_tier_percent", "smaller_output_percent"):
+        if (percent := getattr(limits, name)) is not None:
+            changes[name] = Least(Coalesce(F(name), percent), percent)
+    if changes:
+        Budget.objects.filter(tenant_id=tenant_id, scope=scope, scope_id=scope_id, period="").update(**changes)
+
+
 def budget_limit(
-    *, budget: Budget, limit_tokens: int | None, limit_usd: Decimal | None, changed_by: str = "system"
+    *,
+    budget: Budget,
+    limit_tokens: int | None,
+    limit_usd: Decimal | None,
+    changed_by: str = "system",
+    percents: Mapping[str, int | None] | None = None,
 ) -> None:
-    """Change the limits of a budget; what is spent and reserved stays, and may be above the new limit."""
-    Budget.objects.filter(pk=budget.pk).update(limit_tokens=limit_tokens, limit_usd=limit_usd)
+    """Change the limits of a budget; what is spent and reserved stays, and may be above the new limit.
+
+    Args:
+        budget: Which.
+        limit_tokens: None for unlimited.
+        limit_usd: US dollars; None for unlimited.
+        changed_by: For the audit log.
+        percents: New values of `notify_percent`, `cheaper_tier_percent` and `smaller_output_percent`; what is not named
+            stays.
+    """
+    more = dict(percents or {})
+    # A limit that was raised is warned of anew.
+    Budget.objects.filter(pk=budget.pk).update(limit_tokens=limit_tokens, limit_usd=limit_usd, notified_at=None, **more)
     audit_record(
         tenant_id=budget.tenant_id,
         actor=changed_by,
@@ -47,7 +98,9 @@ def budget_limit(
         resource={
             "scope": budget.scope,
             "scope_id": str(budget.scope_id),
+            "period": budget.period,
             "limit_tokens": limit_tokens,
             "limit_usd": None if limit_usd is None else str(limit_usd),
+            **more,
         },
     )

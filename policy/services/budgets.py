@@ -9,23 +9,46 @@ Spent + reserved never exceeds a limit by a reservation. It can by settling: a p
 reserved, and that is charged in full and visible, because the money is gone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from policy.errors import BudgetExceeded, BudgetNotOpen, ReservationMissing
-from policy.metrics import BUDGET_REFUSALS
+from policy.metrics import RESERVATIONS_EXPIRED
 from policy.models import Reservation
 from policy.services import budget_statements as sql
-from policy.types import Amount, BudgetRef, Charge, ReservationStatus
+from policy.services.budget_refusals import budget_exceeded
+from policy.types import (
+    Amount,
+    BudgetPeriod,
+    BudgetRef,
+    BudgetScope,
+    BudgetState,
+    Charge,
+    Degradation,
+    Purchase,
+    ReservationStatus,
+    Reserved,
+)
+
+_SETTLE_ATTEMPTS: Final = 5
 
 
 def budget_reserve(
-    *, tenant_id: UUID, step_id: UUID, position: int, budgets: Sequence[BudgetRef], amount: Amount
-) -> None:
+    *,
+    tenant_id: UUID,
+    step_id: UUID,
+    position: int,
+    budgets: Sequence[BudgetRef],
+    amount: Amount,
+    cheaper: Mapping[Degradation, Amount] | None = None,
+    purchase: Purchase | None = None,
+) -> Reserved:
     """Set an amount aside in several budgets at once: in all of them or in none. One statement.
 
     The same step and position again changes nothing, unless it was released: then it is set aside anew.
@@ -35,26 +58,64 @@ def budget_reserve(
         tenant_id: Who pays; budgets of others count as not open.
         step_id: The step whose effect it is.
         position: The effect's place in the step's journal.
-        budgets: At least one, each of them opened before.
+        budgets: At least one, each of them opened before, but for a user's. Those of all their periods count.
         amount: The most that the effect should cost.
+        cheaper: What it would cost at each level of degradation. A level is taken when a budget's threshold asks for
+            it, or when nothing above it fits and a budget allows it.
+        purchase: For whom and from whom, for the accounts.
+
+    Returns:
+        The level that was taken (of an earlier call, if it was reserved before), and the budgets whose warning
+        threshold was crossed for the first time.
 
     Raises:
-        BudgetExceeded: `details`: scope, scope_id, unit, limit, spent, reserved, asked of the first budget that is
-        too small. BudgetNotOpen: The caller's fault.
+        BudgetExceeded: `details`: scope, scope_id, period, unit, limit, spent, reserved, asked of the tightest budget
+        that does not cover it. BudgetNotOpen: The caller's fault.
     """
-    charge = Charge(tenant_id, step_id, position, tuple(budgets), amount)
-    _take([charge], settle=False)
+    _check_named(budgets)
+    buys = purchase or Purchase()
+    ways = {Degradation.NONE: amount}
+    for level in (Degradation.CHEAPER_TIER, Degradation.SMALLER_OUTPUT):
+        # What cannot be made cheaper is as cheap as it gets: a threshold that asks for it is content.
+        ways[level] = (cheaper or {}).get(level, ways[Degradation(level - 1)])
+    values = {
+        **_of_budgets(tenant_id, budgets),
+        "step_id": step_id,
+        "position": position,
+        "levels": [int(level) for level in ways],
+        "tokens": [way.tokens for way in ways.values()],
+        "usd": [way.usd for way in ways.values()],
+        "user_id": buys.user_id,
+        "task_id": buys.task_id,
+        "model": buys.model,
+    }
+    rows = _rows(sql.RESERVE, values)
+    _check_open(rows, budgets)
+    if rows[0]["known_level"] is not None:
+        return Reserved(Degradation(rows[0]["known_level"]))
+    if rows[0]["level"] is not None:
+        return Reserved(Degradation(rows[0]["level"]), tuple(_state(row) for row in rows if row["is_crossed"]))
+    others = Reservation.objects.filter(step_id=step_id, position=position).exclude(status=ReservationStatus.RELEASED)
+    if (faster := others.first()) is not None:
+        return Reserved(Degradation(faster.level))
+    raise _exceeded(rows, ways[Degradation(rows[0]["allowed"])], step_id, position)
 
 
 def budget_charge(
-    *, tenant_id: UUID, step_id: UUID, position: int, budgets: Sequence[BudgetRef], amount: Amount
+    *,
+    tenant_id: UUID,
+    step_id: UUID,
+    position: int,
+    budgets: Sequence[BudgetRef],
+    amount: Amount,
+    purchase: Purchase | None = None,
 ) -> None:
     """Reserve and settle in one, for an effect whose cost is known. One statement; refused like a reservation.
 
     Raises:
         BudgetExceeded, BudgetNotOpen: As `budget_reserve`.
     """
-    budgets_charge([Charge(tenant_id, step_id, position, tuple(budgets), amount)])
+    budgets_charge([Charge(tenant_id, step_id, position, tuple(budgets), amount, purchase or Purchase())])
 
 
 def budgets_charge(charges: Sequence[Charge]) -> None:
@@ -67,24 +128,55 @@ def budgets_charge(charges: Sequence[Charge]) -> None:
     for charge in charges:
         groups.setdefault((charge.tenant_id, charge.budgets), []).append(charge)
     for group in groups.values():
-        _take(group, settle=True)
+        _take(group)
 
 
-def budget_settle(*, step_id: UUID, position: int, actual: Amount) -> None:
-    """Turn a reservation into spending, once. One statement; settling again changes nothing.
+def budget_settle(*, step_id: UUID, position: int, actual: Amount, purchase: Purchase | None = None) -> None:
+    """Turn a reservation into spending, once, and enter it in the ledger. One statement; again it changes nothing.
 
     An actual amount above the reserved one is charged in full, even beyond a limit. A reservation that was released
-    in the meantime is charged too (the effect did happen).
+    in the meantime is charged too (the effect did happen); of one that expired, the difference is.
+
+    Args:
+        step_id: As reserved.
+        position: As reserved.
+        actual: What it cost.
+        purchase: What was bought; user and task are those of the reservation.
 
     Raises:
         ReservationMissing: Nothing was ever reserved under this key: the caller's fault.
     """
-    if _execute(sql.SETTLE, _settle_values(step_id, position, actual, ReservationStatus.HELD)):
-        return
-    if _execute(sql.SETTLE, _settle_values(step_id, position, actual, ReservationStatus.RELEASED)):
-        return
-    if not Reservation.objects.filter(step_id=step_id, position=position).exists():
-        raise ReservationMissing(details={"step_id": str(step_id), "position": position})
+    values = _settle_values(step_id, position, actual, purchase or Purchase())
+    for _ in range(_SETTLE_ATTEMPTS):  # again only if it was released or expired while this waited for the budgets
+        if _execute(sql.SETTLE, values):
+            return
+        status = Reservation.objects.filter(step_id=step_id, position=position).values_list("status", flat=True).first()
+        if status is None:
+            raise ReservationMissing(details={"step_id": str(step_id), "position": position})
+        if status == ReservationStatus.SETTLED:
+            return
+
+
+def reservations_expire(*, older_than_seconds: float, limit: int) -> int:
+    """Charge what nobody told the end of: whoever reserved it died, and the provider may have been paid.
+
+    One statement for each; there are few. A late settlement books the difference.
+
+    Args:
+        older_than_seconds: Longer than any effect may take: its step's deadline.
+        limit: At most so many.
+
+    Returns:
+        How many were charged.
+    """
+    before = Now() - timedelta(seconds=older_than_seconds)
+    held = Reservation.objects.filter(status=ReservationStatus.HELD, created_at__lt=before).order_by("created_at")
+    keys = list(held.values_list("step_id", "position")[:limit])
+    for step_id, position in keys:
+        values = _settle_values(step_id, position, None, Purchase(is_estimate=True))
+        _execute(sql.SETTLE, {**values, "from_statuses": ["held"], "to_status": ReservationStatus.EXPIRED.value})
+    RESERVATIONS_EXPIRED.inc(len(keys))
+    return len(keys)
 
 
 def budget_release(*, step_id: UUID, position: int | None = None) -> None:
@@ -102,41 +194,55 @@ def budgets_release(step_ids: Sequence[UUID]) -> None:
         budget_release(step_id=step_id)
 
 
-def _take(charges: Sequence[Charge], *, settle: bool) -> None:
-    """Reserve or charge effects that share a tenant and budgets."""
+def _take(charges: Sequence[Charge]) -> None:
+    """Charge effects that share a tenant and budgets."""
     first = charges[0]
-    if not first.budgets:
-        raise BudgetNotOpen("No budget was named: an effect must be paid by one.")
+    _check_named(first.budgets)
+    buys = [charge.purchase for charge in charges]
     values = {
-        "tenant_id": first.tenant_id,
-        "scopes": [str(ref.scope) for ref in first.budgets],
-        "scope_ids": [ref.scope_id for ref in first.budgets],
-        "budget_count": len(set(first.budgets)),
+        **_of_budgets(first.tenant_id, first.budgets),
         "steps": [charge.step_id for charge in charges],
         "positions": [charge.position for charge in charges],
         "tokens": [charge.amount.tokens for charge in charges],
         "usd": [charge.amount.usd for charge in charges],
-        "settle": settle,
+        "user_ids": [buy.user_id for buy in buys],
+        "task_ids": [buy.task_id for buy in buys],
+        "models": [buy.model for buy in buys],
+        "prompts": [buy.prompt_tokens for buy in buys],
+        "completions": [buy.completion_tokens for buy in buys],
+        "priced": [buy.is_price_known for buy in buys],
+        "estimated": [buy.is_estimate for buy in buys],
     }
-    budgets = _rows(sql.TAKE, values)
-    if budgets and budgets[0]["taken"]:
-        return
-    if len(budgets) < len(set(first.budgets)):
-        missing = {(str(r.scope), r.scope_id) for r in first.budgets} - {(b["scope"], b["scope_id"]) for b in budgets}
-        raise BudgetNotOpen(details={"missing": sorted(f"{scope} {scope_id}" for scope, scope_id in missing)})
-    _raise_unless_taken_before(charges, budgets)
-
-
-def _raise_unless_taken_before(charges: Sequence[Charge], budgets: list[dict[str, Any]]) -> None:
-    """Nothing was taken: either all of it was taken before, or a budget is too small."""
-    if all(budget["fits_tokens"] and budget["fits_usd"] for budget in budgets):
-        return
+    rows = _rows(sql.CHARGE, values)
+    _check_open(rows, first.budgets)
+    if rows[0]["taken"] or all(row["fits_tokens"] and row["fits_usd"] for row in rows):
+        return  # all of it, now or before
     known = set(_open_or_settled(charges))
     fresh = [charge for charge in charges if (charge.step_id, charge.position) not in known]
-    if not fresh:
-        return
-    asked = sum((charge.amount for charge in fresh), Amount())
-    raise _exceeded(next(b for b in budgets if not (b["fits_tokens"] and b["fits_usd"])), asked, fresh[0])
+    if fresh:
+        asked = sum((charge.amount for charge in fresh), Amount())
+        raise _exceeded(rows, asked, fresh[0].step_id, fresh[0].position)
+
+
+def _check_named(budgets: Sequence[BudgetRef]) -> None:
+    if not budgets:
+        raise BudgetNotOpen("No budget was named: an effect must be paid by one.")
+
+
+def _check_open(rows: Sequence[Mapping[str, Any]], budgets: Sequence[BudgetRef]) -> None:
+    found = {(row["scope"], row["scope_id"]) for row in rows}
+    needed = {(str(ref.scope), ref.scope_id) for ref in budgets if ref.scope is not BudgetScope.USER}
+    if missing := needed - found:
+        raise BudgetNotOpen(details={"missing": sorted(f"{scope} {scope_id}" for scope, scope_id in missing)})
+
+
+def _of_budgets(tenant_id: UUID, budgets: Sequence[BudgetRef]) -> dict[str, Any]:
+    return {
+        "tenant_id": tenant_id,
+        "scopes": [str(ref.scope) for ref in budgets],
+        "scope_ids": [ref.scope_id for ref in budgets],
+        "required": len({ref for ref in budgets if ref.scope is not BudgetScope.USER}),
+    }
 
 
 def _open_or_settled(charges: Sequence[Charge]) -> list[tuple[UUID, int]]:
@@ -146,44 +252,55 @@ def _open_or_settled(charges: Sequence[Charge]) -> list[tuple[UUID, int]]:
     return list(rows.values_list("step_id", "position"))
 
 
-def _exceeded(budget: dict[str, Any], asked: Amount, charge: Charge) -> BudgetExceeded:
-    unit = "tokens" if not budget["fits_tokens"] else "usd"
-    asked_value = asked.tokens if unit == "tokens" else asked.usd
-    limit, spent, reserved = (budget[f"{name}_{unit}"] for name in ("limit", "spent", "reserved"))
-    BUDGET_REFUSALS.labels(scope=budget["scope"]).inc()
-    return BudgetExceeded(
-        f"The budget of the {budget['scope']} does not cover this: of {_shown(limit)} {unit}, {_shown(spent)} are "
-        f"spent and {_shown(reserved)} reserved; {_shown(asked_value)} were asked for. Raise it or ask for less.",
-        details={
-            "scope": budget["scope"],
-            "scope_id": str(budget["scope_id"]),
-            "unit": unit,
-            "limit": _as_json(limit),
-            "spent": _as_json(spent),
-            "reserved": _as_json(reserved),
-            "asked": _as_json(asked_value),
-            "step_id": str(charge.step_id),
-            "position": charge.position,
+def _exceeded(rows: Sequence[Mapping[str, Any]], asked: Amount, step_id: UUID, position: int) -> BudgetExceeded:
+    """Return the refusal; it names the budget that has the least left for what was asked."""
+    state, unit = min(
+        ((_state(row), unit) for row in rows for unit in ("tokens", "usd") if _lacks(_state(row), unit, asked)),
+        key=lambda found: _left_share(found[0], found[1], asked),
+    )
+    return budget_exceeded(state, unit, asked, step_id=step_id, position=position)
+
+
+def _lacks(state: BudgetState, unit: str, asked: Amount) -> bool:
+    left = _unlimited_or_left(state, unit)
+    return left is not None and left < getattr(asked, unit)
+
+
+def _left_share(state: BudgetState, unit: str, asked: Amount) -> Decimal:
+    return Decimal(_unlimited_or_left(state, unit) or 0) / Decimal(getattr(asked, unit))
+
+
+def _unlimited_or_left(state: BudgetState, unit: str) -> Decimal | int | None:
+    return state.left_tokens if unit == "tokens" else state.left_usd
+
+
+def _state(row: Mapping[str, Any]) -> BudgetState:
+    return BudgetState(
+        scope=BudgetScope(row["scope"]),
+        scope_id=row["scope_id"],
+        period=BudgetPeriod(row["period"]),
+        subject=row["subject"],
+        **{
+            f"{name}_{unit}": row[f"{name}_{unit}"]
+            for name in ("limit", "spent", "reserved")
+            for unit in ("tokens", "usd")
         },
     )
 
 
-def _shown(value: Any) -> str:
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
-
-
-def _as_json(value: Any) -> int | str:
-    return _shown(value) if isinstance(value, Decimal) else int(value)
-
-
-def _settle_values(step_id: UUID, position: int, actual: Amount, status: ReservationStatus) -> dict[str, Any]:
+def _settle_values(step_id: UUID, position: int, actual: Amount | None, buys: Purchase) -> dict[str, Any]:
     return {
         "step_id": step_id,
         "position": position,
-        "tokens": actual.tokens,
-        "usd": actual.usd,
-        "status": status.value,
-        "is_held": status is ReservationStatus.HELD,
+        "tokens": None if actual is None else actual.tokens,
+        "usd": None if actual is None else actual.usd,
+        "from_statuses": ["held", "released", "expired"],
+        "to_status": ReservationStatus.SETTLED.value,
+        "model": buys.model,
+        "prompt": buys.prompt_tokens,
+        "completion": buys.completion_tokens,
+        "is_priced": buys.is_price_known,
+        "is_estimate": buys.is_estimate,
     }
 
 

@@ -65,6 +65,7 @@ UNFOLD = {
                 "Rules and money",
                 ("Policies", "gavel", "policy_policy_changelist"),
                 ("Budgets", "account_balance_wallet", "policy_budget_changelist"),
+                ("Ledger", "receipt_long", "policy_ledgerentry_changelist"),
                 ("Reservations", "hourglass_top", "policy_reservation_changelist"),
                 ("Audit", "fact_check", "policy_auditentry_changelist"),
             ),

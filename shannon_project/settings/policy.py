@@ -8,6 +8,9 @@ SHANNON_RATE_LIMIT_TENANT_PER_MINUTE = (
 )  # of all keys of a tenant that has none of its own
 
 SHANNON_POLICY_RECHECK_SECONDS = 0.8  # how long a process may decide by policies that were changed meanwhile
+SHANNON_RESERVATION_MAX_SECONDS = 900.0  # an effect takes no longer: a step's deadline is 600 s
+SHANNON_RESERVATIONS_EXPIRED_AT_ONCE = 500
+SHANNON_LEDGER_CHECK_SECONDS = 3600.0  # between two comparisons of all budgets with the ledger
 SHANNON_POLICY_CACHED_TENANTS = 256  # compiled policy sets per process, about 6 MB each at most
 SHANNON_POLICY_CACHED_DECISIONS = 4096  # per process; they live no longer than the recheck interval
 SHANNON_API_KEY_LAST_USED_SECONDS = 60.0  # how exact `last_used_at` is: one write per key in this time

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from shannon_project.settings.engine import SHANNON_MONTHS_INTERVAL_SECONDS
 from shannon_project.settings.env import ENV
+from shannon_project.settings.policy import SHANNON_LEDGER_CHECK_SECONDS
 
 CELERY_BROKER_URL = ENV.redis_url
 CELERY_RESULT_BACKEND = f"shannon_project.doorbell_backend:DoorbellBackend+{ENV.redis_url}"
@@ -52,6 +53,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "orchestration.jobs.months",
         "schedule": timedelta(seconds=SHANNON_MONTHS_INTERVAL_SECONDS),
         "options": {"expires": 3600},
+    },
+    "expire_reservations": {
+        "task": "policy.jobs.expire_reservations",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 120},
+    },
+    "check_ledger": {
+        "task": "policy.jobs.check_ledger",
+        "schedule": timedelta(seconds=SHANNON_LEDGER_CHECK_SECONDS),
+        "options": {"expires": SHANNON_LEDGER_CHECK_SECONDS},
     },
 }
 CELERY_TIMEZONE = "UTC"

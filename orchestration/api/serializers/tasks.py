@@ -282,7 +282,7 @@ class TaskAnswer(TaskSummaryAnswer):
         return [str(fork_id) for fork_id in self._context["forks"]]
 
     def get_metadata(self, task: Task) -> dict[str, Any]:
-        """What the strategy left, what each model did, the steps by state, and who changed the status last."""
+        """What the strategy left, what each model did, steps by state, calls made cheaper, who changed the status."""
         steps = self._steps
         return {
             **task.result_metadata,
@@ -290,6 +290,7 @@ class TaskAnswer(TaskSummaryAnswer):
             "strategy": task.strategy,
             "priority": tuple(Priority)[task.priority],
             "steps": {"total": sum(steps.values()), **steps},
+            "calls_made_cheaper": self._context.get("degradations") or {},
             "status_reason": task.status_reason,
             "status_changed_by": task.status_changed_by,
         }

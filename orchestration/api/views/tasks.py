@@ -28,6 +28,7 @@ from orchestration.api.sse import event_body
 from orchestration.errors import TaskNotFound
 from orchestration.selectors import events_after, forks_of, step_counts, task_for, tasks_page
 from orchestration.services import SubmittedTask, task_submit
+from policy.selectors import degradations_of
 
 
 def task_id_of(text: str) -> UUID:
@@ -117,6 +118,7 @@ class TaskView(Endpoint):
             "steps": step_counts(task_id=task.id),
             "forks": forks_of(task_id=task.id),
             "models": model_breakdown(task_id=task.id),
+            "degradations": degradations_of(tenant_id=task.tenant_id, task_id=task.id),
         }
         return Response(TaskAnswer(task, context=known).data)
 

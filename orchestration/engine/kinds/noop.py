@@ -5,7 +5,7 @@ from typing import ClassVar
 from orchestration.engine.kinds.base import KindExecutor, Work
 from orchestration.types import StepKind, StepOutcome
 from policy.services import authorize
-from policy.types import Action, Amount, Charge
+from policy.types import Action, Amount, Charge, Purchase
 
 
 class NoopKind(KindExecutor):
@@ -23,6 +23,9 @@ class NoopKind(KindExecutor):
                 position=0,
                 budgets=work.ctx.budgets,
                 amount=Amount(tokens=1),
+                purchase=Purchase(
+                    user_id=work.ctx.principal.user_id, task_id=work.ctx.task_id, model="noop", prompt_tokens=1
+                ),
             ),
         )
 

@@ -102,6 +102,6 @@ def test_a_tenant_made_in_the_admin_has_policies_and_a_budget(owner: Client) -> 
     assert AuditEntry.objects.filter(action="tenant.switch").count() == 1
 
 
-@pytest.mark.parametrize("model", ["budget", "reservation", "auditentry"])
+@pytest.mark.parametrize("model", ["ledgerentry", "reservation", "auditentry"])
 def test_books_and_logs_cannot_be_added_to(owner: Client, model: str) -> None:
     assert owner.get(f"/admin/policy/{model}/add/").status_code == 403
