@@ -20,7 +20,7 @@ from agents.blobs import (
 from agents.forms.filling import FormAnswer, FormRequest, form_fill
 from agents.journal import Journal, bounded_json, bounded_text, storable_json
 from agents.journal.copying import EntryOutline, journal_copy, journal_outline
-from agents.journal.reading import notes_write, step_usage
+from agents.journal.reading import notes_write, step_usage, steps_usage
 from agents.llm.base import gateway_in_use
 from agents.llm.calls import model_call
 from agents.llm.catalogues import model_override_check
@@ -100,6 +100,7 @@ __all__ = [
     "session_rename",
     "step_limited",
     "step_usage",
+    "steps_usage",
     "storable_json",
     "synthesis_share_characters",
     "tool_call",

@@ -1,6 +1,6 @@
 """Sums over a step's journal, and the writing of notes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -13,9 +13,16 @@ from agents.types import JournalStatus, Usage
 
 def step_usage(step_id: UUID) -> Usage:
     """Return what all finished effects of a step used, in all its attempts; copied ones were paid elsewhere."""
-    finished = JournalEntry.objects.filter(step_id=step_id, status=JournalStatus.FINISHED, attempt__gt=COPIED_ATTEMPT)
+    return steps_usage([step_id])[step_id]
+
+
+def steps_usage(step_ids: Collection[UUID]) -> dict[UUID, Usage]:
+    """Return the same of several steps, in one query; a step without finished effects used nothing."""
+    finished = JournalEntry.objects.filter(
+        step_id__in=step_ids, status=JournalStatus.FINISHED, attempt__gt=COPIED_ATTEMPT
+    )
     is_model = Q(kind="model")
-    sums = finished.aggregate(
+    rows = finished.values("step_id").annotate(
         prompt=Sum("prompt_tokens", default=0),
         completion=Sum("completion_tokens", default=0),
         cost=Sum("cost_usd", filter=is_model, default=Decimal(0)),
@@ -23,13 +30,17 @@ def step_usage(step_id: UUID) -> Usage:
         tools=Count("id", filter=Q(kind="tool")),
         unpriced=Count("id", filter=is_model & Q(cost_usd__isnull=True)),
     )
-    return Usage(
-        prompt_tokens=sums["prompt"],
-        completion_tokens=sums["completion"],
-        cost_usd=None if sums["unpriced"] else sums["cost"],
-        model_calls=sums["models"],
-        tool_calls=sums["tools"],
-    )
+    used = {
+        row["step_id"]: Usage(
+            prompt_tokens=row["prompt"],
+            completion_tokens=row["completion"],
+            cost_usd=None if row["unpriced"] else row["cost"],
+            model_calls=row["models"],
+            tool_calls=row["tools"],
+        )
+        for row in rows
+    }
+    return {step_id: used.get(step_id, Usage()) for step_id in step_ids}
 
 
 def notes_write(notes: Sequence[JournalEntry]) -> None:

@@ -2,11 +2,8 @@
 
 import time
 from dataclasses import replace
-from random import SystemRandom
-from typing import Final
 
 import structlog
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from agents.errors import StepSuperseded, StepWaits, TaskCancelled, TaskPaused
@@ -16,6 +13,7 @@ from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds import KINDS, Work
 from orchestration.engine.lease import Lease, leases_hand_back
 from orchestration.engine.outcome import StepEnd
+from orchestration.engine.retries import max_attempts, retry_seconds
 from orchestration.engine.step_engine import TaskFacts, step_context
 from orchestration.events.write import EventDraft
 from orchestration.types import EventKind, StepOutcome, StepStatus
@@ -24,10 +22,6 @@ from shannon_project.foundation.errors import ShannonError, Unavailable
 from shannon_project.foundation.logs import log_context
 
 log = structlog.get_logger(__name__)
-
-RETRY_BASE_SECONDS: Final = 0.5
-RETRY_MAX_SECONDS: Final = 30.0
-_random = SystemRandom()
 
 
 def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None:
@@ -57,14 +51,14 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
         except TaskCancelled as error:
             end = StepEnd(step, StepStatus.CANCELLED, StepOutcome(error=error.as_json(), usage=_spent(step)))
         except ShannonError as error:
-            end = _failed(step, error)
+            end = _failed(step, facts, error)
         except (DatabaseError, InterfaceError) as error:
             log.warning("step_lost_the_database", error=str(error))
             connection.close()
-            end = _failed(step, Unavailable("The database did not answer while the step ran."))
+            end = _failed(step, facts, Unavailable("The database did not answer while the step ran."))
         except Exception as error:
             log.exception("step_broke")
-            end = _failed(step, ShannonError(f"The step broke: {type(error).__name__}; the log has the rest."))
+            end = _failed(step, facts, ShannonError(f"The step broke: {type(error).__name__}; the log has the rest."))
         finally:
             connection_release()
     return replace(end, events=(_end_event(end, work, round((time.monotonic() - started) * 1000)),))
@@ -108,13 +102,14 @@ def _started_payload(step: ClaimedStep) -> dict[str, object]:
     }
 
 
-def _failed(step: ClaimedStep, error: ShannonError) -> StepEnd:
-    """Try again if that may help and the step has attempts left; exponential delay with full jitter."""
+def _failed(step: ClaimedStep, facts: TaskFacts, error: ShannonError) -> StepEnd:
+    """Try again if that may help and the step has attempts and its task has time left."""
     outcome = StepOutcome(error=error.as_json(), usage=_spent(step))
-    if error.retryable and step.failures + 1 < settings.SHANNON_STEP_MAX_ATTEMPTS:
-        ceiling = min(RETRY_BASE_SECONDS * 2**step.failures, RETRY_MAX_SECONDS)
-        asked = float(error.details.get("retry_after_seconds", 0.0))
-        return StepEnd(step, StepStatus.READY, outcome, retry_after_seconds=asked + _random.uniform(0, ceiling))
+    seconds = retry_seconds(
+        kind=step.kind, failures=step.failures, error=error.as_json(), seconds_left=facts.seconds_left
+    )
+    if seconds is not None:
+        return StepEnd(step, StepStatus.READY, outcome, retry_after_seconds=seconds)
     log.info("step_failed", code=error.code, error=error.message)
     return StepEnd(step, StepStatus.FAILED, outcome)
 
@@ -151,7 +146,10 @@ def _end_event(end: StepEnd, work: Work, duration_ms: int) -> EventDraft:
     message = step.title
     if end.status is StepStatus.READY:
         kind = EventKind.ERROR_RECOVERY
-        message = f"{step.title}: tried again in {end.retry_after_seconds or 0:.1f} s"
+        payload["retry_in_seconds"] = round(end.retry_after_seconds or 0.0, 3)
+        payload["failures"], payload["max_attempts"] = step.failures + 1, max_attempts(step.kind)
+        reason = (end.outcome.error or {}).get("message", "")
+        message = f"{step.title}: tried again in {end.retry_after_seconds or 0:.1f} s: {reason}"
     elif end.status is StepStatus.FAILED:
         kind = EventKind.ERROR_OCCURRED
         message = f"{step.title}: {(end.outcome.error or {}).get('message', '')}"

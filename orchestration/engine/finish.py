@@ -93,9 +93,8 @@ def _cancel_open_steps(task: Task) -> None:
             " WHERE task_id = %s AND status IN ('ready', 'blocked', 'waiting') RETURNING id, attempt",
             [task.id],
         )
-        begun = [row[0] for row in cursor.fetchall() if row[1] > 0]
-    for step_id in begun:
-        books_close(step_id=step_id, task_id=task.id)
+        begun = {row[0]: task.id for row in cursor.fetchall() if row[1] > 0}
+    books_close(begun)
 
 
 def _totals(task: Task) -> dict[str, Any]:

@@ -144,9 +144,7 @@ def leases_hand_back(leases: Sequence[Lease]) -> None:
             " RETURNING s.id, s.task_id, s.status",
             [ids, attempts],
         )
-        cancelled = [(step_id, task_id) for step_id, task_id, status in cursor.fetchall() if status == "cancelled"]
-        for step_id, task_id in cancelled:
-            books_close(step_id=step_id, task_id=task_id)
+        books_close({step_id: task_id for step_id, task_id, status in cursor.fetchall() if status == "cancelled"})
 
 
 def _extend(leases: Sequence[Lease]) -> None:

@@ -71,7 +71,7 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
             events_append(
                 task_id=task_id,
                 drafts=[draft for end in recorded for draft in end.events]
-                + [_release_event(change) for change in changes if change.status is not StepStatus.BLOCKED],
+                + [release_event(change) for change in changes if change.status is not StepStatus.BLOCKED],
             )
         hit(Seam.OUTCOME_COMMIT)
     hit(Seam.OUTCOME_COMMITTED)
@@ -194,7 +194,8 @@ def _skip_error(change: Release) -> Jsonb | None:
     return Jsonb(DependencyFailed.of(change.failed_dependency).as_json()) if skipped else None
 
 
-def _release_event(change: Release) -> EventDraft:
+def release_event(change: Release) -> EventDraft:
+    """Return what is told of a step that may start, or is skipped."""
     payload = {"step_key": change.key, "status": str(change.status), "open_dependencies": change.open_dependencies}
     if change.status is StepStatus.SKIPPED:
         message = f"{change.key} is skipped: {change.failed_dependency} did not succeed"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connection, transaction
 
 from agents.context import Emit, StepContext
@@ -18,6 +17,7 @@ from orchestration.budget_options import limits_from
 from orchestration.engine.approvals import approval_answer, approval_put
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.lease import Lease
+from orchestration.engine.retries import deadline_seconds
 from orchestration.events.wake import delta_publish
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
@@ -174,14 +174,14 @@ class StepExecution:
             raise TaskCancelled
         if time.monotonic() > self._deadline:
             raise StepDeadlineExceeded(
-                f"The step ran longer than {settings.SHANNON_STEP_DEADLINE_SECONDS:.0f} s or its task's deadline.",
+                f"The step ran longer than {deadline_seconds(self._step.kind):.0f} s or its task's deadline.",
                 details={"step_key": self._step.key},
             )
 
 
 def step_context(step: ClaimedStep, lease: Lease, facts: TaskFacts, *, agent_id: str) -> StepContext:
     """Build what the agent is handed."""
-    deadline = time.monotonic() + min(settings.SHANNON_STEP_DEADLINE_SECONDS, max(facts.seconds_left, 0.0))
+    deadline = time.monotonic() + min(deadline_seconds(step.kind), max(facts.seconds_left, 0.0))
     engine = StepExecution(
         step,
         lease,

@@ -15,6 +15,7 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connection
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from orchestration.events.wake import channel_name
@@ -28,6 +29,7 @@ DELTA_QUEUE_ITEMS = 256  # a reader slower than this loses deltas, never events
 POLL_SECONDS = 1.0  # while Valkey does not answer
 SAFETY_POLL_SECONDS = 10.0  # while it does: a lost wake-up costs this much
 RECONNECT_SECONDS = 1.0
+PING_SECONDS = 2.0  # of silence, after which the server is asked whether it is there; and how long its answer may take
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class WakeHub:
                     if late:
                         await pubsub.subscribe(*late)
                     self._wake_everyone()
-                    async for message in pubsub.listen():
+                    async for message in _messages(pubsub):
                         if _cancelled():
                             return
                         if message["type"] == "message":
@@ -124,6 +126,25 @@ class WakeHub:
     def _wake_everyone(self) -> None:
         for name in list(self._queues):
             self._hand_out(name, {})
+
+
+async def _messages(pubsub: redis.asyncio.client.PubSub) -> AsyncIterator[dict[str, Any]]:
+    """Yield what comes; a server that is connected but says nothing, not even to a ping, counts as away.
+
+    Raises:
+        RedisConnectionError: It did not answer the ping.
+    """
+    is_asked = False
+    while True:
+        message = await pubsub.get_message(timeout=PING_SECONDS)
+        if message is not None:
+            is_asked = False
+            yield message
+        elif is_asked:
+            raise RedisConnectionError("Connected, but no answer to a ping.")
+        else:
+            await pubsub.ping()
+            is_asked = True
 
 
 def _cancelled() -> bool:

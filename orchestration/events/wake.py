@@ -1,9 +1,10 @@
 """Waking readers through Valkey. Losing a message costs a reader one polling interval and nothing else."""
 
 import json
+import time
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import redis
@@ -12,35 +13,69 @@ from django.conf import settings
 
 log = structlog.get_logger(__name__)
 
+TIMEOUT_SECONDS: Final = 0.5  # publishing takes less than a millisecond; a commit waits for it
+QUIET_SECONDS: Final = 5.0  # after a failure; readers poll meanwhile
+
 
 def channel_name(task_id: UUID) -> str:
     """Return the channel on which a task's readers listen."""
     return f"shannon:task:{task_id}"
 
 
-def wake_publish(*, task_id: UUID, seq: int) -> None:
-    """Tell readers that events up to `seq` are committed."""
-    _publish(task_id, {"seq": seq})
+def wake_publish(seqs: Mapping[UUID, int]) -> None:
+    """Tell readers of tasks that events up to these numbers are committed; one round trip."""
+    _publish({task_id: {"seq": seq} for task_id, seq in seqs.items()})
 
 
 def delta_publish(
     *, task_id: UUID, step_key: str, agent_id: str, text: str, position: int = 0, attempt: int = 1
 ) -> None:
     """Send a piece of model text to whoever watches live; `position` and `attempt` tell which text it is of."""
-    _publish(
-        task_id,
-        {"delta": text, "step_key": step_key, "agent_id": agent_id, "position": position, "attempt": attempt},
-    )
+    message = {"delta": text, "step_key": step_key, "agent_id": agent_id, "position": position, "attempt": attempt}
+    _publish({task_id: message})
 
 
-def _publish(task_id: UUID, message: Mapping[str, Any]) -> None:
+def _publish(messages: Mapping[UUID, Mapping[str, Any]]) -> None:
+    if _breaker.is_open():
+        return
     try:
-        _client().publish(channel_name(task_id), json.dumps(message))
+        pipeline = _client().pipeline(transaction=False)
+        for task_id, message in messages.items():
+            pipeline.publish(channel_name(task_id), json.dumps(message))
+        pipeline.execute()
     except redis.RedisError as error:
-        log.warning("wake_not_sent", task_id=str(task_id), error=str(error))
+        _breaker.trip()
+        log.warning("wake_not_sent", tasks=len(messages), quiet_seconds=QUIET_SECONDS, error=str(error))
+
+
+class _Breaker:
+    """After a failure nobody is told anything for a while.
+
+    A server that is there and says nothing would otherwise hold up every commit until the socket's time is over.
+    """
+
+    def __init__(self) -> None:
+        self._open_until_seconds = 0.0
+
+    def is_open(self) -> bool:
+        """Return whether the last failure is so recent that the server is not asked."""
+        return time.monotonic() < self._open_until_seconds
+
+    def trip(self) -> None:
+        """Note a failure."""
+        self._open_until_seconds = time.monotonic() + QUIET_SECONDS
+
+    def reset(self) -> None:
+        """Forget the last failure."""
+        self._open_until_seconds = 0.0
+
+
+_breaker = _Breaker()
 
 
 @cache
 def _client() -> "redis.Redis":
     """One client, with its own pool of connections, per process."""
-    return redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=1.0, socket_timeout=2.0)
+    return redis.Redis.from_url(
+        settings.CELERY_BROKER_URL, socket_connect_timeout=TIMEOUT_SECONDS, socket_timeout=TIMEOUT_SECONDS
+    )

@@ -25,37 +25,50 @@ class EventDraft:
 
 
 def events_append(*, task_id: UUID, drafts: Sequence[EventDraft]) -> None:
-    """Number and insert events; readers are woken after the commit. Two round trips, however many events.
+    """Number and insert events of one task; see `events_append_all`."""
+    events_append_all({task_id: drafts})
+
+
+def events_append_all(drafts_of: Mapping[UUID, Sequence[EventDraft]]) -> None:
+    """Number and insert events; readers are woken after the commit. Two round trips, however many events and tasks.
 
     Must run in a transaction: the number is taken by updating the task's row, which stays locked until the commit, so
-    that a reader never sees number n + 1 before n.
+    that a reader never sees number n + 1 before n. Who writes events of several tasks holds their locks already.
+
+    Args:
+        drafts_of: Events in order, by task.
     """
-    if not drafts:
+    drafts_of = {task_id: drafts for task_id, drafts in drafts_of.items() if drafts}
+    if not drafts_of:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE orchestration_task SET event_seq = event_seq + %s, updated_at = now() WHERE id = %s"
-            " RETURNING event_seq",
-            [len(drafts), task_id],
+            "UPDATE orchestration_task t SET event_seq = event_seq + v.count, updated_at = now()"
+            " FROM unnest(%s::uuid[], %s::int[]) AS v(id, count) WHERE t.id = v.id RETURNING t.id, t.event_seq",
+            [list(drafts_of), [len(drafts) for drafts in drafts_of.values()]],
         )
-        last_seq: int = cursor.fetchone()[0]
-        first_seq = last_seq - len(drafts) + 1
+        last_seqs: dict[UUID, int] = dict(cursor.fetchall())
+        numbered = [
+            (task_id, last_seqs[task_id] - len(drafts) + number, draft)
+            for task_id, drafts in drafts_of.items()
+            for number, draft in enumerate(drafts, start=1)
+        ]
         cursor.execute(
             "INSERT INTO orchestration_event (task_id, seq, kind, step_key, agent_id, message, payload, created_at)"
-            " SELECT %s, seq, kind, step_key, agent_id, message, payload, clock_timestamp() FROM unnest("
-            " %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[])"
-            " AS e(seq, kind, step_key, agent_id, message, payload)",
+            " SELECT task_id, seq, kind, step_key, agent_id, message, payload, clock_timestamp() FROM unnest("
+            " %s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[])"
+            " AS e(task_id, seq, kind, step_key, agent_id, message, payload)",
             [
-                task_id,
-                list(range(first_seq, last_seq + 1)),
-                [str(draft.kind) for draft in drafts],
-                [draft.step_key for draft in drafts],
-                [draft.agent_id for draft in drafts],
-                [_storable(draft.message)[:MESSAGE_MAX_CHARS] for draft in drafts],
-                [Jsonb(_storable_json(draft.payload)) for draft in drafts],
+                [task_id for task_id, _, _ in numbered],
+                [seq for _, seq, _ in numbered],
+                [str(draft.kind) for _, _, draft in numbered],
+                [draft.step_key for _, _, draft in numbered],
+                [draft.agent_id for _, _, draft in numbered],
+                [_storable(draft.message)[:MESSAGE_MAX_CHARS] for _, _, draft in numbered],
+                [Jsonb(_storable_json(draft.payload)) for _, _, draft in numbered],
             ],
         )
-    transaction.on_commit(lambda: wake_publish(task_id=task_id, seq=last_seq))
+    transaction.on_commit(lambda: wake_publish(last_seqs))
 
 
 def _storable(text: str) -> str:

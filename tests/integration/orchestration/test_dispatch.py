@@ -12,7 +12,7 @@ django.setup()
 from orchestration.engine.dispatch import queued_messages, ring_advance, ring_steps
 from orchestration.events.wake import wake_publish
 from shannon_project.foundation.ids import uuid7
-wake_publish(task_id=uuid7(), seq=1)
+wake_publish({uuid7(): 1})
 print(ring_advance(uuid7()), ring_steps(uuid7(), [uuid7(), uuid7()]), ring_steps(uuid7(), [uuid7()]), queued_messages())
 """
 
