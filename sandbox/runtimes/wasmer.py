@@ -7,7 +7,8 @@ serves one run and is thrown away, so nothing can pass from one run to the next.
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +25,8 @@ from wasmer_sdk import (
     WasmerError,
 )
 
-from sandbox.guests import python
+from sandbox.guests import javascript, python, tenant_module
+from sandbox.guests.base import READY, GuestAltered, GuestMissing, WasiGuest
 from sandbox.runtimes.base import Runtime, RuntimeBroken, RuntimeProblem
 from sandbox.runtimes.endings import Ending, GuestExit, Stopwatch
 from sandbox.runtimes.guest_files import ROOT, files_changed, files_put
@@ -32,10 +34,11 @@ from sandbox.runtimes.guest_watch import guest_watch
 from sandbox.runtimes.locks import machine_lock
 from sandbox.runtimes.outcomes import FilesExceeded, outcome_of, result_for
 from sandbox.runtimes.wasm_module import PAGE_BYTES, WasmModuleInvalid, memory_capped
-from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
+from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 
 _T = TypeVar("_T")
 _READY_SECONDS = 30.0  # an interpreter that does not wait for its program by then never will
+_PACKAGES_MAX = 8  # loaded modules that one host keeps
 _MEMORY_MIN_BYTES = 32 * 1024 * 1024  # CPython alone takes 12 MiB
 _MEMORY_MAX_BYTES = 2 * 1024 * 1024 * 1024
 
@@ -59,9 +62,10 @@ class _Files:
 
 
 @dataclass(slots=True)
-class _Guest:
-    """A started interpreter that waits for its program."""
+class _Started:
+    """A guest that runs; one that `waits` has no program yet."""
 
+    guest: WasiGuest
     memory_bytes: int
     sandbox: Sandbox
     process: Process
@@ -70,13 +74,13 @@ class _Guest:
 
     async def ready(self) -> None:
         async with asyncio.timeout(_READY_SECONDS):
-            if await anext(self.stdout, b"") != python.READY:
+            if await anext(self.stdout, b"") != READY:
                 raise RuntimeBroken("the interpreter ended before it was ready")
 
     async def feed(self, code: bytes, stdin: bytes) -> None:
         if self.process.stdin is not None:
             with contextlib.suppress(WasmerError):  # a program may end without reading its input
-                await self.process.stdin.write(b"%010d%b%b" % (len(code), code, stdin))
+                await self.process.stdin.write(b"%010d%b%b" % (len(code), code, stdin) if self.guest.waits else stdin)
                 await self.process.stdin.close()
 
     async def exited(self) -> GuestExit:
@@ -94,23 +98,23 @@ class _Guest:
 
 
 class WasmerRuntime(Runtime):
-    """CPython for WASI on wasmer: no network, no host files, no environment, memory capped by its module."""
+    """WASI modules on wasmer: no network, no host files, no environment, memory capped by the module itself."""
 
     name = "wasmer"
-    guests = frozenset({"python"})
+    guests = frozenset({"python", "javascript", "module"})
 
     def __init__(self, *, cache_dir: Path) -> None:
         """See `Runtime`."""
         super().__init__(cache_dir=cache_dir)
         self._loop = asyncio.Runner()
         self._client: Wasmer | None = None
-        self._packages: dict[int, Package] = {}
-        self._next: _Guest | None = None
-        self._memory_bytes = 0
+        self._packages: OrderedDict[tuple[str, int], Package] = OrderedDict()
+        self._ahead: dict[str, _Started] = {}  # guests that wait for a program, by key
+        self._last: tuple[WasiGuest, int] | None = None
 
-    def warm(self, *, guest: str, limits: SandboxLimits) -> None:  # noqa: ARG002 - there is one guest
+    def warm(self, *, guest: str, limits: SandboxLimits) -> None:
         """See `Runtime`."""
-        self._memory_bytes = memory_tier_bytes(limits.memory_bytes)
+        self._last = self._guest(ExecutionRequest(guest)), memory_tier_bytes(limits.memory_bytes)
         self.prepare()
 
     def execute(
@@ -120,35 +124,39 @@ class WasmerRuntime(Runtime):
         if request.limits is None:
             raise RuntimeBroken("a request without limits reached the runtime")
         limits = replace(request.limits, memory_bytes=memory_tier_bytes(request.limits.memory_bytes))
-        self._memory_bytes = limits.memory_bytes
+        self._last = self._guest(request), limits.memory_bytes
         return self._run(self._execute(request, limits, on_running, on_ended))
 
     def prepare(self) -> None:
-        """Start the guest of the next run, on the guess that it has the same memory cap."""
-        if self._memory_bytes and self._next is None and not self.spent:
-            self._next = self._run(self._start(self._memory_bytes))
+        """Start the guest of the next run, on the guess that it is the same with the same memory cap."""
+        if self._last is None or self.spent:
+            return
+        guest, memory_bytes = self._last
+        if guest.waits and guest.key not in self._ahead:
+            self._ahead[guest.key] = self._run(self._start(guest, memory_bytes, {}))
 
     @classmethod
     def problems(cls) -> list[RuntimeProblem]:
         """See `Runtime`."""
         try:
             python.module_bytes()
-        except (python.GuestMissing, python.GuestAltered) as error:
-            key = "missing" if isinstance(error, python.GuestMissing) else "altered"
+            javascript.module_bytes()
+        except (GuestMissing, GuestAltered) as error:
+            key = "missing" if isinstance(error, GuestMissing) else "altered"
             return [RuntimeProblem(key, str(error), "Install the pinned requirements again.")]
         return []
+
+    def _guest(self, request: ExecutionRequest) -> WasiGuest:
+        if request.guest == "javascript":
+            return javascript.guest()
+        if request.guest == "module":
+            return tenant_module.guest(self.cache_dir, request.module_sha256, request.arguments)
+        return python.guest(self.cache_dir)
 
     def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
         try:
             return self._loop.run(work)
-        except (
-            WasmerError,
-            TimeoutError,
-            OSError,
-            python.GuestMissing,
-            python.GuestAltered,
-            WasmModuleInvalid,
-        ) as error:
+        except (WasmerError, TimeoutError, OSError, GuestMissing, GuestAltered, WasmModuleInvalid) as error:
             raise RuntimeBroken(f"{type(error).__name__}: {error}") from error
 
     async def _execute(
@@ -158,72 +166,103 @@ class WasmerRuntime(Runtime):
         on_running: Callable[[], None],
         on_ended: Callable[[], None],
     ) -> ExecutionResult:
-        guest = await self._take(limits.memory_bytes)
-        await guest.ready()
-        await files_put(_Files(guest.sandbox.fs), request.files)
+        guest = self._guest(request)
+        if guest.waits:
+            started = await self._take(guest, limits.memory_bytes)
+            await started.ready()
+            await files_put(_Files(started.sandbox.fs), request.files)
+        else:
+            try:
+                started = await self._start(guest, limits.memory_bytes, request.files)
+            except (WasmerError, WasmModuleInvalid) as error:  # it was looked at when it was uploaded, not run
+                on_running()
+                on_ended()
+                message = f"The module cannot be started: {str(error)[:300]}."
+                return ExecutionResult.not_kept(Outcome.CRASHED, message, runtime=self.name)
         on_running()
         clock = Stopwatch()
-        feeding = asyncio.ensure_future(guest.feed(request.code.encode(), request.stdin))
+        feeding = asyncio.ensure_future(started.feed(request.code.encode(), request.stdin))
         ending = await guest_watch(
-            exited=guest.exited(), stdout=guest.stdout, stderr=guest.stderr, limits=limits, clock=clock
+            exited=started.exited(), stdout=started.stdout, stderr=started.stderr, limits=limits, clock=clock
         )
         on_ended()
         feeding.cancel()
         self.spent = ending.stopped_for is not None
-        result = await self._result(guest, request, limits, ending)
+        result = await self._result(started, request, limits, ending)
         if not self.spent:
-            await guest.sandbox.close()
+            await started.sandbox.close()
         return result
 
     async def _result(
-        self, guest: _Guest, request: ExecutionRequest, limits: SandboxLimits, ending: Ending
+        self, started: _Started, request: ExecutionRequest, limits: SandboxLimits, ending: Ending
     ) -> ExecutionResult:
         changed: dict[str, bytes] = {}
         deleted: tuple[str, ...] = ()
         exceeded: FilesExceeded | None = None
         if outcome_of(ending).ended_by_itself:
             try:
-                changed, deleted = await files_changed(_Files(guest.sandbox.fs), request.files, limits)
+                changed, deleted = await files_changed(
+                    _Files(started.sandbox.fs), request.files, limits, own=started.guest.own_files
+                )
             except FilesExceeded as error:
                 exceeded = error
         return result_for(
             runtime=self.name, ending=ending, limits=limits, changed=changed, deleted=deleted, exceeded=exceeded
         )
 
-    async def _take(self, memory_bytes: int) -> _Guest:
-        guest, self._next = self._next, None
-        if guest is None:
-            return await self._start(memory_bytes)
-        if guest.memory_bytes != memory_bytes:
-            await guest.discard()
-            return await self._start(memory_bytes)
-        return guest
+    async def _take(self, guest: WasiGuest, memory_bytes: int) -> _Started:
+        started = self._ahead.pop(guest.key, None)
+        if started is None:
+            return await self._start(guest, memory_bytes, {})
+        if started.memory_bytes != memory_bytes:
+            await started.discard()
+            return await self._start(guest, memory_bytes, {})
+        return started
 
-    async def _start(self, memory_bytes: int) -> _Guest:
+    async def _start(self, guest: WasiGuest, memory_bytes: int, files: Mapping[str, bytes]) -> _Started:
+        """Start a guest with these files in its working directory."""
         client = self._client = self._client or Wasmer(cache_root=self.cache_dir)
-        package = self._packages.get(memory_bytes) or await self._load(client, memory_bytes)
-        self._packages[memory_bytes] = package
-        sandbox = await client.sandboxes.create(packages=[package], env={"PYTHONHOME": python.HOME})
-        process = await sandbox.command(package, python.ARGUMENTS, cwd=ROOT).spawn(stdin="pipe")
+        package = await self._package(client, guest, memory_bytes)
+        sandbox = await client.sandboxes.create(packages=[package], env=dict(guest.environment))
+        await files_put(_Files(sandbox.fs), files)
+        process = await sandbox.command(package, guest.arguments, cwd=ROOT).spawn(stdin="pipe")
         if process.stdout is None or process.stderr is None:
             raise RuntimeBroken("wasmer gave a process without its streams")
-        return _Guest(memory_bytes, sandbox, process, aiter(process.stdout), aiter(process.stderr))
+        return _Started(guest, memory_bytes, sandbox, process, aiter(process.stdout), aiter(process.stderr))
 
-    async def _load(self, client: Wasmer, memory_bytes: int) -> Package:
-        module = memory_capped(python.module_bytes(), max_pages=memory_bytes // PAGE_BYTES)
+    async def _package(self, client: Wasmer, guest: WasiGuest, memory_bytes: int) -> Package:
+        kept = self._packages.get((guest.key, memory_bytes))
+        if kept is not None:
+            self._packages.move_to_end((guest.key, memory_bytes))
+            return kept
+        module = memory_capped(guest.module(), max_pages=memory_bytes // PAGE_BYTES)
         compiled = self.cache_dir / _compiled_mark(module)
-        if not compiled.exists() or not python.library_path(self.cache_dir).exists():
+        if not compiled.exists() or not (guest.exports is None or guest.exports.is_there()):
             with machine_lock(self.cache_dir / "compile.lock"):
-                await self._compile(client, module)
+                if not compiled.exists() or guest.exports is not None:
+                    await self._compile(client, guest, module)
             compiled.touch()
-        return await client.packages.create(_definition(module, python.library_files(self.cache_dir)))
+        package = await client.packages.create(_definition(module, guest.files()))
+        self._packages[guest.key, memory_bytes] = package
+        while len(self._packages) > _PACKAGES_MAX:
+            self._packages.popitem(last=False)
+        return package
 
-    async def _compile(self, client: Wasmer, module: bytes) -> None:
-        """Run the module once, which compiles it into the cache, and keep the standard library that is inside."""
+    async def _compile(self, client: Wasmer, guest: WasiGuest, module: bytes) -> None:
+        """Start the module once, which compiles it into the cache, and keep the files that are inside."""
         package = await client.packages.create(_definition(module, {}))
-        async with await client.sandboxes.create(packages=[package]) as sandbox:
-            await sandbox.command(package, python.EXPORT_LIBRARY, cwd=ROOT).run()
-            python.library_save(self.cache_dir, await sandbox.fs.read(python.EXPORTED_LIBRARY_PATH))
+        sandbox = await client.sandboxes.create(packages=[package])
+        arguments = guest.exports.arguments if guest.exports else ()
+        process = await sandbox.command(package, arguments, cwd=ROOT).spawn(stdin="pipe")
+        if process.stdin is not None:
+            await process.stdin.close()
+        if guest.exports is not None:
+            await process.wait()
+            guest.exports.save(await sandbox.fs.read(guest.exports.path))
+        elif not guest.waits:
+            self.spent = True  # a tenant's module may burn on, although nobody waits for this first start of it
+            await process.kill()
+        await sandbox.close()
 
 
 def memory_tier_bytes(memory_bytes: int) -> int:

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from sandbox import metrics
 from sandbox.errors import SandboxRequestInvalid, SandboxUnavailable
+from sandbox.guests.tenant_module import module_path
 from sandbox.host.options import HostOptions
 from sandbox.host.process import HostCannot
 from sandbox.host.supervisor import Supervisor, SupervisorOptions
@@ -152,6 +153,12 @@ def _check(request: ExecutionRequest, runtime: type[Runtime]) -> None:
             f"There is no guest {request.guest!r}; there is {', '.join(sorted(runtime.guests))}.",
             details={"guests": sorted(runtime.guests)},
         )
+    if (request.guest == "module") != bool(request.module_sha256):
+        raise SandboxRequestInvalid("`module_sha256` belongs to the guest `module`, and only to it.")
+    if request.module_sha256 and not module_path(_cache_dir(), request.module_sha256).is_file():
+        raise SandboxRequestInvalid("This machine has no such module.")
+    if request.arguments and request.guest != "module":
+        raise SandboxRequestInvalid("`arguments` are for modules only.")
     sizes = {
         "code": (len(request.code.encode(errors="surrogatepass")), settings.SHANNON_SANDBOX_CODE_MAX_BYTES),
         "stdin": (len(request.stdin), settings.SHANNON_SANDBOX_STDIN_MAX_BYTES),
