@@ -1,13 +1,25 @@
-"""Reading of budgets."""
+"""Reading of budgets and accounts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import TruncDay, TruncMonth
 
-from policy.models import Budget, Reservation, Tenant
-from policy.types import BudgetRef, BudgetScope, BudgetState, Degradation, ReservationStatus, TenantLimits
+from policy.models import Budget, LedgerEntry, Reservation, Tenant
+from policy.types import (
+    BudgetRef,
+    BudgetScope,
+    BudgetState,
+    Degradation,
+    LedgerKind,
+    ReservationStatus,
+    TenantLimits,
+    UsageKey,
+)
 
 
 def budget_states(*, tenant_id: UUID, refs: Sequence[BudgetRef]) -> list[BudgetState]:
@@ -57,3 +69,42 @@ def _state(row: Budget) -> BudgetState:
         spent_usd=row.spent_usd,
         reserved_usd=row.reserved_usd,
     )
+
+
+def usage_rows(
+    *, tenant_id: UUID, since: datetime, until: datetime, by: Sequence[UsageKey], only: Mapping[str, Any]
+) -> "QuerySet[LedgerEntry, dict[str, Any]]":
+    """Return what a tenant paid, added up; each row is a dict of the keys and of sums.
+
+    Args:
+        tenant_id: Whose.
+        since: From this time on.
+        until: Before this time.
+        by: What is told apart; nothing: one row, if anything was paid.
+        only: Fields of an entry with the value that they must have.
+    """
+    entries = LedgerEntry.objects.filter(tenant_id=tenant_id, created_at__gte=since, created_at__lt=until, **only)
+    # What a budget had spent before there was a ledger stands there once for each budget: it cannot be added up.
+    paid = entries.exclude(kind=LedgerKind.OPENING)
+    keys = [str(key) for key in by] or ["tenant_id"]
+    told_apart = {
+        UsageKey.DAY: TruncDay("created_at", tzinfo=UTC),
+        UsageKey.MONTH: TruncMonth("created_at", tzinfo=UTC),
+    }
+    dated = paid.annotate(**{str(key): told_apart[key] for key in by if key in told_apart})
+    calls = Count("id", filter=~Q(kind=LedgerKind.CORRECTED))
+    rows: QuerySet[LedgerEntry, dict[str, Any]] = (
+        dated.order_by()
+        .values(*keys)
+        .annotate(
+            calls=calls,
+            sum_prompt_tokens=Sum("prompt_tokens"),
+            sum_completion_tokens=Sum("completion_tokens"),
+            sum_tokens=Sum("tokens"),
+            sum_usd=Sum("usd"),
+            unpriced_calls=Count("id", filter=Q(is_price_known=False)),
+            estimated_calls=Count("id", filter=Q(is_estimate=True)),
+        )
+        .order_by(*keys)
+    )
+    return rows

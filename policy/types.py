@@ -301,6 +301,16 @@ class ReservationStatus(StrEnum):
     EXPIRED = "expired"  # nobody told how it ended: charged as it was reserved
 
 
+class UsageKey(StrEnum):
+    """What of the accounts can be told apart; each but the times is a field of a ledger entry."""
+
+    DAY = "day"
+    MONTH = "month"
+    MODEL = "model"
+    USER = "user_id"
+    TASK = "task_id"
+
+
 class LedgerKind(StrEnum):
     """Why something stands in the ledger."""
 

@@ -27,6 +27,7 @@ from orchestration.api.views.tasks import (
     TaskView,
 )
 from orchestration.api.views.tools import ToolExecuteView, ToolListView, ToolView
+from orchestration.api.views.usage import UsageView
 
 _SESSION = r"^api/v1/sessions/(?P<session_id>[A-Za-z0-9:_.\-]{1,128})"
 
@@ -58,6 +59,7 @@ urlpatterns = [
     re_path(rf"{_SESSION}/events$", SessionEventsView.as_view(), name="session-events"),
     re_path(rf"{_SESSION}/files$", FileListView.as_view(), name="session-files"),
     re_path(rf"{_SESSION}/files/(?P<path>.+)$", FileView.as_view(), name="session-file"),
+    path("api/v1/usage", UsageView.as_view(), name="usage"),
     path("v1/models", ModelListView.as_view(), name="openai-models"),
     path("v1/models/<path:model>", ModelView.as_view(), name="openai-model"),
     path("v1/chat/completions", ChatCompletionView.as_view(), name="openai-chat"),
