@@ -6,7 +6,7 @@ from agents.loop.formats import FORMATS
 from agents.loop.json_answers import json_in, problems_of, schema_problem
 from agents.roles.catalogue import role_for, role_names
 from agents.sessions.reading import messages_before, messages_recent, session_for, sessions_page
-from agents.tools.arguments import arguments_check
+from agents.tools.arguments import arguments_check, arguments_problem
 from agents.tools.mcp.servers import mcp_server_for, mcp_servers
 from agents.tools.registry import is_tenant_tool, tool_definitions, tool_for, tool_infos
 
@@ -14,6 +14,7 @@ __all__ = [
     "FORMATS",
     "FORMS",
     "arguments_check",
+    "arguments_problem",
     "is_tenant_tool",
     "json_in",
     "mcp_server_for",

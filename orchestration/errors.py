@@ -3,6 +3,18 @@
 from shannon_project.foundation.errors import Conflict, InvalidInput, NotFound, ShannonError
 
 
+class HostNotAllowed(InvalidInput):
+    """This server is not asked under this name; the operator lists its names in SHANNON_ALLOWED_HOSTS."""
+
+    code = "HOST_NOT_ALLOWED"
+
+
+class ResourceNotFound(NotFound):
+    """There is no such resource; the templates say which there are."""
+
+    code = "RESOURCE_NOT_FOUND"
+
+
 class TaskNotFound(NotFound):
     """There is no such task."""
 

@@ -3,6 +3,7 @@
 import os
 
 from django.core.asgi import get_asgi_application
+from django.utils.module_loading import import_string
 
 from shannon_project.secret import secret_key_check
 
@@ -10,4 +11,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shannon_project.settings")
 
 secret_key_check()
 
-application = get_asgi_application()
+_django = get_asgi_application()
+# imported by name, because it needs the models, and they are there only now
+application = import_string("orchestration.api.mcp.mount.McpMount")(_django)

@@ -61,6 +61,15 @@ def arguments_check(tool: Tool, arguments: Mapping[str, Any]) -> None:
     )
 
 
+def arguments_problem(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    """Return where and why arguments do not fit a schema of ours; empty when they do."""
+    error = best_match(_validator(json.dumps(schema)).iter_errors(dict(arguments)))
+    if error is None:
+        return ""
+    path = ".".join(str(part) for part in error.absolute_path) or "arguments"
+    return f"{path}: {bounded_text(error.message, _SHOWN_CHARACTERS)}"
+
+
 @lru_cache(maxsize=1024)
 def _validator(schema: str) -> Draft202012Validator:
     """Return a validator that never fetches anything: a schema may come from somebody else's server."""

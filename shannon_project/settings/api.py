@@ -38,6 +38,7 @@ SHANNON_METRICS_ALLOWED_NETWORKS = tuple(
 SHANNON_EVENTS_PAGE_MAX = 200  # events in one answer of the event lists
 SHANNON_UPLOAD_MAX_BYTES = 16 * 1024 * 1024  # one file put into a session's workspace
 SHANNON_TOOL_WAIT_SECONDS = 120.0  # how long `tools/{name}/execute` waits for the tool's end
+SHANNON_MCP_WAIT_SECONDS = 120.0  # how long the MCP tool submit_task waits unless it is told
 SHANNON_OPENAI_WAIT_SECONDS = 600.0  # how long an answer of a `shannon-*` model that is not streamed is waited for
 SHANNON_OPENAI_MESSAGES_MAX = 1000  # messages of one chat
 SHANNON_SSE_HEARTBEAT_SECONDS = 10.0
