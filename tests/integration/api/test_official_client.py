@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def client(caller: Caller) -> AsyncIterator[AsyncShannonClient]:
     """A client whose requests do not leave the process."""
     client = AsyncShannonClient(base_url="http://testserver", api_key=caller.key)
-    transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type] # dict where MutableMapping would do
+    transport = httpx.ASGITransport(app=application)
     client._http_client = httpx.AsyncClient(transport=transport)
     yield client
     await client.close()

@@ -161,7 +161,7 @@ async def test_a_body_in_chunks_without_a_length_is_read(
         for part in (b'{"query": "', b"x" * size, b'"}'):
             yield part
 
-    transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type] # dict where MutableMapping would do
+    transport = httpx.ASGITransport(app=application)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         headers = {"X-API-Key": caller.key, "Content-Type": JSON}
         response = await client.post(URL, content=chunks(), headers=headers)
