@@ -110,8 +110,8 @@ async def test_refusals_are_the_clients_own_errors(client: AsyncShannonClient, s
         await client.get_status(str(foreign.id))
     with pytest.raises(errors.TaskNotFoundError):
         await client.cancel(str(foreign.id))
-    with pytest.raises(errors.ValidationError, match="force_swarm"):
-        await client.submit_task("a", force_swarm=True)
+    with pytest.raises(errors.ValidationError, match="nobody/nothing"):
+        await client.submit_task("a", model_override="nobody/nothing")
     with pytest.raises(errors.ValidationError, match="60"):
         await client.update_session_title("chat", "x" * 61)
     client.api_key = "sk_wrong"
