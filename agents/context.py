@@ -62,6 +62,16 @@ class StepEngine(Protocol):
     def approval_answer(self, position: int) -> ApprovalAnswer | None:
         """Return what was decided about the question at this position; None while nobody has decided."""
 
+    def confirm(self) -> None:
+        """Stop here if this process stood still since the step's last transaction, and lost the step meanwhile.
+
+        Asked right before an effect. It costs nothing while a lease has not gone by since that transaction.
+
+        Raises:
+            StepSuperseded: Another worker holds the step now.
+            TaskPaused: The task was paused meanwhile.
+        """
+
     def checkpoint(self) -> None:
         """Stop here if the step must not go on.
 

@@ -74,6 +74,9 @@ class FakeStepEngine:
         """Return the answer that the test gave."""
         return self.answers.get(position)
 
+    def confirm(self) -> None:
+        """Nobody stands still here."""
+
     def checkpoint(self) -> None:
         """Count, and cancel where asked to."""
         self.checkpoints += 1

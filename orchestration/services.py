@@ -220,14 +220,32 @@ def tool_execute(
     )
 
 
-def fanout_submit(*, principal: Principal, width: int, concurrency_limit: int) -> Task:
-    """Submit `width` no-op steps: what benchmarks and soak runs measure the engine with."""
+def fanout_submit(
+    *,
+    principal: Principal,
+    width: int,
+    concurrency_limit: int,
+    instruction: str = "",
+    output_bytes: int = 0,
+    join: bool = False,
+) -> Task:
+    """Submit a fan-out: what benchmarks measure the engine with.
+
+    Args:
+        principal: Who pays.
+        width: Number of steps.
+        concurrency_limit: How many of them at once.
+        instruction: What each step, then an agent, is asked; empty: steps do nothing.
+        output_bytes: Size of the text that each step returns which does nothing.
+        join: Whether a synthesis reads all results.
+    """
+    parameters = {"width": width, "instruction": instruction, "output_bytes": output_bytes, "join": join}
     new = NewTask(
-        query=f"{width} no-op steps",
+        query=f"{width} steps",
         mode="fanout",
         strategy="fanout",
         context={},
-        parameters={"width": width},
+        parameters={"tools": [], "model_tier": None, "model_override": None, **parameters},
         concurrency_limit=concurrency_limit,
         budget=TaskBudget(),
         route={},

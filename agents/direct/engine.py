@@ -69,6 +69,9 @@ class DirectEngine:
         """Nobody has decided."""
         return None
 
+    def confirm(self) -> None:
+        """There is no lease to lose."""
+
     def checkpoint(self) -> None:
         """Stop here if the client is gone."""
         if self._is_left.is_set():

@@ -263,6 +263,7 @@ class Journal:
         effect = Effect(position=entry.position, attempt=entry.attempt)
         connection_release()
         hit(Seam.EFFECT_STARTED, entry.kind)
+        self._ctx.engine.confirm()
         try:
             response, size_bytes = storable_json(perform(effect))
             if size_bytes > settings.SHANNON_JOURNAL_RESPONSE_MAX_BYTES:

@@ -85,6 +85,7 @@ class StepExecution:
         self._pending_delta = ""
         self._delta_position = 0
         self._delta_sent_at_seconds = 0.0
+        self._proven_at_seconds = time.monotonic()
 
     @contextmanager
     def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
@@ -95,8 +96,10 @@ class StepExecution:
         def emit(kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:
             drafts.append(EventDraft(kind, message, payload or {}, self._step.key, self._agent_id))
 
+        asked_at_seconds = time.monotonic()
         with transaction.atomic():
             status = self._prove_lease()
+            self._proven_at_seconds = asked_at_seconds
             if begins and status == TaskStatus.PAUSED:
                 raise TaskPaused
             yield emit
@@ -165,6 +168,12 @@ class StepExecution:
     def approval_answer(self, position: int) -> ApprovalAnswer | None:
         """See `agents.context.StepEngine.approval_answer`."""
         return approval_answer(step_id=self._step.step_id, position=position)
+
+    def confirm(self) -> None:
+        """See `agents.context.StepEngine.confirm`."""
+        if time.monotonic() - self._proven_at_seconds > settings.SHANNON_LEASE_SECONDS:
+            with self.transaction(begins=True):
+                pass
 
     def checkpoint(self) -> None:
         """See `agents.context.StepEngine.checkpoint`."""

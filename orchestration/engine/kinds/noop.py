@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from orchestration.engine.kinds.base import KindExecutor, Work
+from orchestration.engine.kinds.base import KindExecutor, Work, text_output
 from orchestration.types import StepKind, StepOutcome
 from policy.services import authorize
 from policy.types import Action, Amount, Charge, Purchase
@@ -34,4 +34,5 @@ class NoopKind(KindExecutor):
         resource = {"model": "noop", "provider": "noop", "tier": "small", "purpose": "agent", "max_output_tokens": 1}
         authorize(principal=work.ctx.principal, action=Action.MODEL_CALL, resource=resource)
         work.journal.note("noop", work.step.key, {"title": work.step.title}, {"done": True})
-        return StepOutcome(output={"done": True})
+        size = work.step.input.get("output_bytes", 0)
+        return StepOutcome(output=text_output("x" * size) if size else {"done": True})

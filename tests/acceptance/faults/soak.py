@@ -41,6 +41,7 @@ class Soak:
     struck: Counter[str] = field(default_factory=Counter)
     tasks: list[Submitted] = field(default_factory=list)
     standing: list[tuple[float, Child]] = field(default_factory=list)
+    late_calls: int = 0
 
     def run(self, *, tasks: int, faults: int) -> None:
         """Strike, submit, and judge.
@@ -59,8 +60,9 @@ class Soak:
             self.struck[name] += 1
             time.sleep(self.choose.uniform(0.0, PAUSE_SECONDS))
         self._heal()
-        for submitted in self.tasks:
-            finished_honestly(self.cluster, submitted)
+        self.late_calls = sum(finished_honestly(self.cluster, submitted) for submitted in self.tasks)
+        stopped = self.struck["worker stopped"]
+        assert self.late_calls <= stopped, f"{self.late_calls} recorded calls made again, {stopped} workers stopped"
 
     def summary(self) -> str:
         """Return what happened, in one line."""
@@ -71,7 +73,8 @@ class Soak:
         more = calls - MODEL_CALLS * len(self.tasks)
         return (
             f"{self.struck.total()} faults ({struck}) on {len(self.tasks)} tasks: each ended with every promise kept; "
-            f"{more:+d} model calls against a quiet run, {unknown} tool calls whose outcome nobody can know"
+            f"{more:+d} model calls against a quiet run, {self.late_calls} of them late by workers that stood still, "
+            f"{unknown} tool calls whose outcome nobody can know"
         )
 
     def worker(self) -> Child | None:

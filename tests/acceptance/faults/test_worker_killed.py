@@ -44,7 +44,7 @@ def test_a_tool_call_that_may_not_be_repeated_stops_its_step_and_not_the_task(cl
     submitted = cluster.submit()
     victim.wait_dead()
     cluster.worker_start()
-    finished_honestly(cluster, submitted)
+    assert finished_honestly(cluster, submitted) == 0
     assert ("failed", "OUTCOME_UNKNOWN") in steps_of(cluster, submitted).values()
     assert max(cluster.witness.effects_of(submitted.nonce).values()) == 1
 
@@ -58,4 +58,4 @@ def test_all_workers_die_in_the_middle_of_several_tasks(cluster: Cluster) -> Non
     cluster.workers_end()
     cluster.worker_start()
     for submitted in tasks:
-        finished_honestly(cluster, submitted)
+        assert finished_honestly(cluster, submitted) == 0

@@ -21,7 +21,7 @@ def finished_well(cluster: Cluster, submitted: Submitted, *, repeated_calls: int
         repeated_calls: Model calls that were answered and could not be recorded before their worker died: the witness
             sees them twice. Nothing else may be seen twice.
     """
-    finished_honestly(cluster, submitted)
+    assert finished_honestly(cluster, submitted) == 0, "a recorded call was made again"
     steps = steps_of(cluster, submitted)
     assert all(status == "succeeded" for status, _ in steps.values()), steps
     calls = cluster.witness.calls_of(submitted.nonce)
@@ -30,11 +30,15 @@ def finished_well(cluster: Cluster, submitted: Submitted, *, repeated_calls: int
     assert sum(counts.values()) == MODEL_CALLS + repeated_calls, f"the model was asked again: {counts}"
 
 
-def finished_honestly(cluster: Cluster, submitted: Submitted) -> None:
+def finished_honestly(cluster: Cluster, submitted: Submitted) -> int:
     """Wait for the task's end, and hold all that it says of itself against the witness.
 
     A step may have stopped because nobody can know whether its tool's effect happened; then the effect did not happen
     twice. A model call may have been made again, as long as its answer had not been recorded.
+
+    Returns:
+        How many model calls came although their answer was recorded: a worker that stands still between its last look
+        at its lease and the call makes it late, when it goes on. Nothing in this world can keep it from that.
     """
     with ShannonClient(base_url=cluster.base_url, api_key=cluster.api_key) as client:
         status = client.wait(submitted.task_id, timeout=PATIENCE_SECONDS, poll_interval=0.1)
@@ -44,7 +48,7 @@ def finished_honestly(cluster: Cluster, submitted: Submitted) -> None:
     steps_ended_once(cluster, submitted)
     books_are_right(cluster, submitted)
     effects_happened_once(cluster, submitted)
-    no_recorded_call_was_made_again(cluster, submitted)
+    return late_calls(cluster, submitted)
 
 
 def steps_of(cluster: Cluster, submitted: Submitted) -> dict[str, tuple[str, str]]:
@@ -119,16 +123,17 @@ def effects_happened_once(cluster: Cluster, submitted: Submitted) -> None:
     assert sum(seen.values()) <= TOOL_CALLS
 
 
-def no_recorded_call_was_made_again(cluster: Cluster, submitted: Submitted) -> None:
-    """No model call arrived after its answer had been recorded, and each was asked the same every time."""
+def late_calls(cluster: Cluster, submitted: Submitted) -> int:
+    """Return how many model calls arrived after their answer had been recorded; each asked the same every time."""
+    late = 0
     calls = cluster.witness.calls_of(submitted.nonce)
     recorded = _recorded_at(cluster, submitted)
     for label, made in calls.items():
         assert len({call.digest for call in made}) == 1, f"{label} was asked in several ways"
         if label in recorded:
-            late = [call.at for call in made if call.at > recorded[label]]
-            assert not late, f"{label} was recorded at {recorded[label]} and asked again at {late}"
+            late += sum(call.at > recorded[label] for call in made)
     assert set(recorded) <= set(calls), "a call is recorded that nobody saw"
+    return late
 
 
 def _recorded_at(cluster: Cluster, submitted: Submitted) -> dict[str, datetime]:
