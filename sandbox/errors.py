@@ -33,6 +33,12 @@ class WorkspaceFileMissing(NotFound):
     code = "WORKSPACE_FILE_MISSING"
 
 
+class WorkspaceEditInvalid(InvalidInput):
+    """The file is no text, or its text is not what the edit takes it for."""
+
+    code = "WORKSPACE_EDIT_INVALID"
+
+
 class WorkspaceQuotaExceeded(ShannonError):
     """The workspace would hold more than it may."""
 

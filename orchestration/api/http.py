@@ -26,6 +26,13 @@ class BodyTooLarge(ShannonError):
     http_status = 413
 
 
+class RangeNotSatisfiable(ShannonError):
+    """The range begins behind the file's end; `details.size_bytes` is how long it is."""
+
+    code = "RANGE_NOT_SATISFIABLE"
+    http_status = 416
+
+
 class StrictJSONParser(JSONParser):
     """JSON as RFC 8259 has it; nesting that Python cannot follow is the caller's mistake, not ours."""
 

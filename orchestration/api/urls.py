@@ -11,7 +11,15 @@ from orchestration.api.openai.views import (
 )
 from orchestration.api.views.approvals import ApprovalDecisionView, ApprovalListView
 from orchestration.api.views.control import TaskCancelView, TaskControlStateView, TaskPauseView, TaskResumeView
-from orchestration.api.views.files import FileListView, FileView
+from orchestration.api.views.files import (
+    FileDiffView,
+    FileEditView,
+    FileListView,
+    FileSearchView,
+    FileView,
+    MemoryFileListView,
+    MemoryFileView,
+)
 from orchestration.api.views.forks import TaskForkView
 from orchestration.api.views.mcp_servers import McpServerListView, McpServerRefreshView, McpServerView
 from orchestration.api.views.reviews import TaskReviewView
@@ -58,6 +66,11 @@ urlpatterns = [
     re_path(rf"{_SESSION}/history$", SessionHistoryView.as_view(), name="session-history"),
     re_path(rf"{_SESSION}/events$", SessionEventsView.as_view(), name="session-events"),
     re_path(rf"{_SESSION}/files$", FileListView.as_view(), name="session-files"),
+    re_path(rf"{_SESSION}/files-search$", FileSearchView.as_view(), name="session-files-search"),
+    re_path(rf"{_SESSION}/files-edit$", FileEditView.as_view(), name="session-files-edit"),
+    re_path(rf"{_SESSION}/files-diff$", FileDiffView.as_view(), name="session-files-diff"),
+    path("api/v1/memory/files", MemoryFileListView.as_view(), name="memory-files"),
+    re_path(r"^api/v1/memory/files/(?P<path>.+)$", MemoryFileView.as_view(), name="memory-file"),
     re_path(rf"{_SESSION}/files/(?P<path>.+)$", FileView.as_view(), name="session-file"),
     path("api/v1/usage", UsageView.as_view(), name="usage"),
     path("v1/models", ModelListView.as_view(), name="openai-models"),

@@ -1,7 +1,20 @@
 """What other apps may ask of the sandbox."""
 
 from sandbox.services.execution import execute, limits_default, shutdown, warm
-from sandbox.services.workspaces import workspace_open
-from sandbox.workspace import Workspace
+from sandbox.services.workspaces import memory_files_open, workspace_open
+from sandbox.workspace import Match, SearchResult, Workspace, text_diff, text_edit, text_search
 
-__all__ = ["Workspace", "execute", "limits_default", "shutdown", "warm", "workspace_open"]
+__all__ = [
+    "Match",
+    "SearchResult",
+    "Workspace",
+    "execute",
+    "limits_default",
+    "memory_files_open",
+    "shutdown",
+    "text_diff",
+    "text_edit",
+    "text_search",
+    "warm",
+    "workspace_open",
+]

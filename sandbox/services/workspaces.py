@@ -1,5 +1,6 @@
 """Opening workspaces."""
 
+import hashlib
 from pathlib import Path
 from uuid import UUID
 
@@ -15,10 +16,28 @@ def workspace_open(*, tenant_id: UUID, session_id: UUID) -> Workspace:
         tenant_id: Who owns it. The caller has checked that the session is this tenant's.
         session_id: The session.
     """
-    root = Path(settings.SHANNON_WORKSPACE_DIR) / str(UUID(str(tenant_id))) / str(UUID(str(session_id)))
-    quota = WorkspaceQuota(
+    return Workspace(_tenant_root(tenant_id) / str(UUID(str(session_id))), _quota())
+
+
+def memory_files_open(*, tenant_id: UUID, user_id: str) -> Workspace:
+    """Return the memory files of a person: what is kept across the sessions, with the quota of one workspace.
+
+    Args:
+        tenant_id: Who owns it. The caller has checked that the person is this tenant's.
+        user_id: The tenant's own name for the person; empty: what is nobody's in particular.
+    """
+    # The name is the tenant's and may be anything; a hash of it is a name of a folder, and no session's.
+    folder = f"memory-{hashlib.sha256(user_id.encode()).hexdigest()[:32]}"
+    return Workspace(_tenant_root(tenant_id) / folder, _quota())
+
+
+def _tenant_root(tenant_id: UUID) -> Path:
+    return Path(settings.SHANNON_WORKSPACE_DIR) / str(UUID(str(tenant_id)))
+
+
+def _quota() -> WorkspaceQuota:
+    return WorkspaceQuota(
         file_count=settings.SHANNON_WORKSPACE_MAX_FILES,
         total_bytes=settings.SHANNON_WORKSPACE_MAX_BYTES,
         file_bytes=settings.SHANNON_WORKSPACE_FILE_MAX_BYTES,
     )
-    return Workspace(root, quota)

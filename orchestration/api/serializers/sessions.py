@@ -15,12 +15,6 @@ class SessionPatchBody(StrictSerializer):
     title = TextField(help_text="1 to 60 characters.")
 
 
-class FileListQuery(StrictSerializer):
-    """Which folder of the workspace is listed."""
-
-    path = serializers.CharField(required=False, default="", allow_blank=True, max_length=1024)
-
-
 class SessionAnswer(serializers.Serializer[SessionOverview]):
     """A session and what its tasks came to. Fields of the reference system that have no meaning here are absent."""
 
@@ -157,39 +151,3 @@ class TurnPageAnswer(serializers.Serializer[Any]):
     session_id = serializers.UUIDField()
     turns = TurnAnswer(many=True)
     count = serializers.IntegerField(help_text="Turns of the session, not of this page.")
-
-
-class FileAnswer(serializers.Serializer[Any]):
-    """A file or folder of a workspace."""
-
-    name = serializers.CharField()
-    path = serializers.CharField()
-    is_dir = serializers.BooleanField()
-    size_bytes = serializers.IntegerField()
-
-
-class FileListAnswer(serializers.Serializer[Any]):
-    """What is in a folder."""
-
-    success = serializers.BooleanField()
-    files = FileAnswer(many=True)
-
-
-class FileContentAnswer(serializers.Serializer[Any]):
-    """A file's content: text as it is, anything else in base64 (`encoding` says which)."""
-
-    success = serializers.BooleanField()
-    path = serializers.CharField()
-    content = serializers.CharField()
-    content_type = serializers.CharField()
-    encoding = serializers.ChoiceField(choices=["utf-8", "base64"])
-    size_bytes = serializers.IntegerField()
-
-
-class FileWrittenAnswer(serializers.Serializer[Any]):
-    """A file that was put into the workspace."""
-
-    success = serializers.BooleanField()
-    session_id = serializers.UUIDField()
-    path = serializers.CharField()
-    size_bytes = serializers.IntegerField()

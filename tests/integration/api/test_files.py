@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.test import Client
 from pytest_django import Settings
 
@@ -102,3 +103,146 @@ def test_every_file_endpoint_wants_a_key_and_its_scope(
     error_of(getattr(Client(), method)(f"{URL}{path}"), 401)
     scope = "sessions:write" if method == "get" else "sessions:read"
     error_of(getattr(caller_with(scope).client, method)(f"{URL}{path}"), 403)
+
+
+def raw(caller: Caller, path: str, **headers: str) -> Any:
+    """Read a file as it is."""
+    return caller.client.get(f"{URL}/{path}", {"raw": "true"}, headers=headers)
+
+
+def body_of(response: Any) -> bytes:
+    """Collect a streamed answer."""
+
+    async def collect() -> bytes:
+        return b"".join([piece async for piece in response])
+
+    return async_to_sync(collect)()
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "body", "content_range"),
+    [
+        ("", 200, b"0123456789", None),
+        ("bytes=2-4", 206, b"234", "bytes 2-4/10"),
+        ("bytes=7-", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-3", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-99", 206, b"0123456789", "bytes 0-9/10"),
+        ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
+        ("bytes=0-1,4-5", 200, b"0123456789", None),
+        ("bytes=5-2", 200, b"0123456789", None),
+        ("bytes=-", 200, b"0123456789", None),
+        ("lines=1-2", 200, b"0123456789", None),
+    ],
+)
+def test_a_file_is_downloaded_by_ranges(
+    caller: Caller, asked: str, status: int, body: bytes, content_range: str | None
+) -> None:
+    put(caller, "a.txt", b"0123456789")
+    response = raw(caller, "a.txt", **({"Range": asked} if asked else {}))
+    assert (response.status_code, body_of(response), response.get("Content-Range")) == (status, body, content_range)
+    assert (response["Content-Length"], response["Accept-Ranges"]) == (str(len(body)), "bytes")
+
+
+@pytest.mark.parametrize("asked", ["bytes=10-", "bytes=99-100"])
+def test_a_range_behind_the_end_is_refused(caller: Caller, asked: str) -> None:
+    put(caller, "a.txt", b"0123456789")
+    response = raw(caller, "a.txt", Range=asked)
+    error = error_of(response, 416)
+    assert (error["code"], error["details"]) == ("RANGE_NOT_SATISFIABLE", {"size_bytes": 10})
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("a.csv", "text/csv"),
+        ("a.png", "image/png"),
+        ("a.html", "application/octet-stream"),
+        ("a.svg", "application/octet-stream"),
+        ("a.xml", "application/octet-stream"),
+        ("a.js", "application/octet-stream"),
+        ("a", "application/octet-stream"),
+    ],
+)
+def test_no_download_is_something_that_a_browser_would_run(caller: Caller, name: str, content_type: str) -> None:
+    put(caller, name, b"<script>alert(1)</script>")
+    response = raw(caller, name)
+    assert response["Content-Type"] == content_type
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Content-Disposition"] == f'attachment; filename="{name}"'
+    assert "sandbox" in response["Content-Security-Policy"]
+
+
+def test_a_name_cannot_write_headers(caller: Caller) -> None:
+    put(caller, "a%22%3B x=é.txt", b"1")
+    disposition = raw(caller, "a%22%3B x=é.txt")["Content-Disposition"]
+    assert disposition.startswith("attachment; filename*=utf-8''")
+
+
+def test_lines_are_found_by_a_plain_text(caller: Caller) -> None:
+    put(caller, "src/a.py", b"one\nTwo (a+)+\n")
+    put(caller, "b.md", b"two\n")
+    put(caller, "c.bin", b"\xff two")
+    found = caller.client.get(f"{URL}-search", {"query": "two"}).json()
+    assert [(match["path"], match["line"]) for match in found["matches"]] == [("b.md", 1), ("src/a.py", 2)]
+    assert (found["files_searched"], found["more"]) == (2, False)
+    query = {"query": "(a+)+", "pattern": "src/*", "ignore_case": "false", "limit": "1"}
+    assert caller.client.get(f"{URL}-search", query).json()["matches"][0]["text"] == "Two (a+)+"
+
+
+def test_a_file_is_edited_and_the_answer_says_what_changed(caller: Caller) -> None:
+    put(caller, "a.txt", b"one\ntwo\ntwo")
+    edit = {"path": "a.txt", "old": "one", "new": "1"}
+    diff = caller.client.post(f"{URL}-edit", edit, content_type="application/json").json()["diff"]
+    assert "-one\n+1\n" in diff
+    twice = caller.client.post(f"{URL}-edit", {**edit, "old": "two"}, content_type="application/json")
+    assert error_of(twice, 400)["details"] == {"occurrences": 2}
+    gone = caller.client.post(f"{URL}-edit", {**edit, "old": "three"}, content_type="application/json")
+    assert error_of(gone, 400)["code"] == "WORKSPACE_EDIT_INVALID"
+    every = {**edit, "old": "two", "replace_all": True}
+    assert caller.client.post(f"{URL}-edit", every, content_type="application/json").status_code == 200
+    assert caller.client.get(f"{URL}/a.txt").json()["content"] == "1\n1\n1"
+
+
+def test_two_files_are_compared(caller: Caller) -> None:
+    put(caller, "a.txt", b"one\n")
+    put(caller, "b.txt", b"two\n")
+    diff = caller.client.get(f"{URL}-diff", {"path": "a.txt", "other": "b.txt"}).json()["diff"]
+    assert diff == "--- a.txt\n+++ b.txt\n@@ -1 +1 @@\n-one\n+two\n"
+    assert caller.client.get(f"{URL}-diff", {"path": "a.txt", "other": "a.txt"}).json()["diff"] == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body"),
+    [
+        ("get", f"{URL}/a.txt?raw=true", None),
+        ("get", f"{URL}-search?query=x", None),
+        ("get", f"{URL}-diff?path=a.txt&other=a.txt", None),
+        ("post", f"{URL}-edit", {"path": "a.txt", "old": "x", "new": "y"}),
+    ],
+)
+def test_no_work_on_files_of_another_tenant(
+    caller: Caller, stranger: Caller, method: str, url: str, body: dict[str, str] | None
+) -> None:
+    put(caller, "a.txt", b"x")
+    response = getattr(stranger.client, method)(url, body, **({"content_type": "application/json"} if body else {}))
+    assert response.status_code == 404
+
+
+MEMORY = "/api/v1/memory/files"
+
+
+def test_memory_files_are_kept_for_the_person_and_no_other_tenant(caller: Caller, stranger: Caller) -> None:
+    assert put(caller, "notes/a.md", b"remember", url=MEMORY).json()["size_bytes"] == 8
+    assert [file["path"] for file in caller.client.get(MEMORY, {"path": "notes"}).json()["files"]] == ["notes/a.md"]
+    assert caller.client.get(f"{MEMORY}/notes/a.md").json()["content"] == "remember"
+    assert body_of(caller.client.get(f"{MEMORY}/notes/a.md", {"raw": "true"})) == b"remember"
+    assert stranger.client.get(MEMORY).json()["files"] == []
+    assert stranger.client.get(f"{MEMORY}/notes/a.md").status_code == 404
+    assert caller.client.delete(f"{MEMORY}/notes/a.md").status_code == 204
+    assert caller.client.get(f"{MEMORY}/notes/a.md").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "%2e%2e/x", "..%2fx", "a%00b", ".shannon-lock"])
+def test_memory_paths_stay_inside(caller: Caller, path: str) -> None:
+    assert put(caller, path, b"x", url=MEMORY).status_code in {400, 404}
+    assert caller.client.get(f"{MEMORY}/{path}").status_code in {400, 404}

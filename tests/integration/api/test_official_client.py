@@ -97,6 +97,14 @@ async def test_files(client: AsyncShannonClient, caller: Caller) -> None:
         await client.download_session_file("chat", "nothing.txt")
 
 
+async def test_memory_files(client: AsyncShannonClient, caller: Caller) -> None:
+    put = sync_to_async(caller.client.put)
+    await put("/api/v1/memory/files/notes/a b.md", data=b"hello", content_type="application/octet-stream")
+    assert [(file.path, file.is_dir) for file in await client.list_memory_files()] == [("notes", True)]
+    file = await client.download_memory_file("notes/a b.md")
+    assert (file.content, file.content_type, file.size_bytes) == ("hello", "text/markdown", 5)
+
+
 async def test_tools(client: AsyncShannonClient) -> None:
     names = [tool.name for tool in await client.list_tools(category="compute")]
     assert "calculator" in names
