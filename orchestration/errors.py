@@ -33,6 +33,24 @@ class ApprovalAlreadyDecided(Conflict):
     code = "APPROVAL_ALREADY_DECIDED"
 
 
+class ScheduleNotFound(NotFound):
+    """There is no such schedule."""
+
+    code = "SCHEDULE_NOT_FOUND"
+
+
+class ScheduleInvalid(InvalidInput):
+    """The schedule's times are not ones that can be kept; the message says what to change."""
+
+    code = "SCHEDULE_INVALID"
+
+
+class ScheduleLimitReached(Conflict):
+    """The tenant has as many schedules as it may have; delete one."""
+
+    code = "SCHEDULE_LIMIT_REACHED"
+
+
 class UnsupportedOption(InvalidInput):
     """This option is not available here."""
 

@@ -7,8 +7,9 @@ from celery import shared_task
 
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
-from orchestration.engine.recover import recover as recover_pass
 from orchestration.retention import months_keep
+from orchestration.schedules.firing import fire
+from orchestration.upkeep import upkeep
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +37,14 @@ def echo() -> None:
 
 @shared_task(name="orchestration.jobs.recover", ignore_result=True)
 def recover() -> None:
-    """Take back expired leases and ring lost doorbells again."""
-    recover_pass()
+    """Take back expired leases, ring lost doorbells again, start runs of schedules that are due."""
+    upkeep()
+
+
+@shared_task(name="orchestration.jobs.schedule_fire", ignore_result=True)
+def schedule_fire(schedule_id: str) -> None:
+    """Start a schedule's run if it is due."""
+    fire(UUID(schedule_id))
 
 
 @shared_task(name="orchestration.jobs.months", ignore_result=True)

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -45,6 +48,15 @@ class SubmittedTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Trigger:
+    """What makes a task beside a request of its own, and the limits that this sets. None: the platform's."""
+
+    schedule_id: UUID
+    max_budget_usd: Decimal | None = None
+    timeout_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NewTask:
     """All that is decided about a task before it is inserted."""
 
@@ -57,6 +69,7 @@ class NewTask:
     budget: TaskBudget
     route: Mapping[str, Any]
     priority: int = PRIORITY_RANK[Priority.NORMAL]
+    trigger: Trigger | None = None
     ask: ApprovalAsk | None = None
     """What a person is asked before the task begins."""
     told: Sequence[EventDraft] = ()
@@ -67,7 +80,13 @@ class NewTask:
     system: str = ""
 
 
-def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: str | None = None) -> SubmittedTask:
+def task_submit(
+    *,
+    principal: Principal,
+    request: TaskRequest,
+    idempotency_key: str | None = None,
+    trigger: Trigger | None = None,
+) -> SubmittedTask:
     """Accept a task: one transaction makes the row and its first event, then the doorbell is rung.
 
     The committed row is the outbox: ringing may fail without losing anything.
@@ -76,6 +95,7 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         principal: Who asks; needs `task.submit` by policy.
         request: What is asked.
         idempotency_key: The same key and body give the first answer again.
+        trigger: The schedule whose run it is; None: a request of its own.
 
     Raises:
         InvalidInput: The request is not valid (the caller's fault).
@@ -128,12 +148,13 @@ def task_submit(*, principal: Principal, request: TaskRequest, idempotency_key: 
         conversation=request.conversation,
         system=request.system,
         priority=PRIORITY_RANK[request.priority],
+        trigger=trigger,
     )
     return task_insert_once(
         principal=principal,
         session_id=request.session_id,
         new=new,
-        endpoint="tasks",
+        endpoint="tasks" if trigger is None else "schedule-runs",
         idempotency_key=idempotency_key,
         body=asdict(request),
     )
@@ -300,6 +321,8 @@ def _earlier_answer(record: IdempotencyRecord, digest: str) -> SubmittedTask:
 
 
 def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
+    trigger = new.trigger
+    seconds = min((trigger and trigger.timeout_seconds) or math.inf, settings.SHANNON_TASK_DEADLINE_SECONDS)
     task = Task.objects.create(
         tenant_id=principal.tenant_id,
         session=session,
@@ -313,15 +336,18 @@ def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
         status=TaskStatus.QUEUED,
         concurrency_limit=new.concurrency_limit,
         priority=new.priority,
-        deadline_at=Now() + timedelta(seconds=settings.SHANNON_TASK_DEADLINE_SECONDS),
+        schedule_id=trigger.schedule_id if trigger else None,
+        deadline_at=Now() + timedelta(seconds=seconds),
         doorbell_at=Now(),
     )
-    _budgets_open(task, new.budget)
+    _budgets_open(task, new.budget, trigger)
     if new.conversation or new.system:
         conversation_add(session_id=session.id, turns=new.conversation, system=new.system)
     if new.mode not in {"tool", "fanout"}:
         message_append(session_id=session.id, task_id=task.id, role=MessageRole.USER, content=new.query)
-    payload = {"strategy": new.strategy, "session_id": str(session.id), "route": dict(new.route)}
+    payload: dict[str, Any] = {"strategy": new.strategy, "session_id": str(session.id), "route": dict(new.route)}
+    if trigger:
+        payload |= {"trigger_type": "schedule", "schedule_id": str(trigger.schedule_id)}
     drafts = [EventDraft(EventKind.WORKFLOW_STARTED, new.query[:500], payload)]
     drafts += new.told
     if new.ask is not None:
@@ -331,9 +357,11 @@ def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
     return task
 
 
-def _budgets_open(task: Task, asked: TaskBudget) -> None:
+def _budgets_open(task: Task, asked: TaskBudget, trigger: Trigger | None) -> None:
     """Open the budgets of a task and its session; of the platform's limits and those asked for the tighter hold."""
     platform = BudgetLimits(settings.SHANNON_TASK_BUDGET_TOKENS, settings.SHANNON_TASK_BUDGET_USD)
+    if trigger:
+        platform = platform.tightest(BudgetLimits(usd=trigger.max_budget_usd))
     of_session = BudgetLimits(settings.SHANNON_SESSION_BUDGET_TOKENS, settings.SHANNON_SESSION_BUDGET_USD)
     for scope, scope_id, limits in (
         (BudgetScope.TASK, task.id, platform.tightest(asked.task)),
@@ -357,6 +385,7 @@ def _budgets_open(task: Task, asked: TaskBudget) -> None:
 __all__ = [
     "NewTask",
     "SubmittedTask",
+    "Trigger",
     "fanout_submit",
     "task_insert_once",
     "task_submit",

@@ -81,6 +81,38 @@ PLAN_REVIEW = "plan.review"
 """The action of an approval that is a review of a plan: to deny it with feedback asks for another plan."""
 
 
+class ScheduleStatus(StrEnum):
+    """Where a schedule is; the names are those of the official client."""
+
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    DELETED = "DELETED"
+
+
+class OverlapPolicy(StrEnum):
+    """What becomes of a run that is due while an earlier one goes on."""
+
+    SKIP = "skip"
+    QUEUE = "queue"  # it begins when the earlier one has ended
+    ALLOW = "allow"
+
+
+class MissedRunPolicy(StrEnum):
+    """What becomes of runs that were due while nobody could start them."""
+
+    SKIP = "skip"
+    ONCE = "once"  # one run makes up for all of them
+
+
+class RunOutcome(StrEnum):
+    """What became of one time at which a schedule was due."""
+
+    QUEUED = "queued"  # it will begin
+    STARTED = "started"
+    SKIPPED = "skipped"
+    REFUSED = "refused"  # the platform did not accept its task; the reason says why
+
+
 class OnDependencyFailure(StrEnum):
     """What becomes of a step when one that it depends on did not succeed."""
 

@@ -20,8 +20,8 @@ from orchestration.engine.dispatch import ring_echo
 from orchestration.engine.hearing import HearingWatch
 from orchestration.engine.lease import KEEPER
 from orchestration.engine.presence import Presence
-from orchestration.engine.recover import recover
 from orchestration.metrics import WORKERS_DEAF
+from orchestration.upkeep import upkeep
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +97,7 @@ def _ready(sender: Any = None, **_: Any) -> None:
     recover_seconds = settings.SHANNON_RECOVER_INTERVAL_SECONDS * RECOVER_EVERY_INTERVALS
     _threads[:] = [
         RegularThread(
-            "recovery", recover, first_seconds=settings.SHANNON_HEARTBEAT_SECONDS, interval_seconds=recover_seconds
+            "recovery", upkeep, first_seconds=settings.SHANNON_HEARTBEAT_SECONDS, interval_seconds=recover_seconds
         ),
         RegularThread("hearing", lambda: _listen(watch), first_seconds=ping_seconds, interval_seconds=ping_seconds),
     ]

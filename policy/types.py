@@ -13,6 +13,8 @@ SCOPES: Final[Mapping[str, str]] = {
     "sessions:read": "See sessions, their messages and their files.",
     "sessions:write": "Change and delete sessions and their files.",
     "approvals:write": "Decide what waits for a person.",
+    "schedules:read": "See schedules and their runs.",
+    "schedules:write": "Make, change, pause and delete schedules.",
     "tools:read": "List the tools.",
     "tools:write": "Register servers of tools, with their credentials.",
     "tools:execute": "Let tools be called.",

@@ -3,5 +3,15 @@
 from orchestration.admin.approvals import ApprovalAdmin
 from orchestration.admin.base import JSON_SHOWN_CHARS
 from orchestration.admin.runs import EventAdmin, IdempotencyRecordAdmin, StepAdmin, TaskAdmin
+from orchestration.admin.schedules import ScheduleAdmin, ScheduleRunAdmin
 
-__all__ = ["JSON_SHOWN_CHARS", "ApprovalAdmin", "EventAdmin", "IdempotencyRecordAdmin", "StepAdmin", "TaskAdmin"]
+__all__ = [
+    "JSON_SHOWN_CHARS",
+    "ApprovalAdmin",
+    "EventAdmin",
+    "IdempotencyRecordAdmin",
+    "ScheduleAdmin",
+    "ScheduleRunAdmin",
+    "StepAdmin",
+    "TaskAdmin",
+]

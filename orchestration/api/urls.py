@@ -23,6 +23,13 @@ from orchestration.api.views.files import (
 from orchestration.api.views.forks import TaskForkView
 from orchestration.api.views.mcp_servers import McpServerListView, McpServerRefreshView, McpServerView
 from orchestration.api.views.reviews import TaskReviewView
+from orchestration.api.views.schedules import (
+    ScheduleListView,
+    SchedulePauseView,
+    ScheduleResumeView,
+    ScheduleRunListView,
+    ScheduleView,
+)
 from orchestration.api.views.sessions import SessionEventsView, SessionHistoryView, SessionListView, SessionView
 from orchestration.api.views.strategies import StrategyListView
 from orchestration.api.views.stream import StreamView
@@ -61,6 +68,11 @@ urlpatterns = [
     path("api/v1/strategies", StrategyListView.as_view(), name="strategies"),
     path("api/v1/tasks/<str:task_id>/review", TaskReviewView.as_view(), name="task-review"),
     path("api/v1/stream/sse", StreamView.as_view(), name="stream-sse"),
+    path("api/v1/schedules", ScheduleListView.as_view(), name="schedules"),
+    path("api/v1/schedules/<str:schedule_id>", ScheduleView.as_view(), name="schedule"),
+    path("api/v1/schedules/<str:schedule_id>/pause", SchedulePauseView.as_view(), name="schedule-pause"),
+    path("api/v1/schedules/<str:schedule_id>/resume", ScheduleResumeView.as_view(), name="schedule-resume"),
+    path("api/v1/schedules/<str:schedule_id>/runs", ScheduleRunListView.as_view(), name="schedule-runs"),
     path("api/v1/sessions", SessionListView.as_view(), name="sessions"),
     re_path(rf"{_SESSION}$", SessionView.as_view(), name="session"),
     re_path(rf"{_SESSION}/history$", SessionHistoryView.as_view(), name="session-history"),

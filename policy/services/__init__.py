@@ -18,6 +18,7 @@ from policy.services.keys import (
     api_key_issue,
     api_key_revoke,
     principal_authenticate,
+    principal_renew,
     request_authenticate,
 )
 from policy.services.ledger import ledger_check
@@ -56,6 +57,7 @@ __all__ = [
     "policy_deactivate",
     "policy_save",
     "principal_authenticate",
+    "principal_renew",
     "refusal_record",
     "request_authenticate",
     "request_check",

@@ -111,20 +111,41 @@ def request_authenticate(*, api_key: str) -> tuple[Principal, RateState | None]:
     return _principal_of(row), rate
 
 
+def principal_renew(principal: Principal) -> Principal:
+    """Return what a principal that was written down may do now: its key's scopes and roles as they are today.
+
+    For work that begins long after it was asked for. One query.
+
+    Raises:
+        ApiKeyInvalid: Its key was revoked.
+        ApiKeyExpired: Its key is past its time.
+        TenantInactive: Its tenant is switched off.
+    """
+    if principal.api_key_id is None:
+        if not Tenant.objects.filter(id=principal.tenant_id, is_active=True).exists():
+            raise TenantInactive
+        return principal
+    row = ApiKey.objects.select_related("tenant").filter(id=principal.api_key_id).first()
+    return _principal_of(_checked(row))
+
+
 def _valid_row(api_key: str) -> ApiKey:
     if not api_key.startswith(KEY_PREFIX) or len(api_key) > _KEY_MAX_CHARS:
         raise _refused(ApiKeyInvalid(), None)
-    row = ApiKey.objects.select_related("tenant").filter(key_hash=_hash(api_key)).first()
-    now = datetime.now(UTC)
+    row = _checked(ApiKey.objects.select_related("tenant").filter(key_hash=_hash(api_key)).first())
+    _touch(row, datetime.now(UTC))
+    return row
+
+
+def _checked(row: ApiKey | None) -> ApiKey:
     if row is None:
         raise _refused(ApiKeyInvalid(), None)
     if row.revoked_at is not None:
         raise _refused(ApiKeyInvalid(), row)
-    if row.expires_at is not None and row.expires_at <= now:
+    if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
         raise _refused(ApiKeyExpired(details={"expired_at": row.expires_at.isoformat()}), row)
     if not row.tenant.is_active:
         raise _refused(TenantInactive(), row)
-    _touch(row, now)
     return row
 
 

@@ -53,6 +53,7 @@ UNFOLD = {
                 ("Approvals", "how_to_reg", "orchestration_approval_changelist"),
                 ("Events", "timeline", "orchestration_event_changelist"),
                 ("Journal", "menu_book", "agents_journalentry_changelist"),
+                ("Schedules", "schedule", "orchestration_schedule_changelist"),
                 ("Workers", "memory", "orchestration_workerpresence_changelist"),
             ),
             _group(

@@ -44,6 +44,10 @@ SHANNON_MONTHS_AHEAD = 2  # partitions of months to come that there always are
 SHANNON_MONTHS_INTERVAL_SECONDS = 6 * 3600.0  # how often beat, and each worker by itself, looks after them
 SHANNON_TENANT_MAX_OPEN_TASKS = ENV.tenant_max_open_tasks  # of a tenant that has no limit of its own
 SHANNON_QUEUE_FULL_RETRY_SECONDS = 5  # when a submit that found its tenant's queue full may try again
+SHANNON_SCHEDULES_MAX = 50  # of one tenant, paused ones included
+SHANNON_SCHEDULE_MIN_INTERVAL_SECONDS = 300  # between two runs of one schedule
+SHANNON_SCHEDULE_MISSED_SECONDS = 60.0  # a run that could not be started for so long was missed
+SHANNON_SCHEDULE_QUEUED_MAX = 10  # runs of one schedule that wait for an earlier one; further ones are skipped
 SHANNON_METRICS_TENANTS_MAX = (
     100  # the first so many tenants have a label of their own in metrics, the others share one
 )

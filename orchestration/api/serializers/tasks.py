@@ -289,6 +289,8 @@ class TaskAnswer(TaskSummaryAnswer):
             "model_breakdown": self._context["models"],
             "strategy": task.strategy,
             "priority": tuple(Priority)[task.priority],
+            "trigger_type": "schedule" if task.schedule_id else "fork" if task.forked_from_id else "api",
+            "schedule_id": str(task.schedule_id) if task.schedule_id else None,
             "steps": {"total": sum(steps.values()), **steps},
             "calls_made_cheaper": self._context.get("degradations") or {},
             "status_reason": task.status_reason,
