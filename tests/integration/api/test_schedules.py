@@ -26,7 +26,7 @@ BODY = {"name": "Sums", "cron_expression": "0 9 * * 1-5", "task_query": "What is
 async def client(caller: Caller) -> AsyncIterator[AsyncShannonClient]:
     """A client whose requests do not leave the process."""
     client = AsyncShannonClient(base_url="http://testserver", api_key=caller.key)
-    transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type] # dict where MutableMapping would do
+    transport = httpx.ASGITransport(app=application)
     client._http_client = httpx.AsyncClient(transport=transport)
     yield client
     await client.close()
