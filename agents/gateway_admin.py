@@ -11,7 +11,15 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from agents.gateway_models import ModelCall, ModelOverride, ModelRules, ProviderKey, TierOverride
+from agents.gateway_models import (
+    CachedAnswer,
+    KeptText,
+    ModelCall,
+    ModelOverride,
+    ModelRules,
+    ProviderKey,
+    TierOverride,
+)
 from agents.llm.administration import (
     GatewayRow,
     gateway_row_check,
@@ -141,9 +149,47 @@ class ProviderKeyAdmin(GatewayRowAdmin):
             obj.pk = kept.pk
 
 
+class WindowAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+    """Shows rows that calls make."""
+
+    list_select_related: ClassVar = ["tenant"]
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        """Calls make their rows."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
+        """Nobody changes."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
+        """Nobody deletes."""
+        return False
+
+
+@admin.register(KeptText)
+class KeptTextAdmin(WindowAdmin):
+    """Prompts and answers that tenants keep, until their time is over."""
+
+    list_display: ClassVar = ["created_at", "tenant", "digest", "expires_at"]
+    search_fields: ClassVar = ["digest"]
+    ordering: ClassVar = ["-id"]
+
+
+@admin.register(CachedAnswer)
+class CachedAnswerAdmin(WindowAdmin):
+    """Answers that serve questions that mean the same; embeddings mean nothing to a person."""
+
+    list_display: ClassVar = ["created_at", "tenant", "question", "cost_usd", "expires_at"]
+    list_filter: ClassVar = ["tenant"]
+    fields: ClassVar = ["id", "tenant", "scope_digest", "question", "reply", "cost_usd", "created_at", "expires_at"]
+    ordering: ClassVar = ["-created_at"]
+
+
 @admin.register(ModelCall)
-class ModelCallAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
-    """Every attempt at a model, newest first; a window."""
+class ModelCallAdmin(WindowAdmin):
+    """Every attempt at a model, newest first."""
 
     list_display: ClassVar = [
         "started_at",
@@ -163,18 +209,4 @@ class ModelCallAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
     ]
     list_filter: ClassVar = ["tenant", "outcome", "purpose", "cache", "started_at"]
     search_fields: ClassVar = ["task_id", "step_id", "model"]
-    list_select_related: ClassVar = ["tenant"]
     ordering: ClassVar = ["-started_at"]
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Calls make their rows."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
-        """Nobody changes."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
-        """Nobody deletes."""
-        return False

@@ -6,8 +6,9 @@ from typing import ClassVar
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
+from pgvector.django import VectorField
 
-from agents.types import CacheKind
+from agents.types import EMBEDDING_DIMENSIONS, CacheKind
 from policy.models import Tenant
 from shannon_project.config.catalogue import Selection
 from shannon_project.foundation.ids import uuid7
@@ -110,6 +111,10 @@ class ModelRules(models.Model):
         null=True, blank=True, help_text="How long an answer is given again to the same question. Empty: the setting's."
     )
 
+    caches_any_temperature = models.BooleanField(
+        default=False, help_text="Cache answers at any temperature; off: only those at 0."
+    )
+
     class Meta:
         verbose_name_plural = "model rules"
         constraints: ClassVar = [
@@ -194,3 +199,40 @@ class ModelCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.outcome}"
+
+
+class KeptText(models.Model):
+    """A prompt or an answer that a tenant keeps for a while, redacted; calls name it by its digest."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the text.")
+    text = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "digest"], name="kept_text_once_in_tenant")]
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
+class CachedAnswer(models.Model):
+    """An answer that serves questions that mean the same as the one that it was given to."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    scope_digest = models.CharField(max_length=64, help_text="SHA-256 of all that was asked but the question.")
+    question = models.TextField()
+    embedding = VectorField(dimensions=EMBEDDING_DIMENSIONS)
+    reply = models.JSONField()
+    cost_usd = models.DecimalField(max_digits=18, decimal_places=9, help_text="What it cost when a model gave it.")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        # Search is exact within a tenant's scope: an index of vectors shared by tenants finds too little when filtered.
+        indexes: ClassVar = [models.Index(fields=["tenant", "scope_digest"], name="cached_answer_by_scope")]
+
+    def __str__(self) -> str:
+        return self.question[:60]

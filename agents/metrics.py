@@ -21,6 +21,11 @@ MODEL_FIRST_TOKEN_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60),
 )
 GATE_DEGRADED = Counter("shannon_model_gate_degraded", "Times that limits of models fell back to this process alone.")
+MODEL_CACHE = Counter("shannon_model_cache", "Looks into caches of answers, by kind.", ["kind", "outcome"])
+MODEL_SAVED_TOKENS = Counter("shannon_model_saved_tokens", "Tokens that caches of answers spared.", ["kind"])
+MODEL_SAVED_USD = Counter(
+    "shannon_model_saved_usd", "US dollars that caches spared; provider: those of the providers' own.", ["kind"]
+)
 TOOL_CALLS = Counter("shannon_tool_calls", "Tool calls, by outcome (ok or the error's code).", ["tool", "outcome"])
 JOURNAL_EFFECTS = Counter(
     "shannon_journal_effects", "Journaled effects: performed, replayed or failed.", ["kind", "outcome"]

@@ -6,14 +6,24 @@ from django.db import models
 from django.db.models.functions import Now, TruncMonth
 from pgvector.django import VectorField
 
-from agents.gateway_models import ModelCall, ModelOverride, ModelRules, ProviderKey, TierOverride
+from agents.gateway_models import (
+    CachedAnswer,
+    KeptText,
+    ModelCall,
+    ModelOverride,
+    ModelRules,
+    ProviderKey,
+    TierOverride,
+)
 from agents.types import EMBEDDING_DIMENSIONS, TITLE_MAX_CHARACTERS, JournalStatus, MessageRole
 from policy.models import Tenant
 from shannon_project.foundation.ids import uuid7
 
 __all__ = [
     "Blob",
+    "CachedAnswer",
     "JournalEntry",
+    "KeptText",
     "Memory",
     "Message",
     "ModelCall",

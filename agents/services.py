@@ -24,6 +24,7 @@ from agents.journal.reading import notes_write, step_usage, steps_usage
 from agents.llm.base import gateway_in_use
 from agents.llm.calls import model_call
 from agents.llm.catalogues import model_override_check
+from agents.llm.keeping import texts_purge
 from agents.llm.types import ModelTier
 from agents.loop.messages import dependency_share_characters
 from agents.loop.running import agent_run
@@ -103,6 +104,7 @@ __all__ = [
     "steps_usage",
     "storable_json",
     "synthesis_share_characters",
+    "texts_purge",
     "tool_call",
     "value_pack",
     "value_unpack",

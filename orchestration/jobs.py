@@ -5,6 +5,7 @@ from uuid import UUID
 import structlog
 from celery import shared_task
 
+from agents.services import texts_purge
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
 from orchestration.retention import months_keep
@@ -49,5 +50,7 @@ def schedule_fire(schedule_id: str) -> None:
 
 @shared_task(name="orchestration.jobs.months", ignore_result=True)
 def months() -> None:
-    """Make the partitions of the months to come and drop those that are too old."""
+    """Make the partitions of the months to come, drop those that are too old, remove kept texts whose time is over."""
     months_keep()
+    while texts_purge():
+        pass

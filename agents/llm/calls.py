@@ -2,37 +2,39 @@
 
 import time
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from agents.approvals import Permit
 from agents.context import Emit, StepContext
 from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled
 from agents.journal import Effect, Journal, bounded_text, canonical_digest
+from agents.llm.accounts import lost_charge, settle_to, usage_count, usage_json
 from agents.llm.base import ModelGateway, gateway_in_use
+from agents.llm.caching import answer_through_caches, cache_rules
 from agents.llm.choosing import Chosen, choose
 from agents.llm.deltas import DeltaBuffer
 from agents.llm.errors import ModelFailure, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate
 from agents.llm.gate import gate_in_use
-from agents.llm.paying import TIER_BELOW, Way, amount_of, purchase_of, shorter, way_of, way_reserve
+from agents.llm.paying import TIER_BELOW, Way, shorter, way_of, way_reserve
 from agents.llm.records import CallFacts, attempts_write
 from agents.llm.retry import RetryLimits
 from agents.llm.routing import Route, used_by
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
-from agents.metrics import MODEL_CALLS, MODEL_COST_USD, MODEL_TOKENS
+from agents.metrics import MODEL_CALLS
 from policy.errors import BudgetExceeded
-from policy.services import budget_charge, budget_release, budget_settle, decide, refusal_record
+from policy.services import budget_release, decide, refusal_record
 from policy.types import Action, Degradation, Verdict
 from shannon_project.config.catalogue import CatalogueModel
 from shannon_project.foundation.errors import ShannonError
 
 _FOR_US = frozenset({ModelPurpose.PLAN, ModelPurpose.DECIDE})  # their answers are JSON, not text for a person
-_LOST_POSITIONS_FROM = 1_000_000_000  # above every place in a journal, below Postgres' largest integer
-_LOST_POSITIONS_EACH = 1_000  # attempts of a step that one place in the journal can tell apart
 
 
 def model_call(ctx: StepContext, journal: Journal, request: ModelRequest) -> ModelReply:
@@ -63,6 +65,7 @@ class _Call:
     models: tuple[CatalogueModel, ...] = field(init=False)
     route: Route = field(init=False)
     digest: str = field(init=False, default="")
+    began_at: datetime = field(default_factory=timezone.now)
     max_output_tokens: int = field(init=False, default=0)
     position: int = field(init=False, default=0)
     lost: ModelUsage | None = field(init=False, default=None)
@@ -206,19 +209,30 @@ class _Call:
             limits=limits,
             checkpoint=self.ctx.engine.checkpoint,
             on_delta=deltas.add if is_watched else None,
+            hedge_after_seconds=self.chosen.hedge_after_seconds,
+        )
+        caches = cache_rules(
+            self.ctx.principal.tenant_id, self.chosen.tenant, self.request, self.models, self.max_output_tokens
         )
         try:
-            reply = self.route.run()
+            reply = answer_through_caches(
+                caches,
+                self.route.run,
+                checkpoint=self.ctx.engine.checkpoint,
+                wait_seconds=self.ctx.deadline_monotonic_seconds - time.monotonic(),
+            )
+            if reply.hit is not None and is_watched and reply.text:
+                deltas.add(reply.text)
         except ModelFailure as error:
             self.lost = self.route.lost(but_last=False)
             if self.lost is not None:
                 _charge(effect, self.lost)
-                error.details["used"] = _usage_json(self.lost)
+                error.details["used"] = usage_json(self.lost)
             raise
         except (TaskCancelled, StepSuperseded, StepDeadlineExceeded):
             self._abandon(effect.position)
             raise
-        self.lost = self.route.lost(but_last=True)
+        self.lost = self.route.lost(but_last=reply.hit is None)
         deltas.flush()
         _charge(effect, self._total(reply))
         first_text_at = deltas.first_text_at_monotonic_seconds
@@ -234,11 +248,13 @@ class _Call:
         with transaction.atomic():
             self._record(position)
             if self.lost is not None:
-                self._charge_lost(position, self.lost)
+                lost_charge(self.ctx, position, self.lost, self.model.name)
                 self._count(self.lost)
 
-    def _record(self, position: int) -> None:
-        attempts_write(CallFacts(self.ctx, self.request, position, self.digest), self.route.attempts)
+    def _record(self, position: int, reply: ModelReply | None = None) -> None:
+        days = self.chosen.tenant.prompt_retention_days
+        facts = CallFacts(self.ctx, self.request, position, self.digest, days, self.began_at)
+        attempts_write(facts, self.route.attempts, reply)
 
     def _delta(self, text: str) -> None:
         """Hand text on, unless the step must not go on: then the stream is left."""
@@ -253,22 +269,16 @@ class _Call:
     def _settle(self, emit: Emit, position: int, response: dict[str, Any]) -> None:
         reply = ModelReply.from_json(response["reply"])
         total = self._total(reply)
-        self._settle_to(position, total, reply.model)
-        self._record(position)
+        settle_to(self.ctx, position, total, reply.model)
+        self._record(position, reply)
         emit("LLM_OUTPUT", f"{reply.model} answered", self._output_payload(reply, response))
         MODEL_CALLS.labels(model=reply.model, outcome="ok").inc()
         self._count(total, reply.model)
 
     def _count(self, used: ModelUsage, model: str | None = None) -> None:
-        model = model or self.model.name
-        for kind, tokens in (
-            ("prompt", used.prompt_tokens),
-            ("completion", used.completion_tokens),
-            ("cache_read", used.cache_read_tokens),
-            ("cache_write", used.cache_write_tokens),
-        ):
-            MODEL_TOKENS.labels(model=model, kind=kind).inc(tokens)
-        MODEL_COST_USD.labels(model=model).inc(float(used.cost_usd or 0))
+        name = model or self.model.name
+        price = next((self.gateway.price_of(known) for known in self.models if known.name == name), None)
+        usage_count(used, name, price)
 
     def _output_payload(self, reply: ModelReply, response: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -283,11 +293,12 @@ class _Call:
             "cache_write_tokens": reply.cache_write_tokens,
             "cost_usd": None if reply.cost_usd is None else str(reply.cost_usd),
             "attempts": len(self.route.attempts),
+            "cache": None if reply.hit is None else reply.hit.as_json(),
             "latency_ms": response["latency_ms"],
             "first_text_ms": response["first_text_ms"],
             "finish_reason": reply.finish_reason,
             "tool_calls": [call.name for call in reply.tool_calls],
-            "used_by_failed_attempts": None if self.lost is None else _usage_json(self.lost),
+            "used_by_failed_attempts": None if self.lost is None else usage_json(self.lost),
         }
 
     def _release(self, _emit: Emit, position: int, error: ShannonError) -> None:
@@ -295,39 +306,10 @@ class _Call:
         budget_release(step_id=self.ctx.step_id, position=position)
         self._record(position)
         if self.lost is not None:
-            self._charge_lost(position, self.lost)
+            lost_charge(self.ctx, position, self.lost, self.model.name)
             self._count(self.lost)
         MODEL_CALLS.labels(model=self.model.name, outcome=error.code).inc()
-
-    def _charge_lost(self, position: int, lost: ModelUsage) -> None:
-        """Charge under a key of its own: the step's next attempt makes its reservation under this one anew."""
-        attempt = min(self.ctx.attempt, _LOST_POSITIONS_EACH - 1)
-        try:
-            budget_charge(
-                tenant_id=self.ctx.principal.tenant_id,
-                step_id=self.ctx.step_id,
-                position=_LOST_POSITIONS_FROM + position * _LOST_POSITIONS_EACH + attempt,
-                budgets=self.ctx.budgets,
-                amount=amount_of(lost),
-                purchase=purchase_of(self.ctx, lost, self.model.name),
-            )
-        except BudgetExceeded:
-            # More than was set aside: settling is never refused, because that money is gone.
-            self._settle_to(position, lost, self.model.name)
-
-    def _settle_to(self, position: int, used: ModelUsage, model: str) -> None:
-        purchase = purchase_of(self.ctx, used, model)
-        budget_settle(step_id=self.ctx.step_id, position=position, actual=amount_of(used), purchase=purchase)
 
 
 def _charge(effect: Effect, used: ModelUsage) -> None:
     effect.charge(prompt_tokens=used.prompt_tokens, completion_tokens=used.completion_tokens, cost_usd=used.cost_usd)
-
-
-def _usage_json(used: ModelUsage) -> dict[str, Any]:
-    return {
-        "prompt_tokens": used.prompt_tokens,
-        "completion_tokens": used.completion_tokens,
-        "cost_usd": None if used.cost_usd is None else str(used.cost_usd),
-        "is_estimate": used.is_estimate,
-    }

@@ -43,6 +43,7 @@ class TenantModels:
     catalogue: Catalogue
     prompt_retention_days: int = 0
     response_cache_seconds: int | None = None
+    caches_any_temperature: bool = False
     keys: dict[str, tuple[Credential, ...]] = field(default_factory=dict, repr=False)
 
     def credentials(self, model: CatalogueModel) -> tuple[Credential, ...]:
@@ -114,6 +115,7 @@ def models_load(tenant_id: UUID | None) -> TenantModels:
         catalogue=changed if rows or tiers or rules else base,
         prompt_retention_days=own.prompt_retention_days if own else 0,
         response_cache_seconds=own.response_cache_seconds if own else None,
+        caches_any_temperature=own.caches_any_temperature if own else False,
         keys=_keys(ProviderKey.objects.filter(theirs, is_active=True).order_by("id")),
     )
 

@@ -47,11 +47,19 @@ def way_of(
     models may answer in the end, so the dearest is what is held.
     """
     prices = [price for price in map(price_of, models) if price is not None]
-    usd = max(
-        (price.cost_usd(prompt_tokens=prompt_tokens, completion_tokens=max_output_tokens) for price in prices),
-        default=Decimal(0),
+    usd = max((_most_usd(price, prompt_tokens, max_output_tokens) for price in prices), default=Decimal(0))
+    at_once = 2 if chosen.hedge_after_seconds is not None and len(models) > 1 else 1  # two may be asked, both are paid
+    amount = Amount(tokens=(prompt_tokens + max_output_tokens) * at_once, usd=usd * at_once)
+    return Way(chosen, models, max_output_tokens, amount)
+
+
+def _most_usd(price: ModelPrice, prompt_tokens: int, max_output_tokens: int) -> Decimal:
+    """Return the most that a call may cost: to put a prompt into the provider's cache may cost more than to read it."""
+    plain = price.cost_usd(prompt_tokens=prompt_tokens, completion_tokens=max_output_tokens)
+    written = price.cost_usd(
+        prompt_tokens=prompt_tokens, completion_tokens=max_output_tokens, cache_write_tokens=prompt_tokens
     )
-    return Way(chosen, models, max_output_tokens, Amount(tokens=prompt_tokens + max_output_tokens, usd=usd))
+    return max(plain, written)
 
 
 def shorter(max_output_tokens: int) -> int:

@@ -2,14 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
+
+from django.utils import timezone
 
 from agents.context import StepContext
 from agents.gateway_models import ModelCall
 from agents.llm.errors import ModelUsage
+from agents.llm.keeping import texts_keep
 from agents.llm.routing import Attempt
-from agents.llm.types import ModelRequest
+from agents.llm.routing.attempts import OK
+from agents.llm.types import CacheHit, ModelReply, ModelRequest
 
 _MILLISECONDS: Final = 1000
 _NOTHING: Final = ModelUsage(cost_usd=Decimal(0), is_estimate=False)
@@ -23,38 +28,68 @@ class CallFacts:
     request: ModelRequest
     position: int
     digest: str
+    retention_days: int
+    began_at: datetime
 
 
-def attempts_write(facts: CallFacts, attempts: Sequence[Attempt], **of_the_last: Any) -> None:
-    """Insert a row for each attempt, all in one statement.
+def attempts_write(facts: CallFacts, attempts: Sequence[Attempt], reply: ModelReply | None) -> None:
+    """Insert a row for each attempt, all in one statement, or one for an answer from a cache.
 
     Args:
         facts: Whose call it was, and which.
-        attempts: In order; nothing is written for none.
-        of_the_last: Further fields of the last attempt's row.
+        attempts: In order.
+        reply: The answer that was taken; None: there is none.
     """
-    if not attempts:
-        return
     rows = [_row(facts, attempt) for attempt in attempts]
-    for name, value in of_the_last.items():
-        setattr(rows[-1], name, value)
+    if reply is not None and reply.hit is not None:
+        rows.append(_row_of_hit(facts, reply, reply.hit))
+    if not rows:
+        return
+    kept = texts_keep(
+        tenant_id=facts.ctx.principal.tenant_id, days=facts.retention_days, request=facts.request, reply=reply
+    )
+    rows[-1].prompt_digest, rows[-1].answer_digest = kept
     ModelCall.objects.bulk_create(rows)
 
 
+def _row_of_hit(facts: CallFacts, reply: ModelReply, hit: CacheHit) -> ModelCall:
+    now = timezone.now()
+    return ModelCall(
+        **_common(facts),
+        attempt=0,
+        model=reply.model,
+        provider=reply.provider,
+        outcome=OK,
+        cache=hit.kind,
+        cost_usd=Decimal(0),
+        saved_usd=hit.saved_usd,
+        latency_ms=round((now - facts.began_at).total_seconds() * _MILLISECONDS),
+        started_at=facts.began_at,
+    )
+
+
+def _common(facts: CallFacts) -> dict[str, Any]:
+    ctx, request = facts.ctx, facts.request
+    return {
+        "tenant_id": ctx.principal.tenant_id,
+        "user_id": ctx.principal.user_id,
+        "task_id": ctx.task_id,
+        "step_id": ctx.step_id,
+        "step_attempt": ctx.attempt,
+        "position": facts.position,
+        "purpose": str(request.purpose),
+        "asked": request.model_override or str(request.tier),
+        "tier": str(request.tier),
+        "request_digest": facts.digest,
+    }
+
+
 def _row(facts: CallFacts, attempt: Attempt) -> ModelCall:
-    ctx, request, used = facts.ctx, facts.request, attempt.used or _NOTHING
+    used = attempt.used or _NOTHING
     first_token = attempt.first_token_seconds
     return ModelCall(
-        tenant_id=ctx.principal.tenant_id,
-        user_id=ctx.principal.user_id,
-        task_id=ctx.task_id,
-        step_id=ctx.step_id,
-        step_attempt=ctx.attempt,
-        position=facts.position,
+        **_common(facts),
         attempt=attempt.number,
-        purpose=str(request.purpose),
-        asked=request.model_override or str(request.tier),
-        tier=str(request.tier),
         model=attempt.model.name,
         provider=attempt.model.provider,
         key_id=attempt.key_id,
@@ -69,6 +104,5 @@ def _row(facts: CallFacts, attempt: Attempt) -> ModelCall:
         cost_usd=used.cost_usd,
         latency_ms=round(attempt.latency_seconds * _MILLISECONDS),
         first_token_ms=None if first_token is None else round(first_token * _MILLISECONDS),
-        request_digest=facts.digest,
         started_at=attempt.started_at,
     )

@@ -39,6 +39,54 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class SemanticRule:
+    """That a question may be answered by the answer to one that means the same.
+
+    Attributes:
+        threshold: The least cosine similarity of the two questions, above 0, at most 1.
+        keep_seconds: How long an answer serves.
+    """
+
+    threshold: float
+    keep_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class CacheHit:
+    """Where an answer came from that no model was asked for, and what that spared.
+
+    Attributes:
+        kind: One of `agents.types.CacheKind`.
+        saved_tokens: What the answer took when a model gave it.
+        saved_usd: What it cost then; None: its price is not known.
+        similarity: Of the question to the earlier one, for a semantic hit.
+        question: The earlier question, for a semantic hit.
+    """
+
+    kind: str
+    saved_tokens: int
+    saved_usd: Decimal | None
+    similarity: float | None = None
+    question: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return JSON values from which `from_json` makes the same."""
+        return {
+            "kind": self.kind,
+            "saved_tokens": self.saved_tokens,
+            "saved_usd": None if self.saved_usd is None else str(self.saved_usd),
+            "similarity": self.similarity,
+            "question": self.question,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "CacheHit":
+        """Return what `as_json` was given."""
+        saved_usd = None if value["saved_usd"] is None else Decimal(value["saved_usd"])
+        return cls(value["kind"], value["saved_tokens"], saved_usd, value["similarity"], value["question"])
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One request to a model.
 
@@ -53,6 +101,7 @@ class ModelRequest:
         purpose: What the call is for.
         options: Further parameters under OpenAI's names (`top_p`, `stop`, `seed`, `tool_choice`, …); what the provider
             does not know is left out. `temperature` in it goes before the attribute.
+        semantic: Whether an answer to a question that means the same will do; it is no part of what is asked.
     """
 
     messages: Sequence[Mapping[str, Any]]
@@ -64,6 +113,7 @@ class ModelRequest:
     max_output_tokens: int = 2048
     purpose: str = ModelPurpose.AGENT
     options: Mapping[str, Any] = field(default_factory=dict)
+    semantic: SemanticRule | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return everything that changes the answer, as JSON: what the journal digests."""
@@ -96,6 +146,7 @@ class ModelReply:
         usage_estimated: The provider reported no usage, or an impossible one, and the tokens are an estimate.
         cache_read_tokens: Of the prompt, those that the provider had in its cache.
         cache_write_tokens: Of the prompt, those that the provider put into its cache.
+        hit: The cache that it came from; None: a model gave it.
     """
 
     text: str
@@ -109,6 +160,7 @@ class ModelReply:
     usage_estimated: bool = False
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    hit: CacheHit | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values from which `from_json` makes the same reply."""
@@ -126,6 +178,7 @@ class ModelReply:
             "usage_estimated": self.usage_estimated,
             "cache_read_tokens": self.cache_read_tokens,
             "cache_write_tokens": self.cache_write_tokens,
+            **({"hit": self.hit.as_json()} if self.hit else {}),
         }
 
     @classmethod
@@ -144,6 +197,7 @@ class ModelReply:
             usage_estimated=value["usage_estimated"],
             cache_read_tokens=value.get("cache_read_tokens", 0),  # journals of older versions lack it
             cache_write_tokens=value.get("cache_write_tokens", 0),
+            hit=CacheHit.from_json(value["hit"]) if value.get("hit") else None,
         )
 
     def as_assistant_message(self) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
         paging=tool_definitions(paging, tenant_id=ctx.principal.tenant_id),
         tier=spec.tier or role.tier,
         model_override=spec.model_override,
+        semantic=role.semantic_cache.rule() if role.semantic_cache else None,
         limits=TurnLimits(
             max_turns=spec.max_turns or role.max_turns,
             max_output_tokens=spec.max_output_tokens or role.max_output_tokens,

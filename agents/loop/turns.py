@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from agents.errors import AnswerInvalid
-from agents.llm.types import ModelReply, ModelRequest, ToolCall
+from agents.llm.types import ModelReply, ModelRequest, SemanticRule, ToolCall
 from agents.loop.formats import MUST_FIT, format_problem
 from agents.loop.messages import tool_message
 from agents.types import AgentResult, ToolError, ToolResult, Usage
@@ -48,6 +48,7 @@ class Turns:
     sampling: Mapping[str, Any] = field(default_factory=dict)
     paging: Sequence[dict[str, Any]] = ()
     answer_format: str = ""
+    semantic: SemanticRule | None = None
     usage: Usage = field(default_factory=Usage)
 
     def run(self) -> AgentResult:
@@ -97,6 +98,7 @@ class Turns:
                 model_override=self.model_override,
                 max_output_tokens=self.limits.max_output_tokens,
                 options=self.sampling,
+                semantic=self.semantic,
             )
         )
         self.usage = self.usage.with_model_call(

@@ -9,7 +9,21 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from agents.errors import RoleNotFound
+from agents.llm.types import SemanticRule
 from policy.types import BudgetLimits
+
+
+class SemanticCache(BaseModel):
+    """That answers of a role serve questions that mean the same; see `agents.llm.types.SemanticRule`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    threshold: float = Field(gt=0, le=1)
+    keep_seconds: int = Field(gt=0)
+
+    def rule(self) -> SemanticRule:
+        """Return it as a model request takes it."""
+        return SemanticRule(self.threshold, self.keep_seconds)
 
 
 class Role(BaseModel):
@@ -17,7 +31,8 @@ class Role(BaseModel):
 
     `prompt` names a file in `templates/prompts/`, `brief` is what it adds to that; `max_turns` counts model calls;
     `max_output_tokens` is per call;
-    `budget_tokens` and `budget_usd` are for all calls of a step, and nothing means that there is no such limit.
+    `budget_tokens` and `budget_usd` are for all calls of a step, and nothing means that there is no such limit; `semantic_cache` None: every question
+    is asked anew.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,6 +44,7 @@ class Role(BaseModel):
     tier: str
     max_turns: int = Field(ge=1, le=100)
     max_output_tokens: int = Field(ge=1)
+    semantic_cache: SemanticCache | None = None
     budget_tokens: int | None = Field(None, ge=1)
     budget_usd: Decimal | None = Field(None, gt=0)
 

@@ -26,6 +26,12 @@ SHANNON_MODEL_BREAKER_FAILURES = 5  # of one model with one key, one after anoth
 SHANNON_MODEL_BREAKER_WINDOW_SECONDS = 60.0  # … none longer than this after the one before …
 SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS = 10.0  # … and it is left alone for this long, then tried by one call
 SHANNON_MODEL_BREAKER_COOLDOWN_MAX_SECONDS = 300.0  # doubled for each trial that fails, up to this
+SHANNON_MODEL_CACHE_SECONDS = ENV.model_cache_seconds  # how long an answer is given again; 0: never
+SHANNON_MODEL_CACHE_ANSWER_MAX_BYTES = 64 * 1024  # of JSON; larger answers are not kept
+SHANNON_MODEL_FLIGHT_SECONDS = (
+    30.0  # how long the answer to the same request is waited for that another call is getting
+)
+SHANNON_MODEL_REDACTOR = "agents.llm.redaction.keys_redacted"  # dotted path; what it leaves of a text may be kept
 SHANNON_MODEL_ANSWER_MAX_CHARACTERS = 800_000  # of one answer; the journal keeps 1 MiB
 SHANNON_MODEL_EVENT_TEXT_MAX_CHARACTERS = 20_000  # of a model's text kept in its event
 SHANNON_GATEWAY_CALLS_MAX = ENV.gateway_calls_max

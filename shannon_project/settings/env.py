@@ -43,6 +43,7 @@ class Environment(BaseSettings):
     )
     model_timeout_seconds: float = Field(120.0, gt=0, description="One attempt at a model call.")
     model_first_token_timeout_seconds: float = Field(60.0, gt=0, description="Until a streamed answer begins.")
+    model_cache_seconds: int = Field(0, ge=0, description="How long an answer is given again to the same request.")
     offline_latency_seconds: float = Field(0.0, ge=0, description="How long the offline model waits before it answers.")
     gateway_url: str = Field("http://127.0.0.1:8001", description="Where web finds the gateway process.")
     gateway_calls_max: int = Field(1000, ge=1, description="Model calls that a gateway process makes at once.")

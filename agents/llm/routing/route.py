@@ -15,7 +15,8 @@ from agents.llm.estimates import prompt_tokens_estimate
 from agents.llm.gate import Entered, Gate, Lane, LaneRefused, Limits, Verdict, lane_enter
 from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
 from agents.llm.retry import RetryLimits
-from agents.llm.routing.attempts import Attempt, Next, after
+from agents.llm.routing.attempts import HEDGE, OK, Attempt, Next, after
+from agents.llm.routing.race import Race
 from agents.llm.routing.trial import Trial
 from agents.llm.types import ModelReply, ModelRequest
 from agents.metrics import MODEL_WAIT_SECONDS
@@ -50,6 +51,7 @@ class Route:
         limits: Rounds through the choices, pauses, and when the step's time is over.
         checkpoint: Asked before each attempt and while waiting; what it raises ends the call.
         on_delta: Where text goes as it comes; None: answers come whole.
+        hedge_after_seconds: How long the first choice may be silent before the second is asked too; None: for ever.
         has_text: Whether text was handed on.
         attempts: What was tried, in order.
     """
@@ -61,6 +63,7 @@ class Route:
     limits: RetryLimits
     checkpoint: Callable[[], None]
     on_delta: OnDelta | None = None
+    hedge_after_seconds: float | None = None
     has_text: bool = False
     attempts: list[Attempt] = field(default_factory=list)
     _reason: str = ""
@@ -155,19 +158,56 @@ class Route:
 
     def _attempt(self, model: CatalogueModel, credential: Credential, *, max_wait_seconds: float) -> ModelReply:
         self.checkpoint()
+        trial = self._trial(model, credential, max_wait_seconds)
+        if self.hedge_after_seconds is not None and not self.attempts:
+            return self._race(trial, self.hedge_after_seconds)
+        try:
+            return trial.run(self._timeout_seconds())
+        finally:
+            if trial.attempt is not None:
+                self.attempts.append(trial.attempt)
+
+    def _trial(self, model: CatalogueModel, credential: Credential, max_wait_seconds: float) -> Trial:
         request = self.request
         if model.max_output_tokens is not None and model.max_output_tokens < request.max_output_tokens:
             request = replace(request, max_output_tokens=model.max_output_tokens)
         entered = self._enter(model, credential, request, max_wait_seconds)
         on_delta = None if self.on_delta is None else self._delta
         number = len(self.attempts) + 1
-        trial = Trial(self.gateway, model, credential, request, entered, number, self._reason, on_delta)
-        left_seconds = self.limits.deadline_monotonic_seconds - time.monotonic()
+        return Trial(self.gateway, model, credential, request, entered, number, self._reason, on_delta)
+
+    def _race(self, trial: Trial, hedge_after_seconds: float) -> ModelReply:
+        """Run the first trial of the call, with the next model's beside it when it is silent for too long."""
+        race = Race(
+            second=lambda: self._hedge(trial),
+            hedge_after_seconds=hedge_after_seconds,
+            timeout_seconds=self._timeout_seconds(),
+            checkpoint=self.checkpoint,
+            on_delta=None if self.on_delta is None else self._delta,
+        )
         try:
-            return trial.run(max(_MIN_TIMEOUT_SECONDS, min(settings.SHANNON_MODEL_TIMEOUT_SECONDS, left_seconds)))
+            return race.run(trial)
         finally:
-            if trial.attempt is not None:
-                self.attempts.append(trial.attempt)
+            # The one whose answer is taken comes last: the others' usage is what was lost.
+            ended = [begun.attempt for begun in race.trials() if begun.attempt is not None]
+            self.attempts.extend(sorted(ended, key=lambda attempt: attempt.outcome == OK))
+
+    def _hedge(self, first: Trial) -> Trial | None:
+        """Return a trial of the next model, if it has a turn at once."""
+        for model, credential in self._ways():
+            if model.name != first.model.name:
+                self._reason = HEDGE
+                try:
+                    trial = self._trial(model, credential, 0.0)
+                except LaneRefused:
+                    continue
+                trial.number = first.number + 1
+                return trial
+        return None
+
+    def _timeout_seconds(self) -> float:
+        left_seconds = self.limits.deadline_monotonic_seconds - time.monotonic()
+        return max(_MIN_TIMEOUT_SECONDS, min(settings.SHANNON_MODEL_TIMEOUT_SECONDS, left_seconds))
 
     def _delta(self, text: str) -> None:
         self.has_text = True

@@ -1,5 +1,6 @@
 """One attempt at one model with one key, and what there is to say of it afterwards."""
 
+import threading
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +37,7 @@ class Trial:
     _started: float = field(default_factory=time.monotonic)
     _started_at: datetime = field(default_factory=timezone.now)
     _written: list[str] = field(default_factory=list)
+    _ending: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, timeout_seconds: float) -> ModelReply:
         """Return the answer.
@@ -74,9 +76,16 @@ class Trial:
         if self.on_delta is not None:
             self.on_delta(text)
 
-    def _used_so_far(self) -> ModelUsage:
+    def give_up(self, outcome: str, *, least_completion_tokens: int) -> None:
+        """Account, by estimate, for an attempt that runs on and that nobody waits for; nothing if it has ended."""
+        with self._ending:
+            if self.attempt is None:
+                self._note(outcome, self._used_so_far(least_completion_tokens))
+
+    def _used_so_far(self, least_completion_tokens: int = 0) -> ModelUsage:
         """Estimate what an answer used that was left in the middle."""
-        tokens = (prompt_tokens_estimate(self.request), text_tokens_estimate("".join(self._written)))
+        written = max(least_completion_tokens, text_tokens_estimate("".join(self._written)))
+        tokens = (prompt_tokens_estimate(self.request), written)
         return ModelUsage(*tokens, cost_usd_of(self.gateway.price_of(self.model), *tokens))
 
     def _end(self, end: CallEnd, outcome: str, used: ModelUsage | None, pause_seconds: float | None = None) -> None:
@@ -88,6 +97,11 @@ class Trial:
                 latency_seconds=seconds if end is CallEnd.SUCCESS else None,
                 pause_seconds=pause_seconds,
             )
+        with self._ending:
+            if self.attempt is None:
+                self._note(outcome, used)
+
+    def _note(self, outcome: str, used: ModelUsage | None) -> None:
         MODEL_ATTEMPTS.labels(model=self.model.name, outcome=outcome).inc()
         if self.reason:
             MODEL_FALLBACKS.labels(reason=self.reason).inc()
@@ -99,7 +113,7 @@ class Trial:
             reason=self.reason,
             is_streamed=self.on_delta is not None,
             started_at=self._started_at,
-            latency_seconds=seconds,
+            latency_seconds=time.monotonic() - self._started,
             first_token_seconds=self._first_token_seconds,
             used=used,
         )

@@ -16,6 +16,7 @@ from agents.fake_engine import FakeStepEngine
 from agents.gateway_models import ModelCall, ModelOverride, ModelRules, ProviderKey, TierOverride
 from agents.journal import Journal
 from agents.llm.administration import gateway_row_delete, gateway_row_save, provider_key_save
+from agents.llm.base import gateway_in_use
 from agents.llm.calls import model_call
 from agents.llm.catalogues import models_of
 from agents.llm.errors import ModelUnavailable
@@ -37,6 +38,7 @@ REQUEST = ModelRequest(messages=[{"role": "user", "content": "hello there"}], ma
 @pytest.fixture(scope="module")
 def server() -> Iterator[FaultProvider]:
     """The provider, for all tests of this file."""
+    gateway_in_use().warm()  # outside of a transaction: Postgres ends one that is idle for as long as litellm loads
     with fault_provider() as running:
         yield running
 
@@ -329,3 +331,21 @@ def test_calls_are_read_only_in_the_admin(staff: Client, principal: Principal) -
     assert b"offline/medium" in staff.get(f"/admin/agents/modelcall/{row.pk}/change/").content
     assert staff.get("/admin/agents/modelcall/add/").status_code == 403
     assert staff.post(f"/admin/agents/modelcall/{row.pk}/change/", {}).status_code == 403
+
+
+def test_a_hedge_over_http_is_told_once_and_both_are_paid(principal: Principal, provider: FaultProvider) -> None:
+    add(principal, provider, "m1")
+    add(principal, provider, "m2")
+    tier(principal, "m1", "m2", hedge_after_seconds=0.2)
+    provider.will(Fault(model="m1", first_token_seconds=5.0))
+    ctx = step_of(principal)
+
+    reply = model_call(ctx, Journal(ctx), REQUEST)
+
+    assert reply.model == "m2"
+    assert "".join(engine_of(ctx).deltas) == reply.text
+    lost, won = ModelCall.objects.order_by("attempt")
+    assert (lost.outcome, lost.is_estimate, won.outcome, won.fallback_reason) == ("HEDGE_LOST", True, "ok", "hedge")
+    spent = budget_states(tenant_id=principal.tenant_id, refs=ctx.budgets)[0]
+    assert spent.spent_tokens == sum(row.prompt_tokens + row.completion_tokens for row in (lost, won))
+    assert spent.spent_tokens > reply.prompt_tokens + reply.completion_tokens
