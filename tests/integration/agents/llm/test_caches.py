@@ -76,7 +76,7 @@ def test_the_same_request_is_answered_once_and_the_second_time_for_nothing(
     assert (second.hit.kind, second.hit.saved_usd) == ("exact", first.cost_usd)
     assert saved_usd("exact") - before == pytest.approx(float(first.cost_usd or 0))
     row = ModelCall.objects.get(task_id=ctx.task_id)
-    assert (row.cache, row.attempt, row.saved_usd, row.cost_usd) == ("exact", 0, first.cost_usd, 0)
+    assert (row.cache, row.attempt, row.saved_usd, row.cost_usd) == ("exact", 0, first.cost_usd, Decimal(0))
     assert engine_of(ctx).events[-1].payload["cache"]["kind"] == "exact"
     assert "".join(engine_of(ctx).deltas) == first.text, "who watches sees it all the same"
     spent = budget_states(tenant_id=principal.tenant_id, refs=ctx.budgets)[0]
