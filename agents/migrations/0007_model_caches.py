@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0005_model_gateway'),
+        ("agents", "0006_mcp_server"),
         ('policy', '0002_tenant_limits'),
     ]
 
