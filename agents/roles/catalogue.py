@@ -30,8 +30,8 @@ class Role(BaseModel):
     """A named agent profile.
 
     `prompt` names a file in `templates/prompts/`, `brief` is what it adds to that; `max_turns` counts model calls;
-    `max_output_tokens` is per call; `budget_tokens` and `budget_usd` are for all calls of a step, and nothing means that
-    there is no such limit; `semantic_cache` None: every question is asked anew.
+    `max_output_tokens` is per call; `budget_tokens` and `budget_usd` are for all calls of a step, and nothing means
+    that there is no such limit; `semantic_cache` None: every question is asked anew.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
