@@ -20,6 +20,7 @@ from agents.llm.errors import (
 from agents.llm.gateway import LitellmGateway
 from agents.llm.types import ModelReply, ModelRequest
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice, catalogue
+from shannon_project.foundation.encryption import secret_encrypt
 from tests.provider import Fault, FaultProvider, fault_provider
 
 GATEWAY = LitellmGateway()
@@ -92,11 +93,13 @@ def test_keys_of_the_environment_never_go_to_a_server_of_ones_own(
 
 def test_a_credential_is_the_key_that_is_sent(provider: FaultProvider) -> None:
     model = CatalogueModel.compatible("m", provider.base_url)
+    credential = Credential("k1", secret_encrypt("sk-first"))
 
-    GATEWAY.complete(HELLO, model=model, timeout_seconds=10.0, credential=Credential("k1", "sk-first"))
+    GATEWAY.complete(HELLO, model=model, timeout_seconds=10.0, credential=credential)
 
     assert provider.calls[0].key == "sk-first"
-    assert "sk-first" not in repr(Credential("k1", "sk-first"))
+    assert credential.sealed is not None
+    assert credential.sealed not in repr(credential)
 
 
 @STREAMED
