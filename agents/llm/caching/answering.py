@@ -91,8 +91,12 @@ def _exact(
             _count(CacheKind.FLIGHT, is_hit=True)
             return _hit(kept, CacheKind.FLIGHT)
         leads = cache.lead(key, who)
-    _count(CacheKind.EXACT, is_hit=False)
     try:
+        kept = cache.get(key)  # who led before may have kept its answer between our look and our taking the lead
+        if kept is not None:
+            _count(CacheKind.FLIGHT, is_hit=True)
+            return _hit(kept, CacheKind.FLIGHT)
+        _count(CacheKind.EXACT, is_hit=False)
         reply = ask()
         cache.put(key, reply, seconds=seconds)
     finally:
