@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -29,6 +30,9 @@ RECOVER_EVERY_INTERVALS: Final = (
     5  # beat recovers at every interval; a worker by itself less often, in case beat is away
 )
 STEPS_QUEUE: Final = "steps"
+SWITCH_SECONDS: Final = (
+    0.001  # Python's 5 ms are long for a thread that came back from the database and has little to do
+)
 
 
 class RegularThread(threading.Thread):
@@ -72,6 +76,7 @@ def takes_steps(queues: Collection[str] | str | None) -> bool:
 def _begin(options: dict[str, Any] | None = None, **_: Any) -> None:
     """Load what is slow to load before the first step is claimed."""
     started = time.monotonic()
+    sys.setswitchinterval(SWITCH_SECONDS)
     if takes_steps((options or {}).get("queues")):
         try:
             worker_warm()

@@ -17,8 +17,8 @@ WITH_TOOL = "What is 6 * 7?"  # model, calculator, model
 def submit_rows(stack: dict[str, Any], runs: int) -> list[Row]:  # noqa: ARG001 - a row of many short runs
     """Measure what a client sees."""
     with httpx.Client(base_url=stack["base_url"], headers={"X-API-Key": stack["api_key"]}, timeout=60.0) as client:
-        plain = [_one(client, ONE_CALL) for _ in range(TASKS + WARM_UP)][WARM_UP:]
-        tool = [_one(client, WITH_TOOL) for _ in range(TASKS + WARM_UP)][WARM_UP:]
+        plain = [one(client, ONE_CALL) for _ in range(TASKS + WARM_UP)][WARM_UP:]
+        tool = [one(client, WITH_TOOL) for _ in range(TASKS + WARM_UP)][WARM_UP:]
     return [
         _row("submit → first event on the stream", [first for first, _ in plain], 25.0),
         _row("simple task, one model call: submit → answer", [answer for _, answer in plain], 60.0),
@@ -40,7 +40,7 @@ def _row(name: str, values: list[float], target_ms: float | None) -> Row:
     )
 
 
-def _one(client: httpx.Client, query: str) -> tuple[float, float]:
+def one(client: httpx.Client, query: str) -> tuple[float, float]:
     """Return milliseconds until the first event and until the stream's end."""
     started = time.perf_counter()
     submitted = client.post("/api/v1/tasks", json={"query": query, "mode": "simple"})

@@ -4,6 +4,8 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
@@ -34,8 +36,13 @@ log = structlog.get_logger(__name__)
 
 SHORT_STEP_SECONDS: Final = 0.005  # shorter than this, and the next claim takes twice as many
 FLUSH_SECONDS: Final = 0.02  # an outcome waits no longer than this for the others of its batch
+SHORT_STEP_DRAINERS: Final = 3  # of one process, that work at once
+TURN_WAIT_SECONDS: Final = 0.25  # then a drainer goes on all the same: the turn's holder has found a step that is long
 WRITE_RETRY_SECONDS: Final = 0.5
 WRITE_PATIENCE_SECONDS: Final = 30.0  # how long an outcome waits for a database that restarts
+
+
+_short_turns = threading.BoundedSemaphore(SHORT_STEP_DRAINERS)
 
 
 @dataclass(slots=True)
@@ -57,7 +64,7 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
         task_id: The task.
         first: The step to try first, so that the job's arguments show which subtask it is.
     """
-    begun_at_seconds = time.monotonic()
+    begun_at_seconds, goes_on = time.monotonic(), False
     owner = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
     try:
         run = Drain(task_facts(task_id), owner)
@@ -66,29 +73,51 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
         return 0
     with log_context(task_id=task_id):
         while True:
-            steps = steps_claim(task_id=task_id, first=first, owner=owner, limit=run.claim_size)
-            first = None
-            if not steps:
-                break
-            hit(Seam.STEP_CLAIMED)
-            _run_batch(run, KEEPER.hold(steps))
+            with _turn(run):
+                steps = steps_claim(task_id=task_id, first=first, owner=owner, limit=run.claim_size)
+                first = None
+                if not steps:
+                    break
+                hit(Seam.STEP_CLAIMED)
+                _run_batch(run, KEEPER.hold(steps))
             if time.monotonic() - begun_at_seconds > _slice_seconds(others_wait=steps[0].others_wait):
-                task_serve(task_id)  # its rest waits behind those who have waited longer
+                goes_on = True
                 break
-        _free_slot_serve()
+        _slot_pass_on(task_id, goes_on=goes_on)
     return run.done
+
+
+@contextmanager
+def _turn(run: Drain) -> Iterator[None]:
+    """Let few drainers of short steps compute at once: they share one interpreter with everybody else's steps.
+
+    More of them would not be faster, and whoever asks a model beside them would wait for each of them at every turn.
+    """
+    is_granted = run.claim_size > 1 and _short_turns.acquire(timeout=TURN_WAIT_SECONDS)
+    try:
+        yield
+    finally:
+        if is_granted:
+            _short_turns.release()
 
 
 def _slice_seconds(*, others_wait: bool) -> float:
     return settings.SHANNON_DRAIN_CONTENDED_SLICE_SECONDS if others_wait else settings.SHANNON_DRAIN_SLICE_SECONDS
 
 
-def _free_slot_serve() -> None:
-    """Pass the slot of this drainer on. What cannot be served now is served by the next drainer that ends."""
+def _slot_pass_on(task_id: UUID, *, goes_on: bool) -> None:
+    """Give this drainer's slot to whoever's turn it is. What cannot be served now, the next drainer or recovery serves.
+
+    Args:
+        task_id: The task that was drained.
+        goes_on: Whether it has steps left; they wait behind those who have waited longer.
+    """
     try:
+        if goes_on:
+            task_serve(task_id)
         waiting_serve()
     except (OperationalError, InterfaceError) as error:
-        log.warning("waiting_not_served", error=str(error))
+        log.warning("slot_not_passed_on", error=str(error))
         connection.close()
 
 

@@ -30,10 +30,12 @@ from policy.services.policies import (
     policy_deactivate,
     policy_save,
 )
+from policy.services.rate_limits import RateState
 from policy.services.tenants import tenant_limits_set, tenant_seed, tenant_switch
 
 __all__ = [
     "IssuedKey",
+    "RateState",
     "api_key_issue",
     "api_key_revoke",
     "audit_record",

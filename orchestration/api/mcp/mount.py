@@ -1,6 +1,7 @@
 """Where `/mcp` is served beside Django: the key is checked here, the library is loaded at the first request."""
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
 
@@ -10,8 +11,8 @@ from django.utils.module_loading import import_string
 
 from orchestration.api.endpoint import in_thread
 from orchestration.errors import HostNotAllowed
-from policy.errors import ApiKeyMissing
-from policy.services import principal_authenticate
+from policy.errors import ApiKeyMissing, RateLimited
+from policy.services import RateState, request_authenticate
 from policy.types import Principal
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.http import envelope
@@ -45,11 +46,11 @@ class McpMount:
         try:
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
             _host_check(headers.get("host", ""))
-            scope[PRINCIPAL] = await in_thread(_principal, headers)
+            scope[PRINCIPAL], rate = await in_thread(_caller, headers)
         except ShannonError as error:
             await _refuse(send, error, request_id)
             return
-        await self._server(scope, receive, send)
+        await self._server(scope, receive, send if rate is None else _with_headers(send, rate.headers()))
 
 
 def _host_check(host: str) -> None:
@@ -59,12 +60,28 @@ def _host_check(host: str) -> None:
         raise HostNotAllowed(details={"host": host[:200]})
 
 
-def _principal(headers: dict[str, str]) -> Principal:
+def _caller(headers: dict[str, str]) -> tuple[Principal, RateState | None]:
+    """Return who asks, and where the limits of requests stand now."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     key = headers.get("x-api-key", "").strip() or (token.strip() if scheme.lower() == "bearer" else "")
     if not key:
         raise ApiKeyMissing
-    return principal_authenticate(api_key=key)
+    return request_authenticate(api_key=key)
+
+
+def _with_headers(send: Any, headers: Mapping[str, str]) -> Any:
+    """Return a `send` that puts headers on the answer."""
+
+    async def send_with(message: Scope) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", []), *_encoded(headers)]}
+        await send(message)
+
+    return send_with
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 async def _refuse(send: Any, error: ShannonError, request_id: str) -> None:
@@ -72,5 +89,7 @@ async def _refuse(send: Any, error: ShannonError, request_id: str) -> None:
     headers = [(b"content-type", b"application/json"), (b"x-request-id", request_id.encode())]
     if error.http_status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, RateLimited):
+        headers += _encoded({**error.headers, "Retry-After": str(error.details["retry_after_seconds"])})
     await send({"type": "http.response.start", "status": error.http_status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

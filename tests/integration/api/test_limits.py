@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 import redis
 from django.conf import settings as django_settings
 from pytest_django import Settings
 
+from orchestration.api.mcp.mount import McpMount
 from orchestration.models import Task
 from orchestration.types import TaskStatus
 from policy.models import Tenant
@@ -118,3 +120,23 @@ def test_a_direct_tool_call_needs_a_place_in_the_queue_too(caller: Caller) -> No
     body = {"arguments": {"expression": "1"}}
     response = caller.client.post("/api/v1/tools/calculator/execute", body, content_type="application/json")
     assert error_of(response, 429)["code"] == "QUEUE_FULL"
+
+
+class PlainServer:
+    """Answers every request alike."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": b"served"})
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_requests_to_the_mcp_server_count_too(caller: Caller, settings: Settings) -> None:
+    settings.SHANNON_RATE_LIMIT_KEY_PER_MINUTE = 1
+    mount: Any = McpMount(None, f"{__name__}.PlainServer")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=mount), base_url="http://testserver") as client:
+        first = await client.post("/mcp", headers={"X-API-Key": caller.key})
+        second = await client.post("/mcp", headers={"X-API-Key": caller.key})
+    assert (first.status_code, first.text, first.headers["X-RateLimit-Remaining"]) == (200, "served", "0")
+    assert (second.status_code, second.json()["error"]["code"]) == (429, "RATE_LIMITED")
+    assert int(second.headers["Retry-After"]) > 0
