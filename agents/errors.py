@@ -122,6 +122,18 @@ class McpServerFailed(ShannonError):
     http_status = 502
 
 
+class SkillNotFound(NotFound):
+    """There is no such skill."""
+
+    code = "SKILL_NOT_FOUND"
+
+
+class SkillUnreadable(ShannonError):
+    """A SKILL.md has no frontmatter, or a wrong one."""
+
+    code = "SKILL_UNREADABLE"
+
+
 class RoleNotFound(NotFound):
     """There is no such role."""
 

@@ -6,6 +6,7 @@ from agents.loop.formats import FORMATS
 from agents.loop.json_answers import json_in, problems_of, schema_problem
 from agents.roles.catalogue import role_for, role_names
 from agents.sessions.reading import messages_before, messages_recent, session_for, sessions_page
+from agents.skills.catalogue import skill_for, skill_versions, skills
 from agents.tools.arguments import arguments_check, arguments_problem
 from agents.tools.mcp.servers import mcp_server_for, mcp_servers
 from agents.tools.registry import is_tenant_tool, tool_definitions, tool_for, tool_infos
@@ -28,6 +29,9 @@ __all__ = [
     "schema_problem",
     "session_for",
     "sessions_page",
+    "skill_for",
+    "skill_versions",
+    "skills",
     "tool_definitions",
     "tool_for",
     "tool_infos",

@@ -45,7 +45,6 @@ CONTEXT_NOT_AVAILABLE: Final = frozenset(
         "primers_count",
         "recents_count",
         "research_strategy",
-        "skill",
         "target_languages",
         "template",
     }

@@ -30,6 +30,7 @@ from orchestration.models import IdempotencyRecord, Task
 from orchestration.options import approval_options, context_check, mode_check, model_check, review_options
 from orchestration.permits import submit_permit
 from orchestration.queueing import queue_admit
+from orchestration.skills import skill_apply
 from orchestration.strategies import OFFERED
 from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest, TaskStatus
 from orchestration.wishes import Wishes, wishes_of
@@ -108,6 +109,8 @@ def task_submit(
     query_check(request)
     mode_check(request.mode)
     model_check(request)
+    body = asdict(request)
+    request, skill = skill_apply(principal=principal, request=request)
     if request.model_override:
         model_override_check(tenant_id=principal.tenant_id, override=request.model_override)
     budget = context_check(request.context)
@@ -139,7 +142,8 @@ def task_submit(
         strategy=choice.strategy,
         context=request.context,
         parameters=_parameters(principal, request, wishes, choice, budget)
-        | ({} if review is None else {"review": review}),
+        | ({} if review is None else {"review": review})
+        | ({} if skill is None else {"skill": skill}),
         concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
         budget=budget,
         ask=ask,
@@ -156,7 +160,7 @@ def task_submit(
         new=new,
         endpoint="tasks" if trigger is None else "schedule-runs",
         idempotency_key=idempotency_key,
-        body=asdict(request),
+        body=body,
     )
 
 

@@ -221,6 +221,7 @@ class TaskRequest:
     require_approval: bool = False
     strategy_parameters: Mapping[str, Any] | None = None
     role: str | None = None
+    skill: str | None = None
     max_iterations: int | None = None
     force_swarm: bool = False
     response_format: Mapping[str, Any] | None = None

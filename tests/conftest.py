@@ -7,8 +7,14 @@ import os
 
 import pytest
 from django.conf import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.servers import TestServers, start_servers
+
+# How fast examples are made says how busy the machine is, nothing of the code.
+hypothesis_settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("shared")
 
 _servers_key = pytest.StashKey[TestServers]()
 

@@ -31,6 +31,7 @@ from orchestration.api.views.schedules import (
     ScheduleView,
 )
 from orchestration.api.views.sessions import SessionEventsView, SessionHistoryView, SessionListView, SessionView
+from orchestration.api.views.skills import SkillListView, SkillVersionsView, SkillView
 from orchestration.api.views.strategies import StrategyListView
 from orchestration.api.views.stream import StreamView
 from orchestration.api.views.system import DocsView, HealthView, MetricsView, OpenApiView, ReadinessView, WhoAmIView
@@ -93,6 +94,9 @@ urlpatterns = [
     path("api/v1/mcp-servers", McpServerListView.as_view(), name="mcp-servers"),
     path("api/v1/mcp-servers/<str:server_id>", McpServerView.as_view(), name="mcp-server"),
     path("api/v1/mcp-servers/<str:server_id>/refresh", McpServerRefreshView.as_view(), name="mcp-server-refresh"),
+    path("api/v1/skills", SkillListView.as_view(), name="skills"),
+    path("api/v1/skills/<str:name>", SkillView.as_view(), name="skill"),
+    path("api/v1/skills/<str:name>/versions", SkillVersionsView.as_view(), name="skill-versions"),
     path("api/v1/tools", ToolListView.as_view(), name="tools"),
     path("api/v1/tools/<str:name>", ToolView.as_view(), name="tool"),
     path("api/v1/tools/<str:name>/execute", ToolExecuteView.as_view(), name="tool-execute"),

@@ -60,6 +60,7 @@ SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.memory_search.MemorySearchTool",
     "agents.tools.builtin.output_read.OutputReadTool",
     "agents.tools.builtin.python.PythonTool",
+    "agents.tools.builtin.skill_read.SkillReadTool",
     "agents.tools.builtin.web_search.WebSearchTool",
 ]
 
@@ -72,6 +73,10 @@ SHANNON_MCP_SERVERS_MAX = 20  # of one tenant
 SHANNON_MCP_TOOLS_MAX = 128  # of one server; the others are left out
 SHANNON_MCP_STDIO_SERVERS = json.loads(ENV.mcp_stdio_servers)  # name -> {"command", "args", "env", "tenants"}
 SHANNON_TENANT_TOOLS_CACHED_TENANTS = 1_000  # per process
+
+SHANNON_SKILLS_DIRS = [BASE_DIR / "agents" / "skills" / "library"]  # later ones replace earlier ones
+if ENV.skills_dir:
+    SHANNON_SKILLS_DIRS.append(ENV.skills_dir)
 
 # Search engines of the tool `web_search`; the first that is set answers.
 SHANNON_SEARXNG_URL = ENV.searxng_url

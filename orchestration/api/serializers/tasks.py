@@ -41,7 +41,6 @@ class SubmitBody(StrictSerializer):
             "attachments",
             "enable_verification",
             "research_strategy",
-            "skill",
             "template",
         }
     )
@@ -76,6 +75,13 @@ class SubmitBody(StrictSerializer):
     force_swarm = serializers.BooleanField(required=False, default=False, help_text="The same as mode `swarm`.")
     role = TextField(
         required=False, allow_null=True, default=None, max_length=64, help_text="Role of agents that have no other."
+    )
+    skill = TextField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=100,
+        help_text="A skill: name or name@version.",
     )
     max_iterations = WholeNumberField(
         required=False,

@@ -1,6 +1,7 @@
 """An agent works on one subtask, or on the whole request."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from agents.selectors import messages_before
 from agents.services import agent_run, answer_remember, dependency_share_characters, workspace_overview
@@ -52,7 +53,14 @@ def _spec(work: Work) -> AgentSpec:
         dependencies=tuple(results_for(work, dependency_share_characters)),
         workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),
         role=asked.get("role") or parameters.get("role") or "generalist",
-        guidance=parameters.get("system_prompt") or "",
+        guidance=_guidance(parameters),
         answer_format=asked.get("answer_format") or "",
         team_actions=tuple(asked.get("team_actions") or ()),
     )
+
+
+def _guidance(parameters: Mapping[str, Any]) -> str:
+    """Return what the request adds to every agent's prompt: its own words, then the skill that it names."""
+    skill = parameters.get("skill")
+    said = f"# Way of working: {skill['name']}\n\n{skill['content']}" if skill else ""
+    return "\n\n".join(part for part in (parameters.get("system_prompt") or "", said) if part)

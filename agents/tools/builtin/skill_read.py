@@ -1,0 +1,38 @@
+"""Reading how something is done well, when it is needed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agents.skills.catalogue import skill_for, skills
+from agents.tools.base import Tool, ToolContext, ToolOutput
+
+
+class SkillReadTool(Tool):
+    """Gives an agent the text of one skill: names and purposes are told with the tool, texts only when asked for."""
+
+    name = "skill_read"
+    category = "skills"
+    parameters = {
+        "type": "object",
+        "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 100}},
+        "required": ["name"],
+        "additionalProperties": False,
+    }
+    timeout_seconds = 2.0
+
+    def __init__(self) -> None:
+        """Name the skills that there are."""
+        listed = "; ".join(f"{skill.name}: {skill.description}" for skill in skills())
+        self.description = f"Read a way of working before you begin work of its kind. There are: {listed}"
+
+    def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:  # noqa: ARG002 - all tools alike
+        """Return `{"name", "version", "content", "requires_tools"}`."""
+        skill = skill_for(arguments["name"])
+        return ToolOutput(
+            {
+                "name": skill.name,
+                "version": skill.version,
+                "content": skill.content,
+                "requires_tools": list(skill.requires_tools),
+            }
+        )
