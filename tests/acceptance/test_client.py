@@ -167,8 +167,6 @@ def test_a_wrong_key_and_an_unknown_task_are_refused(stack: Stack, client: Shann
         client.get_status(str(uuid4()))
 
 
-def test_a_mode_that_is_not_available_is_refused_by_name(client: ShannonClient) -> None:
-    with pytest.raises(ValidationError, match="supervisor"):
-        client.submit_task("What is 1 + 1?", mode="supervisor")
-    with pytest.raises(ValidationError, match="force_swarm"):
-        client.submit_task("What is 1 + 1?", force_swarm=True)
+def test_a_mode_that_does_not_exist_is_refused_by_name(client: ShannonClient) -> None:
+    with pytest.raises(ValidationError, match="telepathy"):
+        client.submit_task("What is 1 + 1?", mode="telepathy")
