@@ -349,6 +349,8 @@ def test_a_hedge_over_http_is_told_once_and_both_are_paid(principal: Principal, 
     spent = budget_states(tenant_id=principal.tenant_id, refs=ctx.budgets)[0]
     assert spent.spent_tokens == sum(row.prompt_tokens + row.completion_tokens for row in (lost, won))
     assert spent.spent_tokens > reply.prompt_tokens + reply.completion_tokens
+
+
 @pytest.mark.parametrize("name", ["oobabooga/http://127.0.0.1:1/x", "openai/nobody-allowed-this"])
 def test_a_model_that_nobody_allowed_is_refused_before_it_is_work(principal: Principal, name: str) -> None:
     with pytest.raises(ModelUnknown, match="offline/small") as caught:
