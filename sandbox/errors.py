@@ -21,6 +21,25 @@ class SandboxUnavailable(Unavailable):
     code = "SANDBOX_UNAVAILABLE"
 
 
+class ModuleInvalid(InvalidInput):
+    """The module cannot be kept."""
+
+    code = "MODULE_INVALID"
+
+
+class ModuleTooLarge(ShannonError):
+    """The module is too large, or one too many."""
+
+    code = "MODULE_TOO_LARGE"
+    http_status = 413
+
+
+class ModuleNotFound(NotFound):
+    """The tenant has no such module."""
+
+    code = "MODULE_NOT_FOUND"
+
+
 class WorkspacePathInvalid(InvalidInput):
     """The path does not stay inside the workspace."""
 

@@ -22,6 +22,7 @@ from orchestration.api.views.files import (
 )
 from orchestration.api.views.forks import TaskForkView
 from orchestration.api.views.mcp_servers import McpServerListView, McpServerRefreshView, McpServerView
+from orchestration.api.views.modules import ModuleListView, ModuleView
 from orchestration.api.views.reviews import TaskReviewView
 from orchestration.api.views.schedules import (
     ScheduleListView,
@@ -82,6 +83,8 @@ urlpatterns = [
     re_path(rf"{_SESSION}/files-search$", FileSearchView.as_view(), name="session-files-search"),
     re_path(rf"{_SESSION}/files-edit$", FileEditView.as_view(), name="session-files-edit"),
     re_path(rf"{_SESSION}/files-diff$", FileDiffView.as_view(), name="session-files-diff"),
+    path("api/v1/modules", ModuleListView.as_view(), name="modules"),
+    path("api/v1/modules/<str:name>", ModuleView.as_view(), name="module"),
     path("api/v1/memory/files", MemoryFileListView.as_view(), name="memory-files"),
     re_path(r"^api/v1/memory/files/(?P<path>.+)$", MemoryFileView.as_view(), name="memory-file"),
     re_path(rf"{_SESSION}/files/(?P<path>.+)$", FileView.as_view(), name="session-file"),

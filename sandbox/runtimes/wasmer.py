@@ -238,7 +238,7 @@ class WasmerRuntime(Runtime):
         module = memory_capped(guest.module(), max_pages=memory_bytes // PAGE_BYTES)
         compiled = self.cache_dir / _compiled_mark(module)
         if not compiled.exists() or not (guest.exports is None or guest.exports.is_there()):
-            with machine_lock(self.cache_dir / "compile.lock"):
+            with machine_lock(self.cache_dir / f"compile-{guest.key[:16]}.lock"):
                 if not compiled.exists() or guest.exports is not None:
                     await self._compile(client, guest, module)
             compiled.touch()

@@ -1,6 +1,7 @@
 """What other apps may ask of the sandbox."""
 
 from sandbox.services.execution import execute, limits_default, shutdown, warm
+from sandbox.services.modules import module_delete, module_run, module_upload
 from sandbox.services.workspaces import memory_files_open, workspace_open
 from sandbox.workspace import Match, SearchResult, Workspace, text_diff, text_edit, text_search
 
@@ -11,6 +12,9 @@ __all__ = [
     "execute",
     "limits_default",
     "memory_files_open",
+    "module_delete",
+    "module_run",
+    "module_upload",
     "shutdown",
     "text_diff",
     "text_edit",

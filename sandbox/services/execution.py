@@ -68,7 +68,7 @@ def warm(*, wait_for_fast_lane: bool = False) -> None:
     """
     started_at = time.monotonic()
     fast = fast_runtime()
-    waits = fast is not None and (wait_for_fast_lane or fast.is_cached(_cache_dir()))
+    waits = fast is not None and (wait_for_fast_lane or fast.is_cached(cache_dir()))
     thread = threading.Thread(target=_warm_fast_lane, args=(fast,), name="sandbox-fast-lane", daemon=True)
     if fast is not None and waits:
         thread.start()
@@ -114,7 +114,7 @@ def _warm_lane(runtime: type[Runtime]) -> None:
     if runtime.needs_host:
         _supervisor(runtime).warm(guest="python", limits=limits_default())
     else:
-        runtime(cache_dir=_cache_dir()).warm(guest="python", limits=limits_default())
+        runtime(cache_dir=cache_dir()).warm(guest="python", limits=limits_default())
 
 
 def _warm_fast_lane(runtime: type[Runtime]) -> None:
@@ -144,7 +144,7 @@ def _run_in_a_lane(request: ExecutionRequest, limits: SandboxLimits, general: ty
 def _run(request: ExecutionRequest, limits: SandboxLimits, runtime: type[Runtime]) -> ExecutionResult:
     if runtime.needs_host:
         return _supervisor(runtime).execute(request, limits=limits)
-    return runtime(cache_dir=_cache_dir()).execute(request, on_running=lambda: None, on_ended=lambda: None)
+    return runtime(cache_dir=cache_dir()).execute(request, on_running=lambda: None, on_ended=lambda: None)
 
 
 def _check(request: ExecutionRequest, runtime: type[Runtime]) -> None:
@@ -155,7 +155,7 @@ def _check(request: ExecutionRequest, runtime: type[Runtime]) -> None:
         )
     if (request.guest == "module") != bool(request.module_sha256):
         raise SandboxRequestInvalid("`module_sha256` belongs to the guest `module`, and only to it.")
-    if request.module_sha256 and not module_path(_cache_dir(), request.module_sha256).is_file():
+    if request.module_sha256 and not module_path(cache_dir(), request.module_sha256).is_file():
         raise SandboxRequestInvalid("This machine has no such module.")
     if request.arguments and request.guest != "module":
         raise SandboxRequestInvalid("`arguments` are for modules only.")
@@ -204,7 +204,7 @@ def supervisor_options(runtime: type[Runtime]) -> SupervisorOptions:
     host = HostOptions(
         parent_pid=os.getpid(),
         runtime=_path(runtime),
-        cache_dir=str(_cache_dir()),
+        cache_dir=str(cache_dir()),
         memory_bytes=settings.SHANNON_SANDBOX_HOST_MEMORY_BYTES,
         runs_max=(
             settings.SHANNON_SANDBOX_FAST_HOST_RUNS
@@ -227,7 +227,7 @@ def supervisor_options(runtime: type[Runtime]) -> SupervisorOptions:
     )
 
 
-def _cache_dir() -> Path:
+def cache_dir() -> Path:
     """Return the folder of compiled code. Only this user may write it: what is in it runs as native code."""
     folder = Path(settings.SHANNON_SANDBOX_CACHE_DIR).resolve()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -55,12 +55,14 @@ SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.file_read.FileReadTool",
     "agents.tools.builtin.file_write.FileWriteTool",
     "agents.tools.builtin.http_fetch.HttpFetchTool",
+    "agents.tools.builtin.javascript.JavascriptTool",
     "agents.tools.builtin.json_query.JsonQueryTool",
     "agents.tools.builtin.memory_save.MemorySaveTool",
     "agents.tools.builtin.memory_search.MemorySearchTool",
     "agents.tools.builtin.output_read.OutputReadTool",
     "agents.tools.builtin.python.PythonTool",
     "agents.tools.builtin.skill_read.SkillReadTool",
+    "agents.tools.builtin.wasm_run.WasmRunTool",
     "agents.tools.builtin.web_search.WebSearchTool",
 ]
 

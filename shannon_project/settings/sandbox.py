@@ -17,6 +17,10 @@ SHANNON_SANDBOX_FILE_BYTES = ENV.workspace_max_bytes
 SHANNON_SANDBOX_CODE_MAX_BYTES = 1024 * 1024  # a program's source text
 SHANNON_SANDBOX_STDIN_MAX_BYTES = 8 * 1024 * 1024
 
+# Modules of tenants
+SHANNON_SANDBOX_MODULE_MAX_BYTES = 16 * 1024 * 1024
+SHANNON_SANDBOX_MODULES_MAX = 50  # of one tenant
+
 # One sandbox host
 SHANNON_SANDBOX_START_SECONDS = 180.0  # to start and load its guest; the first on a machine compiles it, 6 s when idle
 SHANNON_SANDBOX_GRACE_SECONDS = 0.2  # beyond a program's wall_seconds; then the host is killed

@@ -6,7 +6,6 @@ from importlib.util import find_spec
 import pytest
 from pytest_django.fixtures import Settings
 
-from sandbox import services
 from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
 
 RunProgram = Callable[..., ExecutionResult]
@@ -16,6 +15,8 @@ LANES = ["wasmer", "eryx"] if find_spec("eryx") else ["wasmer"]  # pyeryx has no
 @pytest.fixture(scope="session", autouse=True)
 def warm_sandbox() -> Iterator[None]:
     """Compile once, and end the hosts at the end."""
+    from sandbox import services  # noqa: PLC0415 - pytest loads this file before Django is ready
+
     services.warm(wait_for_fast_lane=True)
     yield
     services.shutdown()
@@ -33,6 +34,8 @@ def lane(request: pytest.FixtureRequest, settings: Settings) -> str:
 @pytest.fixture
 def run(lane: str) -> RunProgram:
     """Run a Python program on each lane: `run(code, files=…, stdin=…, **limits)`."""
+
+    from sandbox import services  # noqa: PLC0415 - see above
 
     def run_program(
         code: str, *, stdin: bytes = b"", files: dict[str, bytes] | None = None, **limits: float

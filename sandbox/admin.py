@@ -1,0 +1,69 @@
+"""Modules in the admin: seen, uploaded, deleted."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from sandbox.errors import ModuleInvalid, ModuleTooLarge
+from sandbox.models import WasmModule
+from sandbox.services import module_upload
+
+
+class WasmModuleForm(forms.ModelForm):  # type: ignore[type-arg]  # Django has no type arguments when it runs
+    """An upload."""
+
+    file = forms.FileField(help_text="A WASI command (preview 1) as binary WebAssembly.")
+
+    class Meta:
+        model = WasmModule
+        fields = ("tenant_id", "name", "description")
+
+    def clean(self) -> dict[str, Any]:
+        """Have the module checked, and kept when it passes; what the service refuses is the form's error."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return values
+        try:
+            self.instance = module_upload(
+                tenant_id=values["tenant_id"],
+                name=values["name"],
+                description=values["description"],
+                content=values["file"].read(),
+                actor="admin",
+            )
+        except (ModuleInvalid, ModuleTooLarge) as error:
+            raise forms.ValidationError(error.message) from error
+        return values
+
+    def _post_clean(self) -> None:
+        """Nothing is left to be set on the row: the service has written it."""
+
+
+@admin.register(WasmModule)
+class WasmModuleAdmin(ModelAdmin):  # type: ignore[misc]
+    """Uploaded modules; one is replaced by uploading another under its name."""
+
+    form = WasmModuleForm
+    list_display = ("name", "tenant_id", "size_bytes", "sha256", "created_by", "created_at")
+    search_fields = ("name", "sha256", "tenant_id")
+    ordering = ("-created_at",)
+    readonly_fields = ("sha256", "size_bytes", "imports", "capabilities", "created_by", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Leave the bytes where they are."""
+        return super().get_queryset(request).defer("content")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - Django's signature
+        """Ask for a file, or show what was found in it."""
+        fields = ("tenant_id", "name", "description", *(self.readonly_fields if obj else ("file",)))
+        return ((None, {"fields": fields}),)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody changes a module in its place."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """The form's check has kept it."""

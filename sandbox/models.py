@@ -1,0 +1,31 @@
+"""What the sandbox keeps in the database."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+
+from shannon_project.foundation.ids import uuid7
+
+
+class WasmModule(models.Model):
+    """A WASI command that a tenant uploaded. Tenants are known to `policy`; here their id is a value."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant_id = models.UUIDField()
+    name = models.CharField(max_length=64, help_text="How agents call it; unique for the tenant.")
+    description = models.CharField(max_length=500, blank=True, help_text="For models: what it does.")
+    sha256 = models.CharField(max_length=64)
+    size_bytes = models.PositiveIntegerField()
+    imports = models.JSONField(default=list, help_text="WASI functions that it calls.")
+    capabilities = models.JSONField(default=list, help_text="What they take: files, clock, random.")
+    content = models.BinaryField()
+    created_by = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "WASM module"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant_id", "name"], name="wasm_module_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,60 @@
+"""Small WASI commands, written by hand in WebAssembly's binary format."""
+
+
+def _leb(value: int) -> bytes:
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*encoded, value])
+
+
+def _section(number: int, *items: bytes) -> bytes:
+    body = _leb(len(items)) + b"".join(items)
+    return bytes([number]) + _leb(len(body)) + body
+
+
+def _name(text: str) -> bytes:
+    return _leb(len(text)) + text.encode()
+
+
+def command(
+    code: bytes,
+    *,
+    imports: tuple[tuple[str, str], ...] = (("wasi_snapshot_preview1", "fd_write"),),
+    data: bytes = b"",
+    pages: int = 1,
+    start: str = "_start",
+    memory: bool = True,
+) -> bytes:
+    """Return a module whose `_start` is `code`, without its end.
+
+    All imports have the type of `fd_write`: four 32-bit integers in, one out. `data` lies at address 8.
+    """
+    types = _section(1, b"\x60\x04\x7f\x7f\x7f\x7f\x01\x7f", b"\x60\0\0")
+    imported = [_name(module) + _name(name) + b"\0\0" for module, name in imports]
+    exports = [_name(start) + b"\0" + _leb(len(imports)), *([_name("memory") + b"\2\0"] if memory else [])]
+    body = b"\0" + code + b"\x0b"
+    return b"".join(
+        (
+            b"\0asm\1\0\0\0",
+            types,
+            _section(2, *imported),
+            _section(3, b"\1"),
+            _section(5, b"\0" + _leb(pages)),
+            _section(7, *exports),
+            _section(10, _leb(len(body)) + body),
+            _section(11, b"\0\x41\x08\x0b" + _leb(len(data)) + data),
+        )
+    )
+
+
+PRINT_CODE = b"\x41\x01\x41\x08\x41\x01\x41\xe0\0\x10\0\x1a"  # drop(fd_write(1, 8, 1, 96))
+PRINT_DATA = b"\x10\0\0\0\x06\0\0\0hello\n"  # an iovec: 6 bytes at 16
+HELLO = command(PRINT_CODE, data=PRINT_DATA)
+LOOP = command(b"\x03\x40\x0c\0\x0b")  # loop { br 0 }
+PRINT_FOR_EVER = command(b"\x03\x40" + PRINT_CODE + b"\x0c\0\x0b", data=PRINT_DATA)
+TRAP = command(b"\0")
+RECURSE = command(b"\x10\1")
+OUT_OF_BOUNDS = command(b"\x41\x7f\x28\x02\0\x1a")  # load at the last address
+GROW_FOR_EVER = command(b"\x03\x40\x41\x10\x40\0\x41\x7f\x47\x0d\0\x0b")  # while memory.grow(16) != -1
