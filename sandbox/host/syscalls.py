@@ -27,9 +27,9 @@ _REFUSED = (
     # parts of the kernel with a long history of holes
     *("bpf", "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register", "userfaultfd", "keyctl"),
     *("add_key", "request_key", "fanotify_init", "msgget", "semget", "shmget"),
-    # other rights
+    # other rights; `chmod` stays: pyeryx unpacks its library with it, into the cache
     *("setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid"),
-    *("chmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "capset", "symlink", "symlinkat", "link", "linkat"),
+    *("chown", "fchown", "lchown", "fchownat", "capset", "symlink", "symlinkat", "link", "linkat"),
 )
 
 
