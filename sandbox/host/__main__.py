@@ -16,6 +16,7 @@ from sandbox.runtimes.base import Runtime
 def main() -> None:
     """Confine this process, then serve."""
     options = HostOptions.from_argument(sys.argv[1])
+    os.nice(options.niceness)
     confine(parent_pid=options.parent_pid, memory_bytes=options.memory_bytes)
     # Nothing that prints by mistake may write into the frames: standard output becomes standard error.
     read_fd, write_fd = os.dup(0), os.dup(1)

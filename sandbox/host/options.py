@@ -16,6 +16,7 @@ class HostOptions:
         runs_max: The host ends after so many runs: what a runtime leaks is given back.
         rss_max_bytes: The host ends after a run that leaves it with more resident memory.
         frame_max_bytes: Largest files, input and program of one request together.
+        niceness: How far the host stands back for others, 0 to 19: for one that only compiles.
     """
 
     parent_pid: int
@@ -25,6 +26,7 @@ class HostOptions:
     runs_max: int
     rss_max_bytes: int
     frame_max_bytes: int
+    niceness: int = 0
 
     def as_argument(self) -> str:
         """Return the command-line argument."""

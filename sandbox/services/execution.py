@@ -120,12 +120,24 @@ def _warm_lane(runtime: type[Runtime]) -> None:
 def _warm_fast_lane(runtime: type[Runtime]) -> None:
     """Open the fast lane once it is warm; without it nothing is missing but speed."""
     try:
+        if not runtime.is_cached(cache_dir()):
+            _compile_in_background(runtime)
         _warm_lane(runtime)
     except SandboxUnavailable as error:
         logger.warning("the sandbox has no fast lane: %s", error)
         return
     with _lock:
         _open_lanes.add((os.getpid(), _path(runtime)))
+
+
+def _compile_in_background(runtime: type[Runtime]) -> None:
+    """Have a host compile what takes long, standing back for everybody else, and end it: it would stay slow."""
+    options = supervisor_options(runtime)
+    compiler = Supervisor(replace(options, host=replace(options.host, niceness=15)))
+    try:
+        compiler.warm(guest="python", limits=limits_default())
+    finally:
+        compiler.shutdown()
 
 
 def _run_in_a_lane(request: ExecutionRequest, limits: SandboxLimits, general: type[Runtime]) -> ExecutionResult:

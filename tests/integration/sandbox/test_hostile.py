@@ -169,3 +169,47 @@ def test_writing_into_the_interpreters_own_library_changes_no_later_run(run: Run
 def test_pretending_to_be_the_protocol_is_only_output(run: RunProgram) -> None:
     result = run("import sys; sys.stdout.buffer.write(b'\\x06\\0\\0\\0\\2{}')")
     assert (result.outcome, result.stdout) == (Outcome.OK, "\x06\0\0\0\2{}")
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        "import json; json.dumps = lambda *_: 'poisoned'",
+        "import builtins; builtins.len = lambda *_: 666",
+        "import sys; sys.modules['json'] = None",
+        "import os; os.listdir = None; os.getcwd = lambda: 'poisoned'",
+        "import sys; sys.path.insert(0, '/tmp'); open('/tmp/json.py', 'w').write('poisoned = 1')",
+        "import base64, random; base64.b64decode = None; random.seed = None",
+        "import gc, sys; sys.setrecursionlimit(50); gc.disable()",
+        "import io; io.TextIOWrapper = None; io.FileIO = None",
+    ],
+)
+def test_what_a_program_does_to_its_interpreter_ends_with_it(run: RunProgram, poison: str) -> None:
+    run(f"SECRET = 'of another tenant'\n{poison}")
+    code = """
+import base64, gc, json, os, random, sys
+print(json.dumps([len('ab'), os.getcwd(), os.listdir()]), sys.getrecursionlimit() > 500, gc.isenabled())
+print(any('SECRET' in item for item in gc.get_objects() if type(item) is dict and '__name__' in item))
+"""
+    assert run(code).stdout == '[2, "/workspace", []] True True\nFalse\n'
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "open('../../etc/passwd').read()",
+        "open('/workspace/../../../etc/passwd').read()",
+        "import os; os.open('..', os.O_RDONLY); open('/sandbox-cache/x', 'w').write('poison')",
+        "import os; os.chdir('/'); os.chdir('..'); print(open('proc/1/environ').read())",
+        "import os; os.link('/etc/passwd', 'a'); print(open('a').read())",
+        "open('/dev/mem', 'rb').read(1); raise SystemExit(1)",
+        "import os; os.mknod('/workspace/disk')",
+        "x = [open('a', 'w') for _ in range(1_000_000)]",
+        "f = open('a', 'wb'); f.seek(1 << 44); f.write(b'x'); f.close(); raise SystemExit(1)",
+        "import os; os.mkfifo('/workspace/pipe'); open('/workspace/pipe')",
+    ],
+)
+def test_ways_out_and_ways_to_hoard_end_only_the_program(run: RunProgram, code: str) -> None:
+    result = run(code, wall_seconds=10, file_bytes=MEBIBYTE)
+    assert result.outcome in ENDED | {Outcome.QUOTA_EXCEEDED}, result
+    assert "root:" not in result.stdout

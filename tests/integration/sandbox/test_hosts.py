@@ -111,7 +111,7 @@ def test_a_host_killed_from_outside_costs_no_run(make: Callable[..., Supervisor]
 
 
 def test_a_run_that_loses_two_hosts_has_crashed(make: Callable[..., Supervisor], reasons: list[str]) -> None:
-    supervisor = make(runtime="tests.integration.sandbox.crashing.CrashingRuntime")
+    supervisor = make(runtime="tests.integration.sandbox.runtimes.CrashingRuntime")
     result = execute(supervisor, "die")
     assert (result.outcome, result.exit_code, result.runtime) == (Outcome.CRASHED, None, "host")
     assert reasons == ["crashed", "crashed"]

@@ -1,6 +1,7 @@
 """Which runtime takes a run, and that nobody can tell from its result."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -65,3 +66,12 @@ def test_an_instruction_limit_that_no_runtime_would_keep_is_refused(settings: Se
 def test_runs_of_one_snapshot_do_not_share_their_random_numbers() -> None:
     code = "import random, uuid; print(random.random(), uuid.uuid4())"
     assert len({execute(code).stdout for _ in range(3)}) == 3
+
+
+def test_what_takes_long_is_compiled_by_a_host_that_stands_back(settings: Settings) -> None:
+    settings.SHANNON_SANDBOX_FAST_RUNTIME = "tests.integration.sandbox.runtimes.SlowToLoadRuntime"
+    cache = Path(settings.SHANNON_SANDBOX_CACHE_DIR)
+    (cache / "niceness").unlink(missing_ok=True)
+    services.warm(wait_for_fast_lane=True)
+    assert (cache / "niceness").read_text() == "15 0 "
+    assert execute("whatever").stdout == "whatever"  # the lane is open, and this runtime answers so
