@@ -37,6 +37,7 @@ class StepEngine(Protocol):
         Raises:
             StepSuperseded: Another worker holds the step now; nothing was written.
             TaskPaused: Something new was to begin, and the task is paused; nothing was written.
+            WorkerStopping: Something new was to begin, and this worker is about to stop; nothing was written.
         """
 
     def delta(self, text: str, *, position: int) -> None:
@@ -70,6 +71,16 @@ class StepEngine(Protocol):
         Raises:
             StepSuperseded: Another worker holds the step now.
             TaskPaused: The task was paused meanwhile.
+        """
+
+    def call(self, timeout_seconds: float) -> AbstractContextManager[None]:
+        """Surround a call to something outside that may never return.
+
+        If it lasts longer than it may and a little more, the step is taken from this thread, whatever that is doing,
+        and run again by another one; when the call returns after all, the step is superseded here.
+
+        Args:
+            timeout_seconds: How long the call may take.
         """
 
     def checkpoint(self) -> None:

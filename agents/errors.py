@@ -20,6 +20,13 @@ class TaskPaused(ShannonError):
     http_status = 409
 
 
+class WorkerStopping(ShannonError):
+    """The worker is about to stop; the step goes on from its journal in another one."""
+
+    code = "WORKER_STOPPING"
+    http_status = 503
+
+
 class StepWaits(ShannonError):
     """The step waits for a person; it goes on from its journal when somebody has decided."""
 

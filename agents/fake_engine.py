@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -37,6 +37,7 @@ class FakeStepEngine:
     is_paused: bool = False
     cancel_at_checkpoint: int | None = None
     events: list[FakeEvent] = field(default_factory=list)
+    call_timeouts: list[float] = field(default_factory=list)
     deltas: list[str] = field(default_factory=list)
     asked: dict[int, ApprovalAsk] = field(default_factory=dict)
     answers: dict[int, ApprovalAnswer] = field(default_factory=dict)
@@ -76,6 +77,11 @@ class FakeStepEngine:
 
     def confirm(self) -> None:
         """Nobody stands still here."""
+
+    def call(self, timeout_seconds: float) -> AbstractContextManager[None]:
+        """Keep how long it may take."""
+        self.call_timeouts.append(timeout_seconds)
+        return nullcontext()
 
     def checkpoint(self) -> None:
         """Count, and cancel where asked to."""

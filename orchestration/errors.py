@@ -116,6 +116,14 @@ class WorkerLost(ShannonError):
     code = "WORKER_LOST"
 
 
+class CallAbandoned(ShannonError):
+    """A call lasted far longer than it may; it was given up, and the step is run again."""
+
+    code = "CALL_ABANDONED"
+    retryable = True
+    http_status = 504
+
+
 class TaskDeadlineExceeded(ShannonError):
     """The task ran out of time."""
 

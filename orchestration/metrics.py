@@ -18,6 +18,9 @@ STEP_SECONDS = Histogram(
     buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )
 STEPS_RECOVERED = Counter("shannon_orchestration_steps_recovered_total", "Expired leases taken back.", ["outcome"])
+STEPS_ABANDONED = Counter(
+    "shannon_orchestration_steps_abandoned_total", "Steps taken from a thread whose call did not return."
+)
 WORKERS_DEAF = Counter("shannon_orchestration_workers_deaf_total", "Workers that no longer heard the broker and ended.")
 DOORBELLS_RUNG_AGAIN = Counter("shannon_orchestration_doorbells_rung_again_total", "Doorbells that had been lost.")
 APPROVALS_ASKED = Counter("shannon_orchestration_approvals_asked_total", "Questions put to people.", ["requested_by"])

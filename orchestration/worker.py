@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import structlog
-from celery.signals import task_received, worker_init, worker_ready, worker_shutdown
+from celery.signals import task_received, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 from celery.worker import state
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
@@ -17,11 +17,14 @@ from prometheus_client import start_http_server
 
 from agents.services import worker_shutdown as agents_shutdown
 from agents.services import worker_warm
+from orchestration.engine.departure import departure_begin
 from orchestration.engine.dispatch import ring_echo
 from orchestration.engine.hearing import HearingWatch
 from orchestration.engine.lease import KEEPER
 from orchestration.engine.presence import Presence
+from orchestration.engine.stopping import STOPPING
 from orchestration.metrics import WORKERS_DEAF
+from orchestration.retention import months_keep
 from orchestration.upkeep import upkeep
 
 log = structlog.get_logger(__name__)
@@ -33,6 +36,7 @@ STEPS_QUEUE: Final = "steps"
 SWITCH_SECONDS: Final = (
     0.001  # Python's 5 ms are long for a thread that came back from the database and has little to do
 )
+HUNG_SHARE: Final = 0.25  # of a worker's threads: when so many are in calls that never return, the process is replaced
 
 
 class RegularThread(threading.Thread):
@@ -106,9 +110,21 @@ def _ready(sender: Any = None, **_: Any) -> None:
         ),
         RegularThread("hearing", lambda: _listen(watch), first_seconds=ping_seconds, interval_seconds=ping_seconds),
     ]
+    _threads.append(
+        RegularThread(
+            "months", months_keep, first_seconds=ping_seconds, interval_seconds=settings.SHANNON_MONTHS_INTERVAL_SECONDS
+        )
+    )
     if takes_steps(sender.app.amqp.queues.consume_from):
         presence = Presence(f"{sender.hostname}:{os.getpid()}", sender.controller.concurrency)
         _presences.append(presence)
+        hung_most = max(1, int(sender.controller.concurrency * HUNG_SHARE))
+        beat_seconds = settings.SHANNON_HEARTBEAT_SECONDS
+        _threads.append(
+            RegularThread(
+                "hung", lambda: _look_for_hung(hung_most), first_seconds=beat_seconds, interval_seconds=beat_seconds
+            )
+        )
         _threads.append(
             RegularThread(
                 "presence", presence.tell, first_seconds=0.0, interval_seconds=settings.SHANNON_PRESENCE_SECONDS
@@ -126,6 +142,19 @@ def _is_full() -> bool:
 def _listen(watch: HearingWatch) -> None:
     if watch.turn():
         make_room()
+
+
+def _look_for_hung(most: int) -> None:
+    """End this process when too many of its threads are in calls that were given up: a new one has all of them."""
+    if KEEPER.hung_threads() >= most and not STOPPING.is_begun:
+        log.error("worker_has_hung_threads", threads=KEEPER.hung_threads())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@worker_shutting_down.connect
+def _leave(**_: Any) -> None:
+    """Claim nothing from now on; sent in the signal's handler, so the rest is done in a thread."""
+    departure_begin()
 
 
 def make_room() -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -71,6 +71,10 @@ class DirectEngine:
 
     def confirm(self) -> None:
         """There is no lease to lose."""
+
+    def call(self, timeout_seconds: float) -> AbstractContextManager[None]:  # noqa: ARG002 - the client's wait ends it
+        """Surround nothing: there is no step that another worker could take."""
+        return nullcontext()
 
     def checkpoint(self) -> None:
         """Stop here if the client is gone."""

@@ -175,7 +175,8 @@ class _Call:
             return ToolResult(ok=False, error=ToolError("TOOL_BROKE", message, final=True)).as_json()
 
     def _executed(self, tool: Tool, tool_ctx: ToolContext) -> dict[str, Any]:
-        done = tool.execute(tool_ctx, self.arguments)
+        with self.ctx.engine.call(tool_ctx.timeout_seconds):
+            done = tool.execute(tool_ctx, self.arguments)
         shown, references = output_shown(tool_ctx.tenant_id, done.output, settings.SHANNON_TOOL_OUTPUT_MAX_BYTES)
         self.files_changed = done.files_changed
         return ToolResult(ok=done.error is None, output=shown, error=done.error, references=references).as_json()

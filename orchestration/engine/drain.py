@@ -14,14 +14,15 @@ import structlog
 from django.conf import settings
 from django.db import DataError, InterfaceError, InternalError, OperationalError, connection
 
-from orchestration.engine.claim import steps_claim
+from orchestration.engine.claim import ClaimedStep, steps_claim
 from orchestration.engine.dispatch import ring_advance
 from orchestration.engine.execute import execute
 from orchestration.engine.kinds import KINDS
-from orchestration.engine.lease import KEEPER, Batch
+from orchestration.engine.lease import KEEPER, Batch, Lease, leases_hand_back
 from orchestration.engine.outcome import StepEnd, Written, outcomes_write
 from orchestration.engine.slots import task_serve, waiting_serve
 from orchestration.engine.step_engine import TaskFacts, task_facts
+from orchestration.engine.stopping import STOPPING
 from orchestration.events.write import EventDraft
 from orchestration.metrics import STEP_SECONDS, STEPS_ENDED
 from orchestration.models import Task
@@ -72,7 +73,7 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
         log.warning("drain_of_unknown_task", task_id=str(task_id))
         return 0
     with log_context(task_id=task_id):
-        while True:
+        while not _stops(task_id):
             with _turn(run):
                 steps = steps_claim(task_id=task_id, first=first, owner=owner, limit=run.claim_size)
                 first = None
@@ -101,6 +102,13 @@ def _turn(run: Drain) -> Iterator[None]:
             _short_turns.release()
 
 
+def _stops(task_id: UUID) -> bool:
+    """Whether this worker takes no more steps; then others are told that there may be some."""
+    if STOPPING.is_begun:
+        ring_advance(task_id)
+    return STOPPING.is_begun
+
+
 def _slice_seconds(*, others_wait: bool) -> float:
     return settings.SHANNON_DRAIN_CONTENDED_SLICE_SECONDS if others_wait else settings.SHANNON_DRAIN_SLICE_SECONDS
 
@@ -123,12 +131,13 @@ def _slot_pass_on(task_id: UUID, *, goes_on: bool) -> None:
 
 def _run_batch(run: Drain, batch: Batch) -> None:
     try:
-        while (taken := batch.take_next()) is not None:
+        while (taken := _next_of(batch)) is not None:
             step, lease = taken
             if KINDS[step.kind].announces_start:
                 _flush(run)  # what has ended must not wait for a step that may take minutes
             started = time.monotonic()
             end = execute(step, lease, run.facts)
+            batch.at_work = None
             seconds = time.monotonic() - started
             run.claim_size = min(run.claim_size * 2, settings.SHANNON_CLAIM_BATCH_STEPS) if _is_short(seconds) else 1
             if end is not None:
@@ -138,6 +147,13 @@ def _run_batch(run: Drain, batch: Batch) -> None:
         _flush(run)
     finally:
         KEEPER.drop(batch)
+
+
+def _next_of(batch: Batch) -> tuple[ClaimedStep, Lease] | None:
+    """Return the next step to begin; a worker that is about to stop begins none and hands back the rest."""
+    if STOPPING.is_begun and (left := batch.surrender(at_once=True)):
+        leases_hand_back(left)
+    return batch.take_next()
 
 
 def _is_short(seconds: float) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
-from agents.errors import StepSuperseded, StepWaits, TaskCancelled, TaskPaused
+from agents.errors import StepSuperseded, StepWaits, TaskCancelled, TaskPaused, WorkerStopping
 from agents.services import Journal, is_packed, step_usage, storable_json, value_pack, value_unpack
 from agents.types import Usage
 from orchestration.engine.claim import ClaimedStep
@@ -45,7 +45,7 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
         except StepSuperseded:
             log.warning("step_superseded", attempt=step.attempt)
             return None
-        except (TaskPaused, StepWaits) as stop:
+        except (TaskPaused, StepWaits, WorkerStopping) as stop:
             _set_aside(step, lease, stop)
             return None
         except TaskCancelled as error:
@@ -65,7 +65,7 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
 
 
 def _set_aside(step: ClaimedStep, lease: Lease, stop: ShannonError) -> None:
-    """Hand back a step that is paused or waits, to go on from its journal; a lease that cannot be given lapses."""
+    """Hand back a step that is to go on from its journal later or elsewhere; a lease that cannot be given lapses."""
     log.info("step_set_aside", code=stop.code, attempt=step.attempt)
     try:
         leases_hand_back([lease])

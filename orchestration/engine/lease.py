@@ -1,5 +1,6 @@
 """Leases: what this process holds, and the one thread that keeps holding it."""
 
+import json
 import threading
 import time
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from orchestration.engine.books import books_close
 from orchestration.engine.claim import ClaimedStep
+from orchestration.errors import CallAbandoned
+from orchestration.metrics import STEPS_ABANDONED
 
 log = structlog.get_logger(__name__)
 
@@ -20,12 +23,23 @@ SLOW_STEP_SECONDS = 0.25  # a drainer held up for longer hands back what it has 
 
 @dataclass(slots=True)
 class Lease:
-    """One held step. The flags are set by the heartbeat and read by the step at its next boundary."""
+    """One held step. The flags are set by the heartbeat and read by the step at its next boundary.
+
+    `step_ends_at_seconds` and those of the calls under way are on `time.monotonic()`'s clock: what lasts longer hangs.
+    """
 
     step_id: UUID
     attempt: int
     is_superseded: bool = False
     is_task_stopped: bool = False
+    is_abandoned: bool = False
+    step_ends_at_seconds: float = float("inf")
+    call_ends_at_seconds: list[float] = field(default_factory=list)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether the step, or a call that it makes, has lasted longer than it may."""
+        return time.monotonic() > min((self.step_ends_at_seconds, *self.call_ends_at_seconds))
 
 
 @dataclass(slots=True)
@@ -34,6 +48,7 @@ class Batch:
 
     steps: list[ClaimedStep]
     leases: dict[UUID, Lease]
+    at_work: Lease | None = None
     begun_at_seconds: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -44,12 +59,14 @@ class Batch:
                 return None
             self.begun_at_seconds = time.monotonic()
             step = self.steps.pop(0)
-            return step, self.leases[step.step_id]
+            self.at_work = self.leases[step.step_id]
+            return step, self.at_work
 
-    def surrender(self) -> list[Lease]:
-        """Give up every step that has not begun, if the one at work has taken long."""
+    def surrender(self, *, at_once: bool = False) -> list[Lease]:
+        """Give up every step that has not begun, if the one at work has taken long, or at once."""
         with self._lock:
-            if not self.steps or time.monotonic() - self.begun_at_seconds < SLOW_STEP_SECONDS:
+            is_slow = time.monotonic() - self.begun_at_seconds >= SLOW_STEP_SECONDS
+            if not self.steps or not (is_slow or at_once):
                 return []
             given_up = [self.leases.pop(step.step_id) for step in self.steps]
             self.steps.clear()
@@ -108,16 +125,62 @@ class LeaseKeeper:
             finally:
                 connection.close()
 
+    def held(self) -> list[Lease]:
+        """Return the leases of steps at work that nobody has taken away."""
+        with self._lock:
+            at_work = [batch.at_work for batch in self._by_id.values()]
+        return [lease for lease in at_work if lease is not None and not lease.is_superseded]
+
+    def hung_threads(self) -> int:
+        """Return how many threads are in a call that was given up; they come back when it returns, if ever."""
+        with self._lock:
+            at_work = [batch.at_work for batch in self._by_id.values()]
+        return sum(lease is not None and lease.is_abandoned for lease in at_work)
+
     def beat(self) -> None:
-        """Extend all leases in one statement; flag the steps that are lost or whose task has stopped."""
+        """Extend all leases in one statement; flag the steps that are lost or whose task has stopped.
+
+        A step that hangs is not extended any more: its lease ends now, and whoever recovers gives it to another thread.
+        """
         with self._lock:
             batches = list(self._by_id.values())
+        hanging = [batch.at_work for batch in batches if batch.at_work is not None and batch.at_work.hangs]
+        for lease in hanging:
+            lease.is_abandoned = lease.is_superseded = True
+        _abandon(hanging)
         surrendered = [lease for batch in batches for lease in batch.surrender()]
         if surrendered:
             leases_hand_back(surrendered)
-        leases = [lease for batch in batches for lease in list(batch.leases.values())]
+        leases = [lease for batch in batches for lease in list(batch.leases.values()) if not lease.is_abandoned]
         if leases:
             _extend(leases)
+
+
+def _abandon(leases: Sequence[Lease]) -> None:
+    """End the leases of steps that hang and say why; a row that is locked just now is left to the next beat."""
+    if not leases:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH mine AS (
+                SELECT s.id FROM orchestration_step s
+                JOIN unnest(%s::uuid[], %s::int[]) AS held(id, attempt) ON s.id = held.id AND s.attempt = held.attempt
+                WHERE s.status = 'running' AND s.lease_until > now() FOR NO KEY UPDATE OF s SKIP LOCKED
+            )
+            UPDATE orchestration_step s SET lease_until = now(),
+                error = jsonb_set(%s::jsonb, '{details}', jsonb_build_object('attempt', s.attempt))
+            FROM mine WHERE s.id = mine.id RETURNING s.key
+            """,
+            [
+                [lease.step_id for lease in leases],
+                [lease.attempt for lease in leases],
+                json.dumps(CallAbandoned().as_json()),
+            ],
+        )
+        for (key,) in cursor.fetchall():
+            STEPS_ABANDONED.inc()
+            log.error("step_hangs", step_key=key)
 
 
 def leases_hand_back(leases: Sequence[Lease]) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from agents.context import Emit, StepContext
-from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled, TaskPaused
+from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled, TaskPaused, WorkerStopping
 from agents.services import step_limited
 from agents.types import ApprovalAnswer, ApprovalAsk
 from orchestration.budget_options import limits_from
@@ -19,6 +19,7 @@ from orchestration.engine.approvals import approval_answer, approval_put
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.lease import Lease
 from orchestration.engine.retries import deadline_seconds
+from orchestration.engine.stopping import STOPPING
 from orchestration.events.wake import delta_publish
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
@@ -92,6 +93,8 @@ class StepExecution:
     def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
         """See `agents.context.StepEngine.transaction`. Events of a task that has ended are dropped, not the rest."""
         self._flush_delta()
+        if begins and STOPPING.begins_nothing:
+            raise WorkerStopping
         drafts: list[EventDraft] = []
 
         def emit(kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:
@@ -176,6 +179,16 @@ class StepExecution:
             with self.transaction(begins=True):
                 pass
 
+    @contextmanager
+    def call(self, timeout_seconds: float) -> Iterator[None]:
+        """See `agents.context.StepEngine.call`."""
+        ends_at_seconds = time.monotonic() + timeout_seconds + settings.SHANNON_CALL_GRACE_SECONDS
+        self._lease.call_ends_at_seconds.append(ends_at_seconds)
+        try:
+            yield
+        finally:
+            self._lease.call_ends_at_seconds.remove(ends_at_seconds)
+
     def checkpoint(self) -> None:
         """See `agents.context.StepEngine.checkpoint`."""
         if self._lease.is_superseded:
@@ -192,6 +205,7 @@ class StepExecution:
 def step_context(step: ClaimedStep, lease: Lease, facts: TaskFacts, *, agent_id: str) -> StepContext:
     """Build what the agent is handed."""
     deadline = time.monotonic() + min(deadline_seconds(step.kind), max(facts.seconds_left, 0.0))
+    lease.step_ends_at_seconds = deadline + settings.SHANNON_CALL_GRACE_SECONDS
     engine = StepExecution(
         step,
         lease,

@@ -16,7 +16,7 @@ from orchestration.engine.books import books_close
 from orchestration.engine.dispatch import queued_messages, ring_advance
 from orchestration.engine.outcome import dependants_release, release_event
 from orchestration.engine.retries import max_attempts
-from orchestration.errors import WorkerLost
+from orchestration.errors import CallAbandoned, WorkerLost
 from orchestration.events.write import EventDraft, events_append_all
 from orchestration.metrics import STEPS_RECOVERED
 from orchestration.types import EventKind, StepKind, StepStatus
@@ -29,7 +29,10 @@ BUSY_QUEUE_MESSAGES: Final = 100  # with so many doorbells waiting, a late one i
 
 @dataclass(frozen=True, slots=True)
 class _TakenBack:
-    """A step as it is now. `is_told`: its task is open, so its readers hear of it."""
+    """A step as it is now.
+
+    `is_told`: its task is open, so its readers hear of it. `is_hung`: its worker lives, but is in a call without end.
+    """
 
     step_id: UUID
     task_id: UUID
@@ -38,6 +41,7 @@ class _TakenBack:
     attempt: int
     title: str
     is_told: bool
+    is_hung: bool
 
 
 def steps_take_back() -> int:
@@ -124,7 +128,9 @@ def _update(step_ids: Sequence[UUID]) -> list[_TakenBack]:
             """
             WITH lost AS (
                 SELECT s.id, t.status IN ('QUEUED', 'RUNNING', 'PAUSED') AS is_open,
-                       s.failures + 1 >= k.most AS is_poison, k.most
+                       s.failures + 1 >= k.most AS is_poison, k.most,
+                       coalesce(s.error->>'code' = 'CALL_ABANDONED'
+                                AND s.error->'details'->>'attempt' = s.attempt::text, false) AS is_hung
                 FROM orchestration_step s JOIN orchestration_task t ON t.id = s.task_id
                 JOIN unnest(%s::text[], %s::int[]) AS k(kind, most) ON k.kind = s.kind
                 WHERE s.id = ANY(%s) AND s.status = 'running' AND s.lease_until < now()
@@ -132,11 +138,13 @@ def _update(step_ids: Sequence[UUID]) -> list[_TakenBack]:
             UPDATE orchestration_step s
             SET failures = failures + 1, lease_owner = '', lease_until = NULL,
                 status = CASE WHEN NOT is_open THEN 'cancelled' WHEN is_poison THEN 'failed' ELSE 'ready' END,
-                error = CASE WHEN is_open AND is_poison THEN jsonb_set(jsonb_set(%s::jsonb, '{details,max_attempts}',
-                             to_jsonb(most)), '{message}', to_jsonb(format(%s, most))) ELSE error END,
+                error = CASE WHEN is_open AND is_poison AND NOT is_hung
+                             THEN jsonb_set(jsonb_set(%s::jsonb, '{details,max_attempts}', to_jsonb(most)),
+                                            '{message}', to_jsonb(format(%s, most)))
+                             ELSE error END,
                 completed_at = CASE WHEN NOT is_open OR is_poison THEN now() END
             FROM lost WHERE s.id = lost.id
-            RETURNING s.id, s.task_id, s.key, s.status, s.attempt, s.title, is_open
+            RETURNING s.id, s.task_id, s.key, s.status, s.attempt, s.title, is_open, is_hung
             """,
             [
                 list(kinds),
@@ -157,12 +165,12 @@ def _by_task(steps: Sequence[_TakenBack]) -> dict[UUID, list[_TakenBack]]:
 
 
 def _event(step: _TakenBack) -> EventDraft:
-    payload = {"step_key": step.key, "status": step.status, "attempt": step.attempt}
+    reason = "its call hung" if step.is_hung else "its worker was lost"
+    code = CallAbandoned.code if step.is_hung else WorkerLost.code
+    payload = {"step_key": step.key, "status": step.status, "attempt": step.attempt, "code": code}
     if step.status == StepStatus.READY:
-        return EventDraft(
-            EventKind.ERROR_RECOVERY, f"{step.title}: its worker was lost; it runs again", payload, step.key
-        )
-    return EventDraft(EventKind.ERROR_OCCURRED, f"{step.title}: its worker was lost too often", payload, step.key)
+        return EventDraft(EventKind.ERROR_RECOVERY, f"{step.title}: {reason}; it runs again", payload, step.key)
+    return EventDraft(EventKind.ERROR_OCCURRED, f"{step.title}: {reason} too often", payload, step.key)
 
 
 def _ring(task_ids: Sequence[UUID]) -> None:

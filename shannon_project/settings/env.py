@@ -71,6 +71,7 @@ class Environment(BaseSettings):
     lease_seconds: float = Field(8.0, gt=0, description="A step not heard of for this long is claimable again.")
     heartbeat_seconds: float = Field(2.0, gt=0)
     recover_interval_seconds: float = Field(2.0, gt=0)
+    shutdown_grace_seconds: float = Field(20.0, gt=0, description="From SIGTERM until a worker gives up all.")
     retention_months: int = Field(0, ge=0, description="Events, journal, blobs older than so many months go; 0: none.")
     failpoints: str = Field("", description="For tests of faults: seams at which the process kills itself.")
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shannon_project.settings.env import ENV
 from shannon_project.stack.paths import StackPaths
 
 SERVERS_GROUP = "servers"
@@ -13,6 +14,7 @@ APP_GROUP = "app"
 APP_ROLES = ("web", "worker", "control", "gateway", "beat", "flower")
 
 _START_SECONDS = 10  # a process that ends earlier counts as a failed start: it is retried more and more slowly
+_AFTER_GRACE_SECONDS = 5  # a worker hands back what it has not finished when its grace period is over, then it ends
 _START_RETRIES = 4  # with the supervisor's back-off of 1, 2, 3 ... s; then it gives up and the stack says so
 # The system checks would load every route and serialiser into processes that serve none.
 _CELERY = [sys.executable, "-m", "celery", "-A", "shannon_project", "--skip-checks"]
@@ -49,7 +51,12 @@ def app_roles(
     web = [*uvicorn, "shannon_project.asgi:application", "--lifespan", "off", "--port", str(web_port), *stop]
     gateway = [*uvicorn, "shannon_project.asgi_gateway:application", "--port", str(gateway_port), *stop]
     return [
-        Role("worker", worker_command(threads=worker_threads), environment=metrics),
+        Role(
+            "worker",
+            worker_command(threads=worker_threads),
+            environment=metrics,
+            stop_timeout_seconds=round(ENV.shutdown_grace_seconds) + _AFTER_GRACE_SECONDS,
+        ),
         Role("web", web, environment=metrics),
         Role("control", control_command(threads=control_threads), environment=metrics),
         Role("gateway", gateway, environment=metrics),
