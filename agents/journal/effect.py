@@ -11,10 +11,14 @@ from shannon_project.foundation.errors import ShannonError
 
 @dataclass(slots=True)
 class Effect:
-    """One effect while it happens."""
+    """One effect while it happens.
+
+    `idempotency_key` is `step_id:position`, the same in every attempt: the other side may know by it what it has done.
+    """
 
     position: int
     attempt: int
+    idempotency_key: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: Decimal | None = None

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from random import SystemRandom
 from typing import Any
 
 from django.conf import settings
@@ -12,9 +14,7 @@ from agents.blobs.packing import value_pack, value_unpack
 from agents.blobs.postgres import PostgresBlobStore
 from agents.context import Emit, StepContext
 from agents.errors import (
-    JournalMismatch,
     JournalValueTooLarge,
-    OutcomeUnknown,
     RecordedFailure,
     StepDeadlineExceeded,
     StepSuperseded,
@@ -26,7 +26,10 @@ from agents.journal.bounds import bounded_json, canonical_digest, storable_json
 from agents.journal.closing import write_patiently
 from agents.journal.copying import COPIED_ATTEMPT
 from agents.journal.effect import After, Before, Effect, OnFailure, Perform, nothing
+from agents.journal.entries import entry_close, entry_new
+from agents.journal.matching import first_difference, mismatch
 from agents.journal.postgres import PostgresJournalStore
+from agents.journal.unknown import UnknownOutcome, unknown_outcome_settle
 from agents.metrics import JOURNAL_EFFECTS
 from agents.models import JournalEntry
 from agents.types import JournalStatus
@@ -36,6 +39,9 @@ from shannon_project.foundation.failpoints import Seam, hit
 
 # The step was stopped, the effect did not fail: its entry stays started, which is what is known about it.
 _STOPS = (TaskCancelled, StepSuperseded, StepDeadlineExceeded, StepWaits)
+
+
+_chance = SystemRandom()
 
 
 class Journal:
@@ -83,6 +89,7 @@ class Journal:
         request: Mapping[str, Any],
         perform: Perform,
         idempotent: bool,
+        unknown_outcome: UnknownOutcome = UnknownOutcome.FAIL,
         before: Before = nothing,
         after: After = nothing,
         on_failure: OnFailure = nothing,
@@ -96,6 +103,7 @@ class Journal:
             request: All that determines the effect, as JSON; a re-run must ask for the same.
             perform: Does it, outside any transaction, and returns a JSON object.
             idempotent: Whether it may be done again when nobody knows if it happened.
+            unknown_outcome: What to do then with one that is not.
             before: Called in the transaction that records the start; what it raises prevents the effect.
             after: Called in the transaction that records the response.
             on_failure: Called in the transaction that records the error.
@@ -107,6 +115,7 @@ class Journal:
         Raises:
             JournalMismatch: An earlier attempt asked for something else at this position.
             OutcomeUnknown: An earlier attempt started it, did not finish it, and it may not be repeated.
+            StepWaits: The same, and a person was asked.
             RecordedFailure: An earlier attempt failed here for good.
             JournalValueTooLarge: The response is larger than `SHANNON_JOURNAL_RESPONSE_MAX_BYTES`.
             ShannonError: What `before` or `perform` raised.
@@ -116,14 +125,11 @@ class Journal:
         digest = canonical_digest(request)
         entry = self._entry_at(position)
         if entry is not None:
-            self._check_same(entry, kind=kind, key=key, digest=digest)
+            self._check_same(entry, kind=kind, key=key, digest=digest, request=request)
             if not self._is_open(entry):
                 return self._replayed(entry)
             if entry.status == JournalStatus.STARTED and not idempotent:
-                raise OutcomeUnknown(
-                    f"{kind} {key} was started in attempt {entry.attempt} and may have happened; it is not repeated.",
-                    details={"position": position, "kind": kind, "key": key},
-                )
+                unknown_outcome_settle(self._ctx, entry, unknown_outcome, request=request)
         entry = self._start(entry, position=position, kind=kind, key=key, digest=digest, request=request, before=before)
         return self._perform(entry, perform, after, on_failure)
 
@@ -145,9 +151,20 @@ class Journal:
         position = self.reserve_positions(1)[0]
         entry = self._entry_at(position)
         if entry is not None:
-            self._check_same(entry, kind=kind, key=key, digest=canonical_digest({}))
+            self._check_same(entry, kind=kind, key=key, digest=canonical_digest({}), request={})
             return self._replayed(entry)
         return self._add_note(position, kind, key, {}, look())
+
+    def now(self) -> datetime:
+        """Return the time (aware, UTC), or what it was when an earlier attempt asked here.
+
+        Whatever a step does with the time goes through this: otherwise it asks for something else when it is run again.
+        """
+        return datetime.fromisoformat(self.observe("clock", "now", lambda: {"now": timezone.now().isoformat()})["now"])
+
+    def random(self) -> float:
+        """Return a number from 0 to below 1 by chance, or the one that an earlier attempt drew here."""
+        return float(self.observe("random", "number", lambda: {"number": _chance.random()})["number"])
 
     def has_copies(self) -> bool:
         """Return whether effects of another task's step were read here, which were paid there; asks no database."""
@@ -164,7 +181,7 @@ class Journal:
     def _add_note(
         self, position: int, kind: str, key: str, request: Mapping[str, Any], response: Mapping[str, Any]
     ) -> dict[str, Any]:
-        entry = self._new_entry(position=position, kind=kind, key=key, digest=canonical_digest(request))
+        entry = entry_new(self._ctx, position=position, kind=kind, key=key, digest=canonical_digest(request))
         entry.request = self._packed(*storable_json(request))
         stored, size_bytes = storable_json(response)
         entry.response = self._packed(stored, size_bytes)
@@ -191,19 +208,15 @@ class Journal:
             return bool((entry.error or {}).get("retryable")) and not went_on
         return entry.status == JournalStatus.STARTED
 
-    def _check_same(self, entry: JournalEntry, *, kind: str, key: str, digest: str) -> None:
-        recorded = (entry.kind, entry.key, entry.request_digest)
-        if recorded == (kind, key, digest):
+    def _check_same(self, entry: JournalEntry, *, kind: str, key: str, digest: str, request: Mapping[str, Any]) -> None:
+        recorded, asked = (entry.kind, entry.key, entry.request_digest), (kind, key, digest)
+        if recorded == asked:
             return
-        raise JournalMismatch(
-            f"At position {entry.position} attempt {entry.attempt} asked for {entry.kind} {entry.key}, this attempt "
-            f"for {kind} {key}" + (" with another request." if recorded[:2] == (kind, key) else "."),
-            details={
-                "position": entry.position,
-                "recorded": dict(zip(("kind", "key", "digest"), recorded, strict=True)),
-                "asked": {"kind": kind, "key": key, "digest": digest},
-            },
-        )
+        where = None
+        if recorded[:2] == asked[:2]:
+            before = value_unpack(self._ctx.principal.tenant_id, entry.request, store=self._blobs)
+            where = first_difference(before, storable_json(request)[0])
+        raise mismatch(position=entry.position, attempt=entry.attempt, recorded=recorded, asked=asked, where=where)
 
     def _replayed(self, entry: JournalEntry) -> dict[str, Any]:
         JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="replayed").inc()
@@ -215,18 +228,6 @@ class Journal:
     def _packed(self, value: dict[str, Any], size_bytes: int) -> dict[str, Any]:
         """Return the value as its row holds it: what is large is stored apart, before the row is written."""
         return value_pack(self._ctx.principal.tenant_id, value, size_bytes=size_bytes, store=self._blobs)
-
-    def _new_entry(self, *, position: int, kind: str, key: str, digest: str) -> JournalEntry:
-        return JournalEntry(
-            step_id=self._ctx.step_id,
-            task_id=self._ctx.task_id,
-            position=position,
-            attempt=self._ctx.attempt,
-            kind=kind,
-            key=key,
-            request_digest=digest,
-            status=JournalStatus.STARTED,
-        )
 
     def _start(
         self,
@@ -241,7 +242,7 @@ class Journal:
     ) -> JournalEntry:
         is_new = entry is None
         if entry is None:
-            entry = self._new_entry(position=position, kind=kind, key=key, digest=digest)
+            entry = entry_new(self._ctx, position=position, kind=kind, key=key, digest=digest)
             entry.request = self._packed(*storable_json(request))
             entry.started_at = timezone.now()
         entry.attempt = self._ctx.attempt
@@ -260,7 +261,8 @@ class Journal:
         return entry
 
     def _perform(self, entry: JournalEntry, perform: Perform, after: After, on_failure: OnFailure) -> dict[str, Any]:
-        effect = Effect(position=entry.position, attempt=entry.attempt)
+        key = f"{self._ctx.step_id}:{entry.position}"
+        effect = Effect(position=entry.position, attempt=entry.attempt, idempotency_key=key)
         connection_release()
         hit(Seam.EFFECT_STARTED, entry.kind)
         self._ctx.engine.confirm()
@@ -277,7 +279,7 @@ class Journal:
             self._record_failure(entry, effect, error, on_failure)
             raise
         hit(Seam.EFFECT_PERFORMED, entry.kind)
-        self._close(entry, effect, JournalStatus.FINISHED)
+        entry_close(entry, effect, JournalStatus.FINISHED)
         self._write_end(
             entry,
             lambda emit: after(emit, entry.position, response),
@@ -288,7 +290,7 @@ class Journal:
         return response
 
     def _record_failure(self, entry: JournalEntry, effect: Effect, error: ShannonError, on_failure: OnFailure) -> None:
-        self._close(entry, effect, JournalStatus.FAILED, error=bounded_json(error.as_json()))
+        entry_close(entry, effect, JournalStatus.FAILED, error=bounded_json(error.as_json()))
         self._write_end(entry, lambda emit: on_failure(emit, entry.position, error))
         JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="failed").inc()
 
@@ -310,18 +312,3 @@ class Journal:
     def _is_written(self, entry: JournalEntry) -> bool:
         kept = self._store.load(self._ctx.step_id)[entry.position]
         return (kept.status, kept.attempt) == (entry.status, entry.attempt)
-
-    def _close(
-        self,
-        entry: JournalEntry,
-        effect: Effect,
-        status: JournalStatus,
-        *,
-        error: dict[str, Any] | None = None,
-    ) -> None:
-        entry.status = status
-        entry.error = error
-        entry.prompt_tokens = effect.prompt_tokens
-        entry.completion_tokens = effect.completion_tokens
-        entry.cost_usd = effect.cost_usd
-        entry.finished_at = timezone.now()

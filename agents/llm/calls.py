@@ -205,7 +205,9 @@ class _Call:
             gateway=self.gateway,
             gate=gate_in_use(),
             choices=self.chosen.choices(self.models),
-            request=replace(self.request, max_output_tokens=self.max_output_tokens),
+            request=replace(
+                self.request, max_output_tokens=self.max_output_tokens, idempotency_key=effect.idempotency_key
+            ),
             limits=limits,
             checkpoint=self.ctx.engine.checkpoint,
             on_delta=deltas.add if is_watched else None,

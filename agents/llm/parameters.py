@@ -38,6 +38,8 @@ def parameters_of(
         parameters["tools"] = _marked_tools(tools) if is_marked else tools
     if request.response_format and Ability.JSON_SCHEMA in model.abilities:
         parameters["response_format"] = dict(request.response_format)
+    if request.idempotency_key:
+        parameters["extra_headers"] = {"Idempotency-Key": request.idempotency_key}
     # Where and with whose key a provider is asked comes last: no request may change it.
     return {**parameters, **request.options, **_access(model, credential)}
 

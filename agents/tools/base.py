@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from agents.journal.unknown import UnknownOutcome
 from agents.types import Json, ToolError, ToolInfo
 
 
 @dataclass(frozen=True, slots=True)
 class ToolContext:
-    """For whom a tool works, and how long it may take (`timeout_seconds` > 0)."""
+    """For whom a tool works, and how long it may take (`timeout_seconds` > 0).
+
+    `idempotency_key` is the same whenever this call is made again: for services that do the same request once.
+    """
 
     tenant_id: UUID
     session_id: UUID
     task_id: UUID
     timeout_seconds: float
+    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class Tool(ABC):
         requires_approval: Whether a person must agree to every call.
         idempotent: Whether it may run again when a crash left open if it ran.
         needs_network: Whether it reaches outside the platform, through the guard for outgoing requests.
+        unknown_outcome: What to do about a call that is not idempotent when nobody knows whether it happened;
+            `SHANNON_TOOL_UNKNOWN_OUTCOME` says otherwise by name.
         implicit: Whether agents are offered it when they have a use for it, so that it is in nobody's list of tools.
         timeout_seconds: The most that one call may take; `ToolContext` says what is left of it.
     """
@@ -60,6 +67,7 @@ class Tool(ABC):
     requires_approval: bool = False
     idempotent: bool = True
     needs_network: bool = False
+    unknown_outcome: UnknownOutcome = UnknownOutcome.FAIL
     implicit: bool = False
     timeout_seconds: float = 10.0
 

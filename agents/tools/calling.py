@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db import Error as DatabaseError
 from agents.approvals import Permit
 from agents.context import Emit, StepContext
 from agents.errors import ApprovalDenied, ToolInputInvalid
-from agents.journal import Effect, Journal, bounded_json, bounded_text
+from agents.journal import Effect, Journal, UnknownOutcome, bounded_json, bounded_text
 from agents.metrics import TOOL_CALLS
 from agents.tools.arguments import arguments_check, arguments_from
 from agents.tools.base import Tool, ToolContext
@@ -105,6 +106,7 @@ class _Call:
             request={"tool": self.name, "arguments": self.arguments},
             perform=self._perform,
             idempotent=self.may_repeat,
+            unknown_outcome=self._unknown_outcome(),
             before=self._invoked,
             after=self._observed,
             on_failure=self._failed,
@@ -149,7 +151,13 @@ class _Call:
             return _refused(error)
         return None
 
-    def _perform(self, _: Effect) -> dict[str, Any]:
+    def _unknown_outcome(self) -> UnknownOutcome:
+        """Return what the operator, or else the tool, says about a call that may have happened."""
+        by_name: Mapping[str, str] = settings.SHANNON_TOOL_UNKNOWN_OUTCOME
+        of_tool = UnknownOutcome.FAIL if self.tool is None else self.tool.unknown_outcome
+        return UnknownOutcome(by_name.get(self.name, of_tool))
+
+    def _perform(self, effect: Effect) -> dict[str, Any]:
         if self.refusal is not None or self.tool is None:
             return (self.refusal or ToolResult(ok=True)).as_json()
         left_seconds = self.ctx.deadline_monotonic_seconds - time.monotonic()
@@ -158,6 +166,7 @@ class _Call:
             session_id=self.ctx.session_id,
             task_id=self.ctx.task_id,
             timeout_seconds=max(_MIN_TIMEOUT_SECONDS, min(self.tool.timeout_seconds, left_seconds)),
+            idempotency_key=effect.idempotency_key,
         )
         try:
             return self._executed(self.tool, tool_ctx)

@@ -41,6 +41,7 @@ SHANNON_INLINE_MAX_BYTES = 64 * 1024  # bytes of JSON in a row; of a larger valu
 SHANNON_BLOB_MAX_BYTES = 16 * 1024 * 1024  # of one blob
 SHANNON_JOURNAL_RESPONSE_MAX_BYTES = 1024 * 1024  # bytes of JSON; an effect that returns more fails
 SHANNON_TOOL_OUTPUT_MAX_BYTES = 64 * 1024  # bytes of JSON that a model is shown of one tool call
+SHANNON_TOOL_UNKNOWN_OUTCOME: dict[str, str] = {}  # by tool: fail, ask or retry when nobody knows if a call happened
 SHANNON_EMBEDDER = "agents.memory.wordllama.WordllamaEmbedder"  # dotted path of an `Embedder`
 SHANNON_MEMORY_CONTENT_MAX_CHARACTERS = 4_000
 SHANNON_DEPENDENCY_MAX_CHARACTERS = 6_000  # of one result that a subtask builds on

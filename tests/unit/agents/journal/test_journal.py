@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import InterfaceError, OperationalError
 
+from agents.blobs.fake import FakeBlobStore
 from agents.context import Emit, StepContext
 from agents.errors import (
     JournalMismatch,
@@ -43,12 +44,13 @@ class Play:
         self.engine = FakeStepEngine()
         self.ctx: StepContext = fake_context(engine=self.engine, principal=someone())
         self.store: FakeJournalStore = FakeJournalStore()
+        self.blobs: FakeBlobStore = FakeBlobStore()
         self.performed: list[int] = []
 
     def attempt(self) -> Journal:
         """Begin another attempt."""
         self.ctx = replace(self.ctx, attempt=self.ctx.attempt + 1)
-        return Journal(self.ctx, self.store)
+        return Journal(self.ctx, self.store, self.blobs)
 
     def call(self, journal: Journal, request: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
         """Do an effect that answers with its position."""
