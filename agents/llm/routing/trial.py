@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.utils import timezone
@@ -47,7 +47,7 @@ class Trial:
         """
         try:
             reply = self.gateway.complete(
-                self.request,
+                self._keyed_request(),
                 model=self.model,
                 timeout_seconds=timeout_seconds,
                 on_delta=None if self.on_delta is None else self._delta,
@@ -67,6 +67,12 @@ class Trial:
             raise
         self._end(CallEnd.SUCCESS, OK, used_by(reply))
         return reply
+
+    def _keyed_request(self) -> ModelRequest:
+        """Return the request under a key of its own: another try, perhaps of another model, is another request."""
+        if self.number == 1 or not self.request.idempotency_key:
+            return self.request
+        return replace(self.request, idempotency_key=f"{self.request.idempotency_key}:{self.number}")
 
     def _delta(self, text: str) -> None:
         if self._first_token_seconds is None:
