@@ -1,6 +1,7 @@
 """A model call as the platform makes it: authorised, paid from budgets, recorded, and made once."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -13,7 +14,7 @@ from django.utils import timezone
 from agents.approvals import Permit
 from agents.context import Emit, StepContext
 from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled
-from agents.journal import Effect, Journal, bounded_text, canonical_digest
+from agents.journal import Effect, Journal, canonical_digest
 from agents.llm.accounts import lost_charge, settle_to, usage_count, usage_json
 from agents.llm.base import ModelGateway, gateway_in_use
 from agents.llm.caching import answer_through_caches, cache_rules
@@ -26,6 +27,8 @@ from agents.llm.paying import TIER_BELOW, Way, shorter, way_of, way_reserve
 from agents.llm.records import CallFacts, attempts_write
 from agents.llm.retry import RetryLimits
 from agents.llm.routing import Route, used_by
+from agents.llm.structured import answer_checked, schema_of
+from agents.llm.telling import output_payload
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
 from agents.metrics import MODEL_CALLS
 from policy.errors import BudgetExceeded
@@ -65,6 +68,7 @@ class _Call:
     models: tuple[CatalogueModel, ...] = field(init=False)
     route: Route = field(init=False)
     digest: str = field(init=False, default="")
+    schema: Mapping[str, Any] | None = field(init=False, default=None)
     began_at: datetime = field(default_factory=timezone.now)
     max_output_tokens: int = field(init=False, default=0)
     position: int = field(init=False, default=0)
@@ -109,6 +113,7 @@ class _Call:
         self.chosen = choose(self.ctx.principal.tenant_id, self.request, gateway=self.gateway, gate=gate_in_use())
         self.models = self.chosen.models
         self.digest = canonical_digest(self.request.as_json())
+        self.schema = schema_of(self.request)
         own = (model.max_output_tokens or self.request.max_output_tokens for model in self.models)
         self.max_output_tokens = min(self.request.max_output_tokens, max(own))
         self._authorize()
@@ -201,6 +206,9 @@ class _Call:
             deadline_monotonic_seconds=self.ctx.deadline_monotonic_seconds,
         )
         is_watched = self.ctx.is_watched and self.request.purpose not in _FOR_US
+        is_told_live = (
+            is_watched and self.schema is None
+        )  # what may have to be asked for again is told when it is right
         self.route = Route(
             gateway=self.gateway,
             gate=gate_in_use(),
@@ -210,7 +218,7 @@ class _Call:
             ),
             limits=limits,
             checkpoint=self.ctx.engine.checkpoint,
-            on_delta=deltas.add if is_watched else None,
+            on_delta=deltas.add if is_told_live else None,
             hedge_after_seconds=self.chosen.hedge_after_seconds,
         )
         caches = cache_rules(
@@ -219,11 +227,11 @@ class _Call:
         try:
             reply = answer_through_caches(
                 caches,
-                self.route.run,
+                self._ask,
                 checkpoint=self.ctx.engine.checkpoint,
                 wait_seconds=self.ctx.deadline_monotonic_seconds - time.monotonic(),
             )
-            if reply.hit is not None and is_watched and reply.text:
+            if is_watched and reply.text and not self.route.has_text:
                 deltas.add(reply.text)
         except ModelFailure as error:
             self.lost = self.route.lost(but_last=False)
@@ -243,6 +251,17 @@ class _Call:
             "latency_ms": round((time.monotonic() - started) * 1000),
             "first_text_ms": None if first_text_at is None else round((first_text_at - started) * 1000),
         }
+
+    def _ask(self) -> ModelReply:
+        """Ask on the route; where the answer must fit a schema, once more on the same if it does not."""
+        if self.schema is None:
+            return self.route.run()
+
+        def ask(request: ModelRequest) -> ModelReply:
+            self.route.request = replace(request, max_output_tokens=self.max_output_tokens)
+            return self.route.run()
+
+        return answer_checked(self.request, self.schema, ask)
 
     def _abandon(self, position: int) -> None:
         """Account for a call that was left, by estimate; apart from the step, which may be another worker's by now."""
@@ -273,7 +292,11 @@ class _Call:
         total = self._total(reply)
         settle_to(self.ctx, position, total, reply.model)
         self._record(position, reply)
-        emit("LLM_OUTPUT", f"{reply.model} answered", self._output_payload(reply, response))
+        emit(
+            "LLM_OUTPUT",
+            f"{reply.model} answered",
+            output_payload(self.request, reply, response, attempts=len(self.route.attempts), lost=self.lost),
+        )
         MODEL_CALLS.labels(model=reply.model, outcome="ok").inc()
         self._count(total, reply.model)
 
@@ -281,27 +304,6 @@ class _Call:
         name = model or self.model.name
         price = next((self.gateway.price_of(known) for known in self.models if known.name == name), None)
         usage_count(used, name, price)
-
-    def _output_payload(self, reply: ModelReply, response: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "text": bounded_text(reply.text, settings.SHANNON_MODEL_EVENT_TEXT_MAX_CHARACTERS),
-            "purpose": str(self.request.purpose),
-            "model": reply.model,
-            "provider": reply.provider,
-            "prompt_tokens": reply.prompt_tokens,
-            "completion_tokens": reply.completion_tokens,
-            "usage_estimated": reply.usage_estimated,
-            "cache_read_tokens": reply.cache_read_tokens,
-            "cache_write_tokens": reply.cache_write_tokens,
-            "cost_usd": None if reply.cost_usd is None else str(reply.cost_usd),
-            "attempts": len(self.route.attempts),
-            "cache": None if reply.hit is None else reply.hit.as_json(),
-            "latency_ms": response["latency_ms"],
-            "first_text_ms": response["first_text_ms"],
-            "finish_reason": reply.finish_reason,
-            "tool_calls": [call.name for call in reply.tool_calls],
-            "used_by_failed_attempts": None if self.lost is None else usage_json(self.lost),
-        }
 
     def _release(self, _emit: Emit, position: int, error: ShannonError) -> None:
         """Give the reservation back, and charge what was used all the same."""

@@ -1,5 +1,6 @@
 """What litellm is handed for one call."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from shannon_project.config.catalogue import Ability, CatalogueModel
 
 _NO_KEY: Final = "none"  # servers of one's own ask for none, and OpenAI's client insists on one
 _MARKED_FROM_TOKENS: Final = 1_024  # Anthropic caches no shorter prefix ("Prompt caching", docs.anthropic.com)
+_FORM: Final = "Answer with JSON alone, without fences or comments. It must fit this JSON schema: "
 _CACHE_MARK: Final = {"type": "ephemeral"}
 
 
@@ -22,7 +24,7 @@ def parameters_of(
 ) -> dict[str, Any]:
     """Return the arguments of `litellm.completion`."""
     is_marked = takes_cache_marks(model) and prompt_tokens_estimate(request) >= _MARKED_FROM_TOKENS
-    messages = [dict(message) for message in request.messages]
+    messages = [*_form_told(request, model), *(dict(message) for message in request.messages)]
     parameters: dict[str, Any] = {
         "model": model.litellm_name,
         "messages": _marked_messages(messages) if is_marked else messages,
@@ -42,6 +44,16 @@ def parameters_of(
         parameters["extra_headers"] = {"Idempotency-Key": request.idempotency_key}
     # Where and with whose key a provider is asked comes last: no request may change it.
     return {**parameters, **request.options, **_access(model, credential)}
+
+
+def _form_told(request: ModelRequest, model: CatalogueModel) -> list[dict[str, Any]]:
+    """Return the words that ask for a form of answer where the provider has no parameter for it."""
+    form = request.response_format
+    if not form or Ability.JSON_SCHEMA in model.abilities:
+        return []
+    schema = (form.get("json_schema") or {}).get("schema")
+    words = "Answer with one JSON object and nothing else." if schema is None else f"{_FORM}{json.dumps(schema)}"
+    return [{"role": "system", "content": words}]
 
 
 def takes_cache_marks(model: CatalogueModel) -> bool:

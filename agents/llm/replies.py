@@ -10,6 +10,7 @@ from agents.llm.base import cost_usd_of
 from agents.llm.errors import ModelAnswerInvalid, ModelAnswerTooLong, ModelContentFiltered, ModelFailure, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
 from agents.llm.failures import filtered_message
+from agents.llm.tool_calls import normalised
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice
 
@@ -108,7 +109,7 @@ def reply_of(request: ModelRequest, model: CatalogueModel, answer: Answer, price
         raise failure
     return ModelReply(
         text=answer.text,
-        tool_calls=answer.tool_calls,
+        tool_calls=normalised(answer.tool_calls, request.tools or ()),
         prompt_tokens=used.prompt_tokens,
         completion_tokens=used.completion_tokens,
         cost_usd=used.cost_usd,

@@ -82,3 +82,22 @@ def _frame(asked: dict[str, Any], choices: list[dict[str, Any]], **more: Any) ->
 
 def _finish_reason(fault: Fault) -> str:
     return _FINISH_OF_TOOLS if fault.tool_calls and fault.finish_reason == "stop" else fault.finish_reason
+
+
+def anthropic_answer(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer in Anthropic's shape, with 800 tokens read from its cache and 100 written if there are marks."""
+    is_marked = "cache_control" in json.dumps(asked)
+    return {
+        "id": "msg_test",
+        "type": "message",
+        "role": "assistant",
+        "model": asked.get("model", ""),
+        "content": [{"type": "text", "text": "Hello from the cache."}],
+        "stop_reason": "end_turn",
+        "usage": {
+            "input_tokens": 50,
+            "output_tokens": 5,
+            "cache_read_input_tokens": 800 if is_marked else 0,
+            "cache_creation_input_tokens": 100 if is_marked else 0,
+        },
+    }

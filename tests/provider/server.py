@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from tests.provider.answers import error_body, stream_frames, whole_body
+from tests.provider.answers import anthropic_answer, error_body, stream_frames, whole_body
 from tests.provider.faults import Fault
 
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset, as a network that breaks does
@@ -32,10 +32,10 @@ class Call:
 
 
 class FaultProvider(ThreadingHTTPServer):
-    """Answers `/v1/chat/completions`, `/v1/embeddings` and `/v1/models`; remembers every call.
+    """Answers `/v1/chat/completions`, `/v1/messages`, `/v1/embeddings` and `/v1/models`; remembers every call.
 
     Attributes:
-        calls: Every chat call, in the order in which they came.
+        calls: Every call to a chat model, in the order in which they came.
         most_at_once: The most chat calls that were open at the same time.
     """
 
@@ -116,9 +116,19 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/forget":
             self.server.forget()
             return self._send({})
+        if self.path.endswith("/messages"):
+            return self._anthropic(asked)
         if self.path.endswith("/embeddings"):
             return self._send(_embeddings(asked))
         return self._chat(asked)
+
+    def _anthropic(self, asked: dict[str, Any]) -> None:
+        """Answer in Anthropic's shape; a prompt with marks is read from the cache in part, and written in part."""
+        headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "x-api-key"}
+        key = self.headers.get("x-api-key") or ""
+        self.server.begin(Call(asked.get("model", ""), key, False, time.time(), asked, headers))
+        self.server.end()
+        return self._send(anthropic_answer(asked))
 
     def _chat(self, asked: dict[str, Any]) -> None:
         key = (self.headers.get("Authorization") or "").removeprefix("Bearer ")

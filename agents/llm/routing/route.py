@@ -19,6 +19,7 @@ from agents.llm.routing.attempts import HEDGE, OK, Attempt, Next, after
 from agents.llm.routing.race import Race
 from agents.llm.routing.trial import Trial
 from agents.llm.types import ModelReply, ModelRequest
+from agents.llm.window import fits, fitted
 from agents.metrics import MODEL_WAIT_SECONDS
 from shannon_project.config.catalogue import CatalogueModel
 
@@ -145,8 +146,8 @@ class Route:
             skipped.add(model.name)
 
     def _ways(self) -> Iterator[tuple[CatalogueModel, Credential]]:
-        """Yield each model with each of its keys; another key comes first each time."""
-        for choice in self.choices:
+        """Yield each model with each of its keys, another key first each time; models that are too small come last."""
+        for choice in sorted(self.choices, key=lambda choice: not fits(self.request, choice.model)):
             first = next(_turns) % len(choice.credentials)
             for credential in (*choice.credentials[first:], *choice.credentials[:first]):
                 yield choice.model, credential
@@ -168,7 +169,7 @@ class Route:
                 self.attempts.append(trial.attempt)
 
     def _trial(self, model: CatalogueModel, credential: Credential, max_wait_seconds: float) -> Trial:
-        request = self.request
+        request = fitted(self.request, model)
         if model.max_output_tokens is not None and model.max_output_tokens < request.max_output_tokens:
             request = replace(request, max_output_tokens=model.max_output_tokens)
         entered = self._enter(model, credential, request, max_wait_seconds)

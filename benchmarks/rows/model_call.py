@@ -1,0 +1,134 @@
+"""A model call with policy, budget, journal and accounting, against the same call through bare litellm."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from agents.context import StepContext
+from agents.fake_engine import FakeStepEngine, fake_context
+from agents.gateway_models import ModelOverride, TierOverride
+from agents.llm.administration import gateway_row_save
+from agents.llm.base import gateway_in_use
+from agents.llm.types import ModelRequest
+from agents.services import Journal, model_call, session_open
+from benchmarks.report import Row
+from policy.services import principal_authenticate
+from policy.types import BudgetRef, BudgetScope, Principal
+
+ROOT = Path(__file__).resolve().parents[2]
+CALLS = 200
+WARM_UP = 20
+TARGET_MS = 5.0
+MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is 6 * 7?"}]
+
+
+def model_call_rows(stack: dict[str, Any], runs: int) -> list[Row]:  # noqa: ARG001 - a row of many short runs
+    """Measure both in turn, A B A B …, whole and streamed, with a provider on loopback that answers at once."""
+    principal = principal_authenticate(api_key=stack["api_key"])
+    gateway_in_use().warm()
+    with _provider() as base_url:
+        _serve_small_by(principal, base_url)
+        rows = []
+        for is_streamed in (False, True):
+            bare = lambda: _bare(base_url, is_streamed=is_streamed)  # noqa: B023, E731 - used before the next one
+            ours = lambda: _ours(principal, is_streamed=is_streamed)  # noqa: B023, E731 - as above
+            rows.append(_row("streamed" if is_streamed else "whole", *_both(bare, ours)))
+        return rows
+
+
+def _both(bare: Callable[[], None], ours: Callable[[], None]) -> tuple[list[float], list[float]]:
+    bare_ms, ours_ms = [], []
+    for number in range(CALLS + WARM_UP):
+        first, second = _timed(bare), _timed(ours)
+        if number >= WARM_UP:
+            bare_ms.append(first)
+            ours_ms.append(second)
+    return bare_ms, ours_ms
+
+
+def _timed(call: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000
+
+
+def _row(kind: str, bare_ms: list[float], ours_ms: list[float]) -> Row:
+    added = [ours - bare for ours, bare in zip(ours_ms, bare_ms, strict=True)]
+    p50, p99 = median(ours_ms) - median(bare_ms), quantiles(added, n=100)[98]
+    return Row(
+        name=f"model call, {kind}: added to bare litellm (policy, budget, journal, limits, row)",
+        unit="ms",
+        ours=p50,
+        ours_min=min(added),
+        ours_max=max(added),
+        reference_name="bare litellm, the call itself",
+        reference=median(bare_ms),
+        ratio=median(ours_ms) / median(bare_ms),
+        target=f"p50 ≤ {TARGET_MS:.0f} ms",
+        met=p50 <= TARGET_MS,
+        runs=CALLS,
+        note=f"p99 of what is added: {p99:.1f} ms; the transactions are real, a step's lease is not proven in them",
+    )
+
+
+def _bare(base_url: str, *, is_streamed: bool) -> None:
+    import litellm  # noqa: PLC0415 - loaded by the gateway's warm-up
+
+    arguments: dict[str, Any] = {"model": "openai/m", "messages": MESSAGES, "api_base": base_url, "api_key": "none"}
+    answer = litellm.completion(**arguments, max_tokens=64, num_retries=0, max_retries=0, stream=is_streamed)
+    if is_streamed:
+        for _ in answer:
+            pass
+
+
+def _ours(principal: Principal, *, is_streamed: bool) -> None:
+    ctx = _context(principal, is_watched=is_streamed)
+    model_call(ctx, Journal(ctx), ModelRequest(messages=MESSAGES, tier="small", max_output_tokens=64))
+
+
+def _context(principal: Principal, *, is_watched: bool) -> StepContext:
+    session = _session_of(principal)
+    budgets = (BudgetRef(BudgetScope.TENANT, principal.tenant_id),)
+    engine = FakeStepEngine(uses_database=True)
+    ctx = fake_context(engine=engine, principal=principal, session_id=session, budgets=budgets)
+    return replace(ctx, is_watched=is_watched)
+
+
+_sessions: dict[Any, Any] = {}
+
+
+def _session_of(principal: Principal) -> Any:
+    if principal.tenant_id not in _sessions:
+        _sessions[principal.tenant_id] = session_open(principal=principal, session_id=None).id
+    return _sessions[principal.tenant_id]
+
+
+def _serve_small_by(principal: Principal, base_url: str) -> None:
+    row = ModelOverride(tenant_id=principal.tenant_id, name="bench", litellm_name="openai/m", provider="bench")
+    row.api_base, row.input_usd, row.output_usd = base_url, Decimal(1), Decimal(2)
+    row.abilities = ["streaming"]
+    row.requests_per_minute, row.max_concurrency = 1_000_000, 1_000
+    gateway_row_save(row=row)
+    gateway_row_save(row=TierOverride(tenant_id=principal.tenant_id, tier="small", candidates=["bench"]))
+
+
+@contextmanager
+def _provider() -> Iterator[str]:
+    """Run the tests' provider in a process of its own and give its address."""
+    command = [sys.executable, "-m", "tests.provider"]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.PIPE, text=True)
+    try:
+        if process.stdout is None:
+            raise RuntimeError("the provider has no output")
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait(10)
