@@ -104,7 +104,7 @@ def slow_stack() -> Iterator[Stack]:
     """A stack whose model takes its time, for those who act while a task runs."""
     variables = {
         "SHANNON_OFFLINE_LATENCY_SECONDS": str(OFFLINE_LATENCY_SECONDS),
-        "SHANNON_WORKER_PING_SECONDS": "1",  # a deaf worker is noticed after three
+        "SHANNON_WORKER_PING_SECONDS": "3",  # a deaf worker is noticed after three: not sooner on a busy machine
     }
     with _running(variables) as running:
         yield running
