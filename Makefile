@@ -4,6 +4,7 @@
 .PHONY: help demo up down doctor test lint types imports migrations pytest bench soak requirements clean runtime dev
 
 PYTHON ?=
+MODEL ?=
 ARGS ?=
 BIN := .venv/bin
 
@@ -16,9 +17,11 @@ runtime:
 
 dev:
 	.ci/venv dev "$(PYTHON)"
+	.ci/venv local "$(PYTHON)"
 
-demo: runtime ## start everything, run one request and show it live (ARGS=--once: then stop)
-	exec $(BIN)/python manage.py demo $(ARGS)
+demo: runtime ## start everything, run one request and show it live (ARGS=--once: then stop; MODEL=local: a real model, no network)
+	[ "$(MODEL)" != local ] || .ci/venv local "$(PYTHON)"
+	[ "$(MODEL)" != local ] || export SHANNON_LOCAL_MODEL=true; exec $(BIN)/python manage.py demo $(ARGS)
 
 up: runtime ## start everything and leave it running; addresses and keys are in .local/stack.json
 	exec $(BIN)/python manage.py up $(ARGS)

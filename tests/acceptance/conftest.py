@@ -95,7 +95,7 @@ def wait_until(condition: Callable[[], Any], what: str) -> Any:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """A stack with the offline model at full speed."""
-    with _running({}) as running:
+    with stack_running({}) as running:
         yield running
 
 
@@ -106,12 +106,12 @@ def slow_stack() -> Iterator[Stack]:
         "SHANNON_OFFLINE_LATENCY_SECONDS": str(OFFLINE_LATENCY_SECONDS),
         "SHANNON_WORKER_PING_SECONDS": "3",  # a deaf worker is noticed after three: not sooner on a busy machine
     }
-    with _running(variables) as running:
+    with stack_running(variables) as running:
         yield running
 
 
 @contextmanager
-def _running(variables: Mapping[str, str]) -> Iterator[Stack]:
+def stack_running(variables: Mapping[str, str]) -> Iterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="shannon-stack-"))
     folder.chmod(0o755)  # Postgres runs as another user when we are root
     paths = StackPaths(folder)

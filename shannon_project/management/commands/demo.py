@@ -20,6 +20,7 @@ from shannon_project.stack.services import stack_down, stack_up, stack_wait
 from shannon_project.stack.state import StackState, admin_login
 
 _EXAMPLES = BASE_DIR / "examples"
+_LOCAL_QUERY = "Say hello to somebody who has just started you."
 _TIMEOUT_SECONDS = 300.0
 _INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
@@ -33,7 +34,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the options."""
         parser.add_argument("query", nargs="?", help="another request than examples/stocks.txt")
-        parser.add_argument("--file", type=Path, default=_EXAMPLES / "stocks.csv", help="the file that it is about")
+        parser.add_argument("--file", type=Path, help="the file that it is about; default: examples/stocks.csv")
         parser.add_argument("--once", action="store_true", help="stop everything after the answer")
         parser.add_argument("--timeout-seconds", type=float, default=_TIMEOUT_SECONDS, help="for the task")
 
@@ -66,19 +67,30 @@ class Command(BaseCommand):
                 report("everything is stopped")
 
     def _run(self, state: StackState, options: dict[str, Any], console: Console, report: Progress) -> None:
-        file: Path = options["file"]
-        query = options["query"] or (_EXAMPLES / "stocks.txt").read_text().strip()
-        try:
-            content = file.read_bytes()
-        except OSError as exc:
-            raise CommandError(f"{file} cannot be read: {exc.strerror}") from exc
+        query, file = _request_of(options)
         session_id = f"demo-{uuid4().hex[:8]}"
         with ApiClient(state.base_url, state.api_key) as client:
-            client.file_write(session_id=session_id, path=file.name, content=content)
+            if file is not None:
+                client.file_write(session_id=session_id, path=file.name, content=_content_of(file))
             task_id = client.task_submit(query=query, session_id=session_id)
             report(f"submitted over HTTP: {query}")
             task_follow(client, task_id, console=console, timeout_seconds=options["timeout_seconds"])
         report("answered")
+
+
+def _request_of(options: dict[str, Any]) -> tuple[str, Path | None]:
+    """Return what is asked, and the file that it is about. A model of 135 million parameters is asked a little."""
+    file: Path | None = options["file"]
+    if ENV.local_model:
+        return options["query"] or _LOCAL_QUERY, file
+    return options["query"] or (_EXAMPLES / "stocks.txt").read_text().strip(), file or _EXAMPLES / "stocks.csv"
+
+
+def _content_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as exc:
+        raise CommandError(f"{file} cannot be read: {exc.strerror}") from exc
 
 
 def _addresses_show(state: StackState, login: str, paths: StackPaths, console: Console) -> None:

@@ -27,7 +27,7 @@ from redis import Redis
 from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey
 from shannon_project.stack.database import database_prepare
 from shannon_project.stack.paths import StackPaths, json_read
-from shannon_project.stack.services import free_port
+from shannon_project.stack.ports import free_port
 from tests.acceptance.conftest import REPOSITORY, wait_until
 from tests.acceptance.faults.counting_tool import WITNESS_VARIABLE
 from tests.acceptance.faults.doorbells import LOST_FILE

@@ -15,8 +15,8 @@ import pytest
 from shannon_project.stack.errors import StackNotHealthy
 from shannon_project.stack.health import key_is_accepted
 from shannon_project.stack.paths import StackPaths, log_end, private_write
+from shannon_project.stack.ports import free_port
 from shannon_project.stack.roles import Role, supervisor_config
-from shannon_project.stack.services import free_port
 from shannon_project.stack.state import StackState, admin_login, state_of
 from shannon_project.stack.supervisor import (
     SupervisorClient,

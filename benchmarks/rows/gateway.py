@@ -1,0 +1,211 @@
+"""Asking models: what the platform adds to a bare call of litellm, and `/v1` beside the proxies of others."""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import psutil
+
+from benchmarks.peers.proxies import MODEL, Target, litellm_proxy, portkey, provider_of
+from benchmarks.report import Row, spread
+from shannon_project.stack.ports import free_port
+
+CALLS = 150
+WARM_UP = 20
+AT_ONCE = 16
+CALLS_AT_ONCE = 400
+STREAMS = 1000
+ASK = [{"role": "user", "content": "hi"}]
+
+
+def gateway_rows(stack: dict[str, Any], runs: int) -> list[Row]:  # noqa: ARG001 - rows of many short runs
+    """Measure all of it against one provider that takes no time."""
+    provider_url = os.environ["OPENAI_BASE_URL"].removesuffix("/v1")
+    ours = Target("ours", f"{stack['base_url']}/v1/chat/completions", {"X-API-Key": stack["api_key"]})
+    with ExitStack() as running, tempfile.TemporaryDirectory() as folder:
+        provider = running.enter_context(provider_of(int(urlsplit(provider_url).port or 0)))
+        rows = [_call_row(stack)]
+        others = [
+            running.enter_context(litellm_proxy(provider_url, free_port(0), Path(folder))),
+            running.enter_context(portkey(provider_url, free_port(0))),
+        ]
+        peers = [peer for peer in others if peer is not None]
+        rows += asyncio.run(_proxy_rows(provider, ours, peers))
+        rows.append(asyncio.run(_streams_row(ours)))
+    return [*rows, _memory_row(stack)]
+
+
+def _call_row(stack: dict[str, Any]) -> Row:
+    """A call with policy, budgets, routing and accounts beside the same by litellm alone, both in this process."""
+    from agents.direct.bodies import ChatBody  # noqa: PLC0415 - Django is set up by now
+    from agents.direct.calls import ChatCall  # noqa: PLC0415 - as above
+    from agents.llm.base import gateway_in_use  # noqa: PLC0415 - as above
+    from policy.services import principal_authenticate  # noqa: PLC0415 - as above
+
+    gateway_in_use().warm()
+    import litellm  # noqa: PLC0415 - loaded by now, as the platform sets it up
+
+    principal = principal_authenticate(api_key=stack["api_key"])
+    body = ChatBody.of({"model": MODEL, "messages": ASK, "max_tokens": 100})
+    bare = {"model": MODEL, "messages": ASK, "max_tokens": 100, "num_retries": 0, "max_retries": 0}
+    ours: list[float] = []
+    theirs: list[float] = []
+    for number in range(CALLS + WARM_UP):  # in turns, so that whatever else the machine does meets both
+        for found, call in ((theirs, lambda: litellm.completion(**bare)), (ours, ChatCall(principal, body).run)):
+            milliseconds = _timed(call)
+            if number >= WARM_UP:
+                found.append(milliseconds)
+    added = sorted(mine - other for mine, other in zip(ours, theirs, strict=True))
+    middle, low, _ = spread(added)
+    p99 = added[int(len(added) * 0.99)]
+    return Row(
+        name="model call: added to bare litellm by policy, budgets, routing, accounts",
+        unit="ms",
+        ours=middle,
+        ours_min=low,
+        ours_max=p99,
+        reference_name="bare litellm",
+        reference=median(theirs),
+        target="p50 ≤ 5 ms",
+        met=middle <= 5.0,
+        runs=len(added),
+        note=f"p99 {p99:.1f} ms (shown as the maximum)",
+    )
+
+
+def _timed(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call()
+    return (time.perf_counter() - started) * 1000
+
+
+async def _proxy_rows(provider: Target, ours: Target, peers: list[Target]) -> list[Row]:
+    async with httpx.AsyncClient(timeout=60.0) as client:
+        targets = [provider, ours, *peers]
+        latencies = await _latencies(client, targets)
+        rates = {target.name: await _rate(client, target) for target in [ours, *peers]}
+    base = median(latencies[provider.name])
+    added = {target.name: median(latencies[target.name]) - base for target in [ours, *peers]}
+    rows = []
+    for peer in [None, *peers][1 if peers else 0 :]:
+        rows += _beside(peer, added, rates, latencies[ours.name], base)
+    return rows
+
+
+def _beside(
+    peer: Target | None, added: dict[str, float], rates: dict[str, float], own: list[float], base: float
+) -> list[Row]:
+    name = peer.name if peer else ""
+    low, high = min(own) - base, max(own) - base
+    return [
+        Row(
+            name=f"/v1/chat/completions: latency added to the provider's, beside {name or 'nobody'}",
+            unit="ms",
+            ours=added["ours"],
+            ours_min=low,
+            ours_max=high,
+            reference_name=name,
+            reference=added[name] if peer else None,
+            ratio=added["ours"] / added[name] if peer else None,
+            target=f"≤ {name}" if peer else "",
+            met=added["ours"] <= added[name] if peer else None,
+            runs=CALLS,
+        ),
+        Row(
+            name=f"/v1/chat/completions: calls a second, {AT_ONCE} at once, beside {name or 'nobody'}",
+            unit="1/s",
+            ours=rates["ours"],
+            ours_min=rates["ours"],
+            ours_max=rates["ours"],
+            reference_name=name,
+            reference=rates[name] if peer else None,
+            ratio=rates["ours"] / rates[name] if peer else None,
+            target=f"≥ {name}" if peer else "",
+            met=rates["ours"] >= rates[name] if peer else None,
+            runs=CALLS_AT_ONCE,
+        ),
+    ]
+
+
+async def _latencies(client: httpx.AsyncClient, targets: list[Target]) -> dict[str, list[float]]:
+    """Return milliseconds of each target's calls, made in turns."""
+    found: dict[str, list[float]] = {target.name: [] for target in targets}
+    for number in range(CALLS + WARM_UP):
+        for target in targets:
+            milliseconds = await _ask(client, target)
+            if number >= WARM_UP:
+                found[target.name].append(milliseconds)
+    return found
+
+
+async def _rate(client: httpx.AsyncClient, target: Target) -> float:
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def one() -> None:
+        async with room:
+            await _ask(client, target)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(CALLS_AT_ONCE)))
+    return CALLS_AT_ONCE / (time.perf_counter() - started)
+
+
+async def _ask(client: httpx.AsyncClient, target: Target) -> float:
+    started = time.perf_counter()
+    body = {"model": target.model, "messages": ASK, "max_tokens": 100}
+    answer = await client.post(target.url, json=body, headers=dict(target.headers))
+    answer.raise_for_status()
+    return (time.perf_counter() - started) * 1000
+
+
+async def _streams_row(ours: Target) -> Row:
+    """Open many streams of a second at once, and read each to its end."""
+    body = {"model": ours.model, "messages": ASK, "max_tokens": 100, "stream": True}
+    limits = httpx.Limits(max_connections=None)
+
+    async def one(client: httpx.AsyncClient) -> bool:
+        async with client.stream("POST", ours.url, json=body, headers=dict(ours.headers)) as answer:
+            text = "".join([piece async for piece in answer.aiter_text()])
+        return answer.status_code == 200 and text.rstrip().endswith("[DONE]")
+
+    started = time.perf_counter()
+    async with httpx.AsyncClient(timeout=300.0, limits=limits) as client:
+        whole = sum(await asyncio.gather(*(one(client) for _ in range(STREAMS))))
+    seconds = time.perf_counter() - started
+    return Row(
+        name=f"{STREAMS} streams of 1 s at once: read to their end after",
+        unit="s",
+        ours=seconds,
+        ours_min=seconds,
+        ours_max=seconds,
+        target=f"all {STREAMS}",
+        met=whole == STREAMS,
+        runs=1,
+        note=f"{whole} of {STREAMS} were whole",
+    )
+
+
+def _memory_row(stack: dict[str, Any]) -> Row:
+    mebibytes = {role: psutil.Process(stack["pids"][role]).memory_info().rss / 2**20 for role in ("web", "gateway")}
+    web = psutil.Process(stack["pids"]["web"])
+    has_litellm = any("litellm" in mapped.path for mapped in web.memory_maps())
+    return Row(
+        name="memory of web, which asks models through the gateway process",
+        unit="MiB",
+        ours=mebibytes["web"],
+        ours_min=mebibytes["web"],
+        ours_max=mebibytes["web"],
+        reference_name="the gateway process",
+        reference=mebibytes["gateway"],
+        target="without litellm",
+        met=not has_litellm,
+        runs=1,
+    )
