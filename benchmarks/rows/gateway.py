@@ -1,10 +1,9 @@
-"""Asking models: what the platform adds to a bare call of litellm, and `/v1` beside the proxies of others."""
+"""Asking models over HTTP: `/v1` beside the proxies of others, many streams at once, and what web weighs."""
 
 import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -14,8 +13,8 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 
-from benchmarks.peers.proxies import MODEL, Target, litellm_proxy, portkey, provider_of
-from benchmarks.report import Row, spread
+from benchmarks.peers.proxies import Target, litellm_proxy, portkey, provider_of
+from benchmarks.report import Row
 from shannon_project.stack.ports import free_port
 
 CALLS = 150
@@ -32,59 +31,14 @@ def gateway_rows(stack: dict[str, Any], runs: int) -> list[Row]:  # noqa: ARG001
     ours = Target("ours", f"{stack['base_url']}/v1/chat/completions", {"X-API-Key": stack["api_key"]})
     with ExitStack() as running, tempfile.TemporaryDirectory() as folder:
         provider = running.enter_context(provider_of(int(urlsplit(provider_url).port or 0)))
-        rows = [_call_row(stack)]
         others = [
             running.enter_context(litellm_proxy(provider_url, free_port(0), Path(folder))),
             running.enter_context(portkey(provider_url, free_port(0))),
         ]
         peers = [peer for peer in others if peer is not None]
-        rows += asyncio.run(_proxy_rows(provider, ours, peers))
+        rows = asyncio.run(_proxy_rows(provider, ours, peers))
         rows.append(asyncio.run(_streams_row(ours)))
     return [*rows, _memory_row(stack)]
-
-
-def _call_row(stack: dict[str, Any]) -> Row:
-    """A call with policy, budgets, routing and accounts beside the same by litellm alone, both in this process."""
-    from agents.direct.bodies import ChatBody  # noqa: PLC0415 - Django is set up by now
-    from agents.direct.calls import ChatCall  # noqa: PLC0415 - as above
-    from agents.llm.base import gateway_in_use  # noqa: PLC0415 - as above
-    from policy.services import principal_authenticate  # noqa: PLC0415 - as above
-
-    gateway_in_use().warm()
-    import litellm  # noqa: PLC0415 - loaded by now, as the platform sets it up
-
-    principal = principal_authenticate(api_key=stack["api_key"])
-    body = ChatBody.of({"model": MODEL, "messages": ASK, "max_tokens": 100})
-    bare = {"model": MODEL, "messages": ASK, "max_tokens": 100, "num_retries": 0, "max_retries": 0}
-    ours: list[float] = []
-    theirs: list[float] = []
-    for number in range(CALLS + WARM_UP):  # in turns, so that whatever else the machine does meets both
-        for found, call in ((theirs, lambda: litellm.completion(**bare)), (ours, ChatCall(principal, body).run)):
-            milliseconds = _timed(call)
-            if number >= WARM_UP:
-                found.append(milliseconds)
-    added = sorted(mine - other for mine, other in zip(ours, theirs, strict=True))
-    middle, low, _ = spread(added)
-    p99 = added[int(len(added) * 0.99)]
-    return Row(
-        name="model call: added to bare litellm by policy, budgets, routing, accounts",
-        unit="ms",
-        ours=middle,
-        ours_min=low,
-        ours_max=p99,
-        reference_name="bare litellm",
-        reference=median(theirs),
-        target="p50 ≤ 5 ms",
-        met=middle <= 5.0,
-        runs=len(added),
-        note=f"p99 {p99:.1f} ms (shown as the maximum)",
-    )
-
-
-def _timed(call: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    call()
-    return (time.perf_counter() - started) * 1000
 
 
 async def _proxy_rows(provider: Target, ours: Target, peers: list[Target]) -> list[Row]:
