@@ -1,12 +1,12 @@
 """What a step is handed by the engine. The agent does everything through it and knows nothing above it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from agents.types import ApprovalAnswer, ApprovalAsk
+from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
 from policy.types import BudgetLimits, BudgetRef, Principal
 
 
@@ -82,6 +82,12 @@ class StepEngine(Protocol):
         Args:
             timeout_seconds: How long the call may take.
         """
+
+    def messages_known(self) -> int:
+        """Return how many messages people had sent to the task when its row was last read; asks no database."""
+
+    def messages_after(self, number: int) -> Sequence[PersonMessage]:
+        """Return what people said to the task's agents after that message, oldest first; one query."""
 
     def checkpoint(self) -> None:
         """Stop here if the step must not go on.

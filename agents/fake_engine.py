@@ -1,7 +1,7 @@
 """An engine without leases, for tests: it counts transactions and keeps what is emitted."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ from django.db import transaction
 
 from agents.context import Emit, StepContext
 from agents.errors import TaskCancelled, TaskPaused
-from agents.types import ApprovalAnswer, ApprovalAsk
+from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
 from policy.types import BudgetRef, Principal
 from shannon_project.foundation.ids import uuid7
 
@@ -41,6 +41,7 @@ class FakeStepEngine:
     deltas: list[str] = field(default_factory=list)
     asked: dict[int, ApprovalAsk] = field(default_factory=dict)
     answers: dict[int, ApprovalAnswer] = field(default_factory=dict)
+    messages: list[PersonMessage] = field(default_factory=list)
     transactions: int = 0
     checkpoints: int = 0
 
@@ -82,6 +83,14 @@ class FakeStepEngine:
         """Keep how long it may take."""
         self.call_timeouts.append(timeout_seconds)
         return nullcontext()
+
+    def messages_known(self) -> int:
+        """Return how many messages the test sent."""
+        return len(self.messages)
+
+    def messages_after(self, number: int) -> Sequence[PersonMessage]:
+        """Return the test's messages."""
+        return self.messages[number:]
 
     def checkpoint(self) -> None:
         """Count, and cancel where asked to."""

@@ -1,6 +1,7 @@
 """Reads of the agents app."""
 
 from agents.forms import FORMS
+from agents.journal.viewing import EntryView, entries_of, entry_sums
 from agents.llm.breakdown import model_breakdown
 from agents.loop.formats import FORMATS
 from agents.loop.json_answers import json_in, problems_of, schema_problem
@@ -14,8 +15,11 @@ from agents.tools.registry import is_tenant_tool, tool_definitions, tool_for, to
 __all__ = [
     "FORMATS",
     "FORMS",
+    "EntryView",
     "arguments_check",
     "arguments_problem",
+    "entries_of",
+    "entry_sums",
     "is_tenant_tool",
     "json_in",
     "mcp_server_for",

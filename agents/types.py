@@ -95,6 +95,7 @@ class AgentSpec:
     `sampling` goes along with every model call, see `ModelRequest.options`.
     `guidance` is added to the role's prompt. `answer_format` is one of `agents.loop.formats`; empty: any.
     `team_actions` names what the agent may do towards its team (`agents.loop.team`).
+    `hears_people`: whether it is told what people say to the task while it runs, rather than a lead who passes it on.
     """
 
     instruction: str
@@ -111,6 +112,7 @@ class AgentSpec:
     guidance: str = ""
     answer_format: str = ""
     team_actions: tuple[str, ...] = ()
+    hears_people: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,15 @@ class AgentResult:
     stop_reason: str = "answered"
     posts: tuple[Mapping[str, Any], ...] = ()
     format_problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonMessage:
+    """What a person said to a running task; `number` from 1, `to` empty: whoever works."""
+
+    number: int
+    text: str
+    to: str = ""
 
 
 class AskedBy(StrEnum):

@@ -85,6 +85,12 @@ class PlanInvalid(ShannonError):
     http_status = 422
 
 
+class TooManyMessages(Conflict):
+    """The task has had as many messages of people as it takes."""
+
+    code = "TOO_MANY_MESSAGES"
+
+
 class PlanRejected(ShannonError):
     """The plan was not approved, or nobody reviewed it in time."""
 

@@ -82,6 +82,7 @@ class Task(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
     completed_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True, help_text="Since when it is paused; empty: it is not.")
+    message_count = models.PositiveIntegerField(default=0, help_text="Messages that people sent while it ran.")
     clock_stopped_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when its deadline stands still: it is paused or waits for a person."
     )

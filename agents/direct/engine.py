@@ -14,7 +14,7 @@ from agents.context import Emit, StepContext
 from agents.errors import TaskCancelled
 from agents.journal import bounded_json
 from agents.models import JournalEntry
-from agents.types import ApprovalAnswer, ApprovalAsk
+from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
 from policy.errors import ApprovalRequired
 from policy.types import BudgetRef, Principal
 from shannon_project.foundation.ids import uuid7
@@ -75,6 +75,14 @@ class DirectEngine:
     def call(self, timeout_seconds: float) -> AbstractContextManager[None]:  # noqa: ARG002 - the client's wait ends it
         """Surround nothing: there is no step that another worker could take."""
         return nullcontext()
+
+    def messages_known(self) -> int:
+        """Nobody speaks to a direct call."""
+        return 0
+
+    def messages_after(self, number: int) -> Sequence[PersonMessage]:  # noqa: ARG002 - there are none
+        """Return nothing."""
+        return ()
 
     def checkpoint(self) -> None:
         """Stop here if the client is gone."""

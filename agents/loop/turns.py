@@ -36,6 +36,7 @@ class Turns:
         tools: What the model is offered, in the OpenAI format.
         paging: What it is offered besides once a tool's output was too long to be shown, to read on in it.
         call_tool: Given a call and what the model said with it.
+        hear: What people said since the last turn, as messages of the conversation.
     """
 
     ask: Ask
@@ -49,6 +50,7 @@ class Turns:
     paging: Sequence[dict[str, Any]] = ()
     answer_format: str = ""
     semantic: SemanticRule | None = None
+    hear: Callable[[], Sequence[dict[str, Any]]] = tuple
     usage: Usage = field(default_factory=Usage)
 
     def run(self) -> AgentResult:
@@ -90,6 +92,7 @@ class Turns:
         )
 
     def _ask(self, tools: Sequence[dict[str, Any]]) -> ModelReply:
+        self.messages.extend(self.hear())
         reply = self.ask(
             ModelRequest(
                 messages=tuple(self.messages),

@@ -32,31 +32,12 @@ STREAM_NAMES: Final[Mapping[str, str]] = {
 
 NOT_MADE_HERE: Final = frozenset(
     {
-        "APPROVAL_DECISION",
-        "APPROVAL_REQUESTED",
-        "BUDGET_THRESHOLD",
         "DATA_PROCESSING",
-        "HITL_RESPONSE",
-        "LEAD_DECISION",
         "LEAD_TOOL_CALL",
-        "MESSAGE_RECEIVED",
-        "MESSAGE_SENT",
-        "PROGRESS",
-        "RESEARCH_PLAN_APPROVED",
-        "RESEARCH_PLAN_READY",
-        "RESEARCH_PLAN_UPDATED",
-        "REVIEW_USER_FEEDBACK",
-        "ROLE_ASSIGNED",
         "SCREENSHOT_SAVED",
-        "TASKLIST_UPDATED",
-        "TEAM_RECRUITED",
         "TEAM_RETIRED",
-        "TEAM_STATUS",
         "WAITING",
         "WARNING",
-        "workflow.paused",
-        "workflow.pausing",
-        "workflow.resumed",
     }
 )
 """Names of the reference system that a client may ask for and that never come."""

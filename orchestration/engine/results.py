@@ -10,8 +10,9 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Left, Length
 
 from agents.services import BlobRef, blob_heads
-from agents.types import SubtaskResult
+from agents.types import PersonMessage, SubtaskResult
 from orchestration.models import Step
+from orchestration.types import StepKind
 
 
 def results_of(
@@ -69,3 +70,10 @@ def _result(row: Sequence[Any], ref: BlobRef | None, heads: Mapping[str, str]) -
         error=str(error["message"]) if error else None,
         characters=characters,
     )
+
+
+def messages_after(*, task_id: UUID, number: int) -> list[PersonMessage]:
+    """Return what people said to a task after a message, oldest first; one query."""
+    rows = Step.objects.filter(task_id=task_id, kind=StepKind.MESSAGE, output__number__gt=number).order_by("position")
+    outputs = [dict(output or {}) for output in rows.values_list("output", flat=True)]
+    return [PersonMessage(output["number"], output["text"], output["to"]) for output in outputs]

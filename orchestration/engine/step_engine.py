@@ -1,7 +1,7 @@
 """One execution of one step: the engine as the running step sees it (`agents.context.StepEngine`)."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +13,12 @@ from django.db import connection, transaction
 from agents.context import Emit, StepContext
 from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled, TaskPaused, WorkerStopping
 from agents.services import step_limited
-from agents.types import ApprovalAnswer, ApprovalAsk
+from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
 from orchestration.budget_options import limits_from
 from orchestration.engine.approvals import approval_answer, approval_put
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.lease import Lease
+from orchestration.engine.results import messages_after
 from orchestration.engine.retries import deadline_seconds
 from orchestration.engine.stopping import STOPPING
 from orchestration.events.wake import delta_publish
@@ -37,6 +38,7 @@ class TaskFacts:
     session_id: UUID
     principal: Principal
     query: str
+    strategy: str
     parameters: Mapping[str, Any]
     budgets: tuple[BudgetRef, ...]
     seconds_left: float
@@ -53,9 +55,8 @@ def task_facts(task_id: UUID) -> TaskFacts:
     with connection.cursor() as cursor:
         cursor.execute("SELECT extract(epoch FROM now())")
         now_seconds = float(cursor.fetchone()[0])
-    task = Task.objects.only(
-        "id", "tenant_id", "session_id", "principal", "query", "parameters", "deadline_at", "clock_stopped_at"
-    ).get(id=task_id)
+    columns = ("tenant_id", "session_id", "principal", "query", "strategy", "parameters", "deadline_at")
+    task = Task.objects.only("id", *columns, "clock_stopped_at").get(id=task_id)
     principal = Principal.from_json(task.principal)
     clock_seconds = task.clock_stopped_at.timestamp() if task.clock_stopped_at else now_seconds
     return TaskFacts(
@@ -63,6 +64,7 @@ def task_facts(task_id: UUID) -> TaskFacts:
         session_id=task.session_id,
         principal=principal,
         query=task.query,
+        strategy=task.strategy,
         parameters=task.parameters,
         budgets=(
             BudgetRef(BudgetScope.TASK, task.id),
@@ -81,6 +83,7 @@ class StepExecution:
     ) -> None:
         self._step = step
         self._tenant_id = tenant_id
+        self._messages_known = 0
         self._lease = lease
         self._agent_id = agent_id
         self._deadline = deadline_monotonic_seconds
@@ -117,7 +120,8 @@ class StepExecution:
         """
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT t.status FROM orchestration_task t JOIN orchestration_step s ON s.task_id = t.id"
+                "SELECT t.status, t.message_count"
+                " FROM orchestration_task t JOIN orchestration_step s ON s.task_id = t.id"
                 " WHERE s.id = %s AND s.attempt = %s AND s.status = 'running' FOR NO KEY UPDATE OF t, s",
                 [self._step.step_id, self._step.attempt],
             )
@@ -125,6 +129,7 @@ class StepExecution:
         if row is None:
             self._lease.is_superseded = True
             raise StepSuperseded(details={"step_key": self._step.key, "attempt": self._step.attempt})
+        self._messages_known = row[1]
         if row[0] in TASK_TERMINAL:
             self._lease.is_task_stopped = True
         return str(row[0])
@@ -188,6 +193,14 @@ class StepExecution:
             yield
         finally:
             self._lease.call_ends_at_seconds.remove(ends_at_seconds)
+
+    def messages_known(self) -> int:
+        """See `agents.context.StepEngine.messages_known`."""
+        return self._messages_known
+
+    def messages_after(self, number: int) -> Sequence[PersonMessage]:
+        """See `agents.context.StepEngine.messages_after`."""
+        return messages_after(task_id=self._step.task_id, number=number)
 
     def checkpoint(self) -> None:
         """See `agents.context.StepEngine.checkpoint`."""

@@ -15,7 +15,7 @@ from orchestration.events.write import EventDraft, events_append
 from orchestration.forking.edits import ForkEdits
 from orchestration.forking.selection import Selection, beginnings
 from orchestration.models import Step, Task
-from orchestration.types import TASK_TERMINAL, EventKind, StepStatus, TaskStatus
+from orchestration.types import TASK_TERMINAL, EventKind, StepKind, StepStatus, TaskStatus
 from shannon_project.foundation.ids import uuid7
 
 
@@ -57,6 +57,7 @@ def fork_write(task: Task, plan: ForkPlan, *, is_held: bool) -> None:
         forked_from_step=fork_step.key,
         forked_from_position=plan.position,
         parameters=task.parameters,
+        message_count=sum(step.kind == StepKind.MESSAGE for step in plan.selection.copied),
         **({} if is_held else {"status": TaskStatus.RUNNING, "started_at": Now()}),
     )
     _tell(task, plan, copied)

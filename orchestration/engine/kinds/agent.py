@@ -1,7 +1,7 @@
 """An agent works on one subtask, or on the whole request."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from agents.selectors import messages_before
 from agents.services import agent_run, answer_remember, dependency_share_characters, workspace_overview
@@ -9,6 +9,8 @@ from agents.types import AgentSpec
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds.base import KindExecutor, Work, model_for, results_for, tenant_of, text_output, tier_for
 from orchestration.types import StepKind, StepOutcome
+
+HEARD_BY_A_LEAD: Final = frozenset({"supervisor", "swarm"})  # what people say goes to the lead, who passes it on
 
 
 class AgentKind(KindExecutor):
@@ -56,6 +58,7 @@ def _spec(work: Work) -> AgentSpec:
         guidance=_guidance(parameters),
         answer_format=asked.get("answer_format") or "",
         team_actions=tuple(asked.get("team_actions") or ()),
+        hears_people=work.facts.strategy not in HEARD_BY_A_LEAD,
     )
 
 

@@ -1,0 +1,88 @@
+"""Messages of people to a running task. Each is a step that has ended: strategies, forks and replays see it."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, F
+from django.db.models.functions import Now
+
+from agents.services import bounded_text
+from orchestration.engine.dispatch import ring_advance
+from orchestration.errors import TaskAlreadyFinished, TaskNotFound, TooManyMessages, UnsupportedOption
+from orchestration.events.write import EventDraft, events_append
+from orchestration.models import Step, Task
+from orchestration.types import TASK_TERMINAL, EventKind, StepKind, StepStatus
+from policy.types import Principal
+from shannon_project.foundation.errors import InvalidInput
+
+SHOWN_CHARS = 2_000
+WITHOUT_AGENTS = frozenset({"tool", "fanout"})
+
+
+def message_send(*, principal: Principal, task_id: UUID, text: str, to: str = "") -> int:
+    """Tell the agents of a running task something; they hear it before their next turn.
+
+    The lead of a swarm, or a supervisor, hears it before its next decision and passes it on.
+
+    Args:
+        principal: Who says it.
+        task_id: The task.
+        text: What is said; not empty, at most `SHANNON_MESSAGE_MAX_BYTES` as UTF-8.
+        to: One agent's name; empty: whoever works.
+
+    Returns:
+        The message's number in its task, from 1.
+
+    Raises:
+        TaskNotFound: There is no such task in the tenant.
+        TaskAlreadyFinished: Nobody works on it any more.
+        TooManyMessages: The task has had `SHANNON_TASK_MAX_MESSAGES`.
+        InvalidInput: The text is empty, too long, or cannot be stored.
+        UnsupportedOption: The task has no agents who could hear it.
+    """
+    _text_check(text)
+    with transaction.atomic():
+        rows = Task.objects.select_for_update(no_key=True).filter(id=task_id, tenant_id=principal.tenant_id)
+        if (task := rows.first()) is None:
+            raise TaskNotFound(details={"task_id": str(task_id)})
+        _check(task)
+        number = task.message_count + 1
+        steps = Step.objects.filter(task_id=task.id).aggregate(count=Count("id"))["count"]
+        output = {"text": text, "to": to, "by": principal.actor, "number": number}
+        Step.objects.create(
+            task=task,
+            key=f"message-{number}",
+            position=steps,
+            kind=StepKind.MESSAGE,
+            title="A person's message",
+            status=StepStatus.SUCCEEDED,
+            output=output,
+            started_at=Now(),
+            completed_at=Now(),
+        )
+        Task.objects.filter(id=task.id).update(message_count=F("message_count") + 1)
+        payload = {"message": bounded_text(text, SHOWN_CHARS), "to": to, "by": principal.actor, "number": number}
+        told = EventDraft(EventKind.HITL_RESPONSE, bounded_text(text, SHOWN_CHARS), payload)
+        events_append(task_id=task.id, drafts=[told])
+    ring_advance(task_id)
+    return number
+
+
+def _text_check(text: str) -> None:
+    if not text.strip() or "\x00" in text:
+        raise InvalidInput("message: must not be empty, nor hold NUL characters.")
+    size_bytes, limit = len(text.encode(errors="replace")), settings.SHANNON_MESSAGE_MAX_BYTES
+    if size_bytes > limit:
+        raise InvalidInput(f"message: has {size_bytes} bytes; at most {limit} are allowed.")
+
+
+def _check(task: Task) -> None:
+    known = {"task_id": str(task.id), "status": task.status}
+    if task.status in TASK_TERMINAL:
+        raise TaskAlreadyFinished(f"The task is {task.status}; nobody works on it any more.", details=known)
+    if task.strategy in WITHOUT_AGENTS:
+        raise UnsupportedOption("A direct tool call has no agents who could hear a message.", details=known)
+    limit = settings.SHANNON_TASK_MAX_MESSAGES
+    if task.message_count >= limit:
+        raise TooManyMessages(f"The task has had {limit} messages, the most that it takes.", details=known)
