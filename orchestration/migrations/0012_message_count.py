@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orchestration", "0010_review_step")]
+    dependencies = [("orchestration", "0011_schedules")]
 
     operations = [
         migrations.AddField(
