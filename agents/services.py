@@ -32,6 +32,7 @@ from agents.memory.remembering import answer_remember, memory_remember, memory_s
 from agents.memory.selection import embedder
 from agents.months import month_tables
 from agents.planning.drafts import PlanDraft, PlanRequest, plan_draft
+from agents.replaying import EffectWanted, ReplayEngine, ReplayJournal
 from agents.sessions.workspace_overview import workspace_overview
 from agents.sessions.writing import conversation_add, message_append, session_delete, session_open, session_rename
 from agents.step_budget import step_limited
@@ -56,6 +57,7 @@ __all__ = [
     "ANSWER_MAX_OUTPUT_TOKENS",
     "Blob",
     "BlobRef",
+    "EffectWanted",
     "EntryOutline",
     "FormAnswer",
     "FormRequest",
@@ -64,6 +66,8 @@ __all__ = [
     "ModelTier",
     "PlanDraft",
     "PlanRequest",
+    "ReplayEngine",
+    "ReplayJournal",
     "SynthesisRequest",
     "agent_run",
     "answer_remember",

@@ -1,5 +1,7 @@
 """Errors of orchestration."""
 
+from typing import Any
+
 from shannon_project.foundation.errors import Conflict, InvalidInput, NotFound, ShannonError
 
 
@@ -108,6 +110,27 @@ class ReviewConflict(Conflict):
     """The review is not what the caller thinks it is; read it again."""
 
     code = "REVIEW_CONFLICT"
+
+
+class TaskNotFinished(Conflict):
+    """The task has not ended yet."""
+
+    code = "TASK_NOT_FINISHED"
+
+
+class ReplayDiffers(ShannonError):
+    """A replay came to something else than was recorded."""
+
+    code = "REPLAY_DIFFERS"
+    http_status = 409
+
+    @classmethod
+    def at(
+        cls, where: str, position: int | None, *, step_key: str = "", recorded: Any = None, replayed: Any = None
+    ) -> "ReplayDiffers":
+        """Return the error of the first difference."""
+        details = {"where": where, "step_key": step_key, "position": position}
+        return cls(details={**details, "recorded": recorded, "replayed": replayed})
 
 
 class StrategyStuck(ShannonError):

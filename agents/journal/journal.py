@@ -76,6 +76,12 @@ class Journal:
         entry = self._entry_at(self._next_position if position is None else position)
         return entry is None or self._is_open(entry)
 
+    @property
+    def position(self) -> int:
+        """The next position: how many effects this execution has asked for."""
+        with self._lock:
+            return self._next_position
+
     def next_kind(self) -> str | None:
         """Return the kind of what an earlier attempt did at the next position; None: it did not come so far."""
         entry = self._entry_at(self._next_position)

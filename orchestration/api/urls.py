@@ -24,6 +24,7 @@ from orchestration.api.views.forks import TaskForkView
 from orchestration.api.views.mcp_servers import McpServerListView, McpServerRefreshView, McpServerView
 from orchestration.api.views.messages import MessageView
 from orchestration.api.views.modules import ModuleListView, ModuleView
+from orchestration.api.views.replays import TaskReplayView
 from orchestration.api.views.reviews import TaskReviewView
 from orchestration.api.views.schedules import (
     ScheduleListView,
@@ -71,6 +72,7 @@ urlpatterns = [
     path("api/v1/tasks/<str:task_id>/fork", TaskForkView.as_view(), name="task-fork"),
     path("api/v1/strategies", StrategyListView.as_view(), name="strategies"),
     path("api/v1/tasks/<str:task_id>/review", TaskReviewView.as_view(), name="task-review"),
+    path("api/v1/tasks/<str:task_id>/replay", TaskReplayView.as_view(), name="task-replay"),
     path("api/v1/tasks/<str:task_id>/timeline", TaskTimelineView.as_view(), name="task-timeline"),
     path("api/v1/swarm/<str:task_id>/message", MessageView.as_view(), name="task-message"),
     path("api/v1/stream/sse", StreamView.as_view(), name="stream-sse"),

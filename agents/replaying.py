@@ -1,0 +1,87 @@
+"""Running a step against its journal alone: whatever the journal does not hold is refused, so nothing happens."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from agents.context import Emit, StepContext
+from agents.journal import Journal
+from agents.models import JournalEntry
+from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
+from shannon_project.foundation.errors import ShannonError
+
+_OF_PROMPTS: Final = frozenset({"model", "approval"})  # their requests are made of what models are asked
+
+
+class EffectWanted(ShannonError):
+    """The step asks for an effect that its journal does not hold."""
+
+    code = "EFFECT_WANTED"
+    http_status = 409
+
+
+class ReplayEngine:
+    """Implements `agents.context.StepEngine` without any effect: what is recorded is read, all else is refused."""
+
+    @contextmanager
+    def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
+        """Open nothing.
+
+        Raises:
+            EffectWanted: Something new was to begin.
+        """
+
+        def emit(kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:
+            """Nobody is told anything."""
+
+        if begins:
+            raise EffectWanted
+        yield emit
+
+    def delta(self, text: str, *, position: int) -> None:
+        """Nobody watches."""
+
+    def approval_request(self, position: int, ask: ApprovalAsk, emit: Emit) -> bool:  # noqa: ARG002 - nobody is asked
+        """Ask nobody.
+
+        Raises:
+            EffectWanted: Always.
+        """
+        raise EffectWanted
+
+    def approval_answer(self, position: int) -> ApprovalAnswer | None:  # noqa: ARG002 - recorded ones are not asked for
+        """Nobody has decided."""
+        return None
+
+    def confirm(self) -> None:
+        """There is no lease to lose."""
+
+    def messages_known(self) -> int:
+        """Nobody has spoken but in what is recorded."""
+        return 0
+
+    def messages_after(self, number: int) -> Sequence[PersonMessage]:  # noqa: ARG002 - there are none
+        """Return nothing."""
+        return ()
+
+    def checkpoint(self) -> None:
+        """Refuse: a step looks here only before it does something.
+
+        Raises:
+            EffectWanted: Always.
+        """
+        raise EffectWanted
+
+
+class ReplayJournal(Journal):
+    """A journal that is compared with what a step asks for now; without `with_prompts`, not word for word of models."""
+
+    def __init__(self, ctx: StepContext, *, with_prompts: bool) -> None:
+        """Open the journal of `ctx.step_id`."""
+        super().__init__(ctx)
+        self._with_prompts = with_prompts
+
+    def _check_same(self, entry: JournalEntry, *, kind: str, key: str, digest: str) -> None:
+        if not self._with_prompts and entry.kind in _OF_PROMPTS:
+            digest = entry.request_digest
+        super()._check_same(entry, kind=kind, key=key, digest=digest)
