@@ -1,7 +1,7 @@
 """Running a step against its journal alone: whatever the journal does not hold is refused, so nothing happens."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
 from agents.context import Emit, StepContext
@@ -55,6 +55,10 @@ class ReplayEngine:
 
     def confirm(self) -> None:
         """There is no lease to lose."""
+
+    def call(self, timeout_seconds: float) -> AbstractContextManager[None]:  # noqa: ARG002 - nothing is called
+        """Surround nothing."""
+        return nullcontext()
 
     def messages_known(self) -> int:
         """Nobody has spoken but in what is recorded."""

@@ -1,7 +1,7 @@
 """Reads of the agents app."""
 
 from agents.forms import FORMS
-from agents.journal.viewing import EntryView, entries_of, entry_sums
+from agents.journal.viewing import EntryView, entries_of, entry_sums, usage_until
 from agents.llm.breakdown import model_breakdown
 from agents.loop.formats import FORMATS
 from agents.loop.json_answers import json_in, problems_of, schema_problem
@@ -39,4 +39,5 @@ __all__ = [
     "tool_definitions",
     "tool_for",
     "tool_infos",
+    "usage_until",
 ]

@@ -112,6 +112,12 @@ class ReviewConflict(Conflict):
     code = "REVIEW_CONFLICT"
 
 
+class StepNotFound(NotFound):
+    """The task has no such step."""
+
+    code = "STEP_NOT_FOUND"
+
+
 class TaskNotFinished(Conflict):
     """The task has not ended yet."""
 

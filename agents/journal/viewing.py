@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, F, Sum
 
 from agents.journal.copying import COPIED_ATTEMPT
 from agents.models import JournalEntry
@@ -55,3 +55,10 @@ def entry_sums(*, step_ids: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
     for step_id, kind, count in rows.order_by("step_id", "kind"):
         found.setdefault(step_id, {})[kind] = count
     return found
+
+
+def usage_until(*, task_id: UUID, until: datetime) -> int:
+    """Return the tokens that a task's effects had used at a moment; copied ones were paid elsewhere. One query."""
+    rows = JournalEntry.objects.filter(task_id=task_id, finished_at__lte=until, attempt__gt=COPIED_ATTEMPT)
+    tokens: int = rows.aggregate(tokens=Sum(F("prompt_tokens") + F("completion_tokens"), default=0))["tokens"]
+    return tokens

@@ -35,6 +35,7 @@ from orchestration.api.views.schedules import (
 )
 from orchestration.api.views.sessions import SessionEventsView, SessionHistoryView, SessionListView, SessionView
 from orchestration.api.views.skills import SkillListView, SkillVersionsView, SkillView
+from orchestration.api.views.states import StepStateView
 from orchestration.api.views.strategies import StrategyListView
 from orchestration.api.views.stream import StreamView
 from orchestration.api.views.system import DocsView, HealthView, MetricsView, OpenApiView, ReadinessView, WhoAmIView
@@ -73,6 +74,7 @@ urlpatterns = [
     path("api/v1/strategies", StrategyListView.as_view(), name="strategies"),
     path("api/v1/tasks/<str:task_id>/review", TaskReviewView.as_view(), name="task-review"),
     path("api/v1/tasks/<str:task_id>/replay", TaskReplayView.as_view(), name="task-replay"),
+    path("api/v1/tasks/<str:task_id>/steps/<str:step_key>/state", StepStateView.as_view(), name="task-step-state"),
     path("api/v1/tasks/<str:task_id>/timeline", TaskTimelineView.as_view(), name="task-timeline"),
     path("api/v1/swarm/<str:task_id>/message", MessageView.as_view(), name="task-message"),
     path("api/v1/stream/sse", StreamView.as_view(), name="stream-sse"),

@@ -1,0 +1,112 @@
+"""What a step saw when it came to a place of its journal: what it was told, found, allowed, and had used by then."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, Final
+
+from agents.selectors import EntryView, entries_of, usage_until
+from agents.services import value_unpack
+from orchestration.errors import StepNotFound
+from orchestration.models import Step, Task
+from orchestration.timeline import entry_json
+from policy.selectors import budget_states
+from policy.types import BudgetRef, BudgetScope
+from shannon_project.foundation.errors import InvalidInput
+
+ENTRIES_MAX: Final = 1_000
+_REFUSALS: Final = frozenset({"POLICY_DENIED", "APPROVAL_DENIED", "BUDGET_EXCEEDED"})
+_SEARCH: Final = "memory_search"
+
+
+def state_at(*, task: Task, step_key: str, position: int) -> dict[str, Any]:
+    """Return what a step saw at a position of its journal. The caller has checked whose task it is.
+
+    Five queries, and one for each value that is stored as a blob.
+
+    Args:
+        task: The run.
+        step_key: The step.
+        position: Of the effect that was about to be asked for; the number of effects for the step's end.
+
+    Returns:
+        `{"step", "effect", "messages", "observed", "memory_hits", "decisions", "budget", "before"}`: the step's input;
+        the effect at the position; what the model that was asked there, or last before it, was told; listings of
+        files, histories and messages that were read before it; what was found in memory; what people and policies
+        decided about its effects; what step and task had used by then, and their task's limit; the effects before.
+
+    Raises:
+        StepNotFound: The task has no such step.
+        InvalidInput: The step's journal is shorter (the caller's fault).
+    """
+    step = Step.objects.filter(task_id=task.id, key=step_key).first()
+    if step is None:
+        raise StepNotFound(details={"task_id": str(task.id), "step_key": step_key[:128]})
+    entries = entries_of(step_ids=[step.id], limit=ENTRIES_MAX, with_payloads=True)
+    if position > len(entries):
+        raise InvalidInput(f"position: the step's journal has {len(entries)} effects; use 0 to that.")
+    whole = [_whole(task, entry) for entry in entries[: position + 1]]
+    before, here = whole[:position], whole[position] if position < len(whole) else None
+    return {
+        "task_id": str(task.id),
+        "step_key": step.key,
+        "position": position,
+        "step": {"kind": step.kind, "title": step.title, "input": value_unpack(task.tenant_id, step.input)},
+        "effect": None if here is None else entry_json(replace(here, request=None)),
+        "messages": _messages(whole),
+        "observed": [
+            {"kind": entry.kind, "key": entry.key, "saw": entry.response} for entry in before if _is_look(entry)
+        ],
+        "memory_hits": [entry.response for entry in before if entry.kind == "tool" and entry.key == _SEARCH],
+        "decisions": [decision for entry in before if (decision := _decision(entry)) is not None],
+        "budget": _budget(task, before, here),
+        "before": [entry_json(replace(entry, request=None)) for entry in before],
+    }
+
+
+def _whole(task: Task, entry: EntryView) -> EntryView:
+    """Return an entry with its values as they were, also those that are stored as blobs."""
+    request, response = entry.request or {}, entry.response
+    return replace(
+        entry,
+        request=value_unpack(task.tenant_id, request),
+        response=None if response is None else value_unpack(task.tenant_id, response),
+    )
+
+
+def _messages(entries: Sequence[EntryView]) -> list[Any]:
+    asked = [entry.request for entry in entries if entry.kind == "model" and entry.request]
+    return list(asked[-1].get("messages", [])) if asked else []
+
+
+def _is_look(entry: EntryView) -> bool:
+    """Whether the effect was a look at something, not an act: its request is empty."""
+    return not entry.request and entry.kind not in {"model", "tool", "approval"}
+
+
+def _look(entry: EntryView) -> dict[str, Any]:
+    return {"position": entry.position, "kind": entry.kind, "key": entry.key, "saw": entry.response}
+
+
+def _decision(entry: EntryView) -> dict[str, Any] | None:
+    """Return what was decided about an effect, where that is recorded: a person's answer, or a refusal."""
+    place = {"position": entry.position, "effect": f"{entry.kind} {entry.key}"}
+    if entry.kind == "approval":
+        return {**place, "by": "person", **(entry.response or {})}
+    error = (entry.response or {}).get("error") or entry.error or {}
+    return {**place, "by": "policy or budget", "error": error} if error.get("code") in _REFUSALS else None
+
+
+def _budget(task: Task, before: Sequence[EntryView], here: EntryView | None) -> dict[str, Any]:
+    """Return what had been used when the effect began; without one, by all of the step."""
+    own = [entry for entry in before if not entry.is_copied]
+    costs = [entry.cost_usd for entry in own if entry.kind == "model"]
+    known = [cost for cost in costs if cost is not None]
+    (limit,) = budget_states(tenant_id=task.tenant_id, refs=[BudgetRef(BudgetScope.TASK, task.id)]) or (None,)
+    until = here.started_at if here is not None else (before[-1].finished_at if before else None)
+    return {
+        "step_tokens": sum(entry.prompt_tokens + entry.completion_tokens for entry in own),
+        "step_cost_usd": str(sum(known, Decimal(0))) if len(known) == len(costs) else None,
+        "task_tokens": 0 if until is None else usage_until(task_id=task.id, until=until),
+        "task_limit_tokens": limit.limit_tokens if limit else None,
+    }
