@@ -85,7 +85,7 @@ class ReplayJournal(Journal):
         super().__init__(ctx)
         self._with_prompts = with_prompts
 
-    def _check_same(self, entry: JournalEntry, *, kind: str, key: str, digest: str) -> None:
+    def _check_same(self, entry: JournalEntry, *, kind: str, key: str, digest: str, request: Mapping[str, Any]) -> None:
         if not self._with_prompts and entry.kind in _OF_PROMPTS:
             digest = entry.request_digest
-        super()._check_same(entry, kind=kind, key=key, digest=digest)
+        super()._check_same(entry, kind=kind, key=key, digest=digest, request=request)
