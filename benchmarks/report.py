@@ -17,7 +17,7 @@ from rich.table import Table
 class Row:
     """One measure. `reference` is what it is compared with, in the same run and unit; `ratio` is ours / reference.
 
-    `target` says in words what DESIGN asks for; `met` is None when it asks for nothing.
+    `key` names it for plots. `target` says in words what DESIGN asks for; `met` is None when it asks for nothing.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Row:
     met: bool | None = None
     runs: int = 0
     note: str = ""
+    key: str = ""
 
 
 def spread(values: list[float]) -> tuple[float, float, float]:
@@ -62,8 +63,8 @@ def _cpuinfo() -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def report_print(rows: list[Row], machine: dict[str, str]) -> None:
-    """Print the table."""
+def report_print(rows: list[Row], failures: dict[str, str], machine: dict[str, str]) -> None:
+    """Print the table, then the notes, then what could not be measured."""
     table = Table(title=f"{machine['cores']} × {machine['cpu']}, Python {machine['python']}")
     for heading in ("measure", "ours (median)", "min … max", "compared with", "ratio", "target", "met"):
         table.add_column(heading)
@@ -82,10 +83,13 @@ def report_print(rows: list[Row], machine: dict[str, str]) -> None:
     for row in rows:
         if row.note:
             console.print(f"{row.name}: {row.note}")
+    for name, reason in failures.items():
+        console.print(f"NOT MEASURED: {name}: {reason}", style="red", markup=False)
 
 
-def report_write(rows: list[Row], machine: dict[str, str], path: Path) -> None:
+def report_write(rows: list[Row], failures: dict[str, str], machine: dict[str, str], path: Path) -> None:
     """Write the results beside the machine's description."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
+    results = {"machine": machine, "rows": [asdict(row) for row in rows], "not_measured": failures}
+    path.write_text(json.dumps(results, indent=2) + "\n")
     Console().print(f"written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path.name}")

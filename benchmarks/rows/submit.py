@@ -2,10 +2,10 @@
 
 import json
 import time
-from typing import Any
 
 import httpx
 
+from benchmarks.bench import Bench
 from benchmarks.report import Row, spread
 
 TASKS = 30
@@ -14,21 +14,28 @@ ONE_CALL = "Who are you?"  # answered by one model call, as a simple task is
 WITH_TOOL = "What is 6 * 7?"  # model, calculator, model
 
 
-def submit_rows(stack: dict[str, Any], runs: int) -> list[Row]:  # noqa: ARG001 - a row of many short runs
+def submit_rows(bench: Bench) -> list[Row]:
     """Measure what a client sees."""
+    stack = bench.stack
     with httpx.Client(base_url=stack["base_url"], headers={"X-API-Key": stack["api_key"]}, timeout=60.0) as client:
-        plain = [one(client, ONE_CALL) for _ in range(TASKS + WARM_UP)][WARM_UP:]
-        tool = [one(client, WITH_TOOL) for _ in range(TASKS + WARM_UP)][WARM_UP:]
+        plain = [one(client, ONE_CALL) for _ in range(bench.scaled(TASKS) + WARM_UP)][WARM_UP:]
+        tool = [one(client, WITH_TOOL) for _ in range(bench.scaled(TASKS) + WARM_UP)][WARM_UP:]
     return [
-        _row("submit → first event on the stream", [first for first, _ in plain], 25.0),
-        _row("simple task, one model call: submit → answer", [answer for _, answer in plain], 60.0),
-        _row("simple task, two model calls and a tool: submit → answer", [answer for _, answer in tool], None),
+        _row("first-event", "submit → first event on the stream", [first for first, _ in plain], 25.0),
+        _row("answer", "simple task, one model call: submit → answer", [answer for _, answer in plain], 60.0),
+        _row(
+            "answer-tool",
+            "simple task, two model calls and a tool: submit → answer",
+            [answer for _, answer in tool],
+            None,
+        ),
     ]
 
 
-def _row(name: str, values: list[float], target_ms: float | None) -> Row:
+def _row(key: str, name: str, values: list[float], target_ms: float | None) -> Row:
     middle, low, high = spread(values)
     return Row(
+        key=key,
         name=name,
         unit="ms",
         ours=middle,

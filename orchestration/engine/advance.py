@@ -47,10 +47,12 @@ def task_advance(task_id: UUID) -> bool:
     """
     with log_context(task_id=task_id):
         with transaction.atomic():
-            task = Task.objects.select_for_update(no_key=True).filter(id=task_id).first()
+            # the database's clock is the only one: workers' clocks may differ
+            found = Task.objects.select_for_update(no_key=True).annotate(read_at=Now())
+            task = found.filter(id=task_id).first()
             if task is None or task.status in TASK_TERMINAL or task.status == TaskStatus.PAUSED:
                 return False
-            first_steps = _advance_locked(task)
+            first_steps = _advance_locked(task, task.read_at)
             hit(Seam.ADVANCE_COMMIT)
         if first_steps:
             hit(Seam.ADVANCE_DISPATCH)
@@ -59,11 +61,11 @@ def task_advance(task_id: UUID) -> bool:
         return True
 
 
-def _advance_locked(task: Task) -> list[UUID]:
+def _advance_locked(task: Task, now: datetime) -> list[UUID]:
     """Advance and return the steps with which drainers are to begin."""
     if task.status == TaskStatus.QUEUED and task.clock_stopped_at is not None:
         return []  # a person is asked whether it may begin
-    if task.clock_stopped_at is None and task.deadline_at <= _database_now():
+    if task.clock_stopped_at is None and task.deadline_at <= now:
         task_stop(task, status=TaskStatus.TIMEOUT, error=TaskDeadlineExceeded(), by="system")
         return []
     strategy = strategy_for(task.strategy, task.parameters)
@@ -83,14 +85,6 @@ def _advance_locked(task: Task) -> list[UUID]:
                 task_fail(task, StrategyStuck(details={"strategy": task.strategy}).as_json())
                 return []
     return slots_take(task)
-
-
-def _database_now() -> datetime:
-    """The database's clock is the only one: workers' clocks may differ."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
-        now: datetime = cursor.fetchone()[0]
-        return now
 
 
 def task_view(task: Task, strategy: Strategy) -> TaskView:

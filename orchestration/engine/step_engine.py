@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from agents.context import Emit, StepContext
 from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled, TaskPaused, WorkerStopping
@@ -52,13 +53,11 @@ class TaskFacts:
 
 def task_facts(task_id: UUID) -> TaskFacts:
     """Load the facts of a task; one query."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT extract(epoch FROM now())")
-        now_seconds = float(cursor.fetchone()[0])
     columns = ("tenant_id", "session_id", "principal", "query", "strategy", "parameters", "deadline_at")
-    task = Task.objects.only("id", *columns, "clock_stopped_at").get(id=task_id)
+    found = Task.objects.only("id", *columns, "clock_stopped_at").annotate(read_at=Now())
+    task = found.get(id=task_id)
     principal = Principal.from_json(task.principal)
-    clock_seconds = task.clock_stopped_at.timestamp() if task.clock_stopped_at else now_seconds
+    clock_at = task.clock_stopped_at or task.read_at
     return TaskFacts(
         task_id=task.id,
         session_id=task.session_id,
@@ -71,7 +70,7 @@ def task_facts(task_id: UUID) -> TaskFacts:
             BudgetRef(BudgetScope.SESSION, task.session_id),
             *payer_refs(principal),
         ),
-        seconds_left=task.deadline_at.timestamp() - clock_seconds,
+        seconds_left=(task.deadline_at - clock_at).total_seconds(),
     )
 
 

@@ -1,0 +1,50 @@
+"""A thousand agents at once whose model takes one second: wall time, and the memory of the workers."""
+
+import time
+
+from benchmarks.bench import Bench, PeakMemory
+from benchmarks.report import Row
+from orchestration.services import fanout_submit
+
+AGENTS = 1_000
+WORKERS = 2
+TARGET_SECONDS = 6.0
+TARGET_MEGABYTES = 600.0
+QUESTION = "Who are you?"
+
+
+def agents_rows(bench: Bench) -> list[Row]:
+    """Run them as one task, in two workers with a thread for each agent."""
+    width = bench.scaled(AGENTS)
+    threads = -(-width // WORKERS)
+    with bench.workers(WORKERS, threads=threads, SHANNON_OFFLINE_LATENCY_SECONDS="1") as workers:
+        memory = PeakMemory(workers)
+        started = time.perf_counter()
+        task = fanout_submit(principal=bench.principal(), width=width, concurrency_limit=width, instruction=QUESTION)
+        memory.watch(task.id, patience_seconds=45.0)
+        seconds = time.perf_counter() - started
+    name = f"{width:,} agents at once, a model of 1 s"
+    return [
+        Row(
+            key="agents-wall",
+            name=f"{name}: wall time",
+            unit="s",
+            ours=seconds,
+            ours_min=seconds,
+            ours_max=seconds,
+            target=f"≤ {TARGET_SECONDS:.0f} s",
+            met=seconds <= TARGET_SECONDS,
+            runs=1,
+        ),
+        Row(
+            key="agents-memory",
+            name=f"{name}: memory of {WORKERS} workers",
+            unit="MB",
+            ours=memory.megabytes,
+            ours_min=memory.megabytes,
+            ours_max=memory.megabytes,
+            target=f"≤ {TARGET_MEGABYTES:.0f} MB",
+            met=memory.megabytes <= TARGET_MEGABYTES,
+            runs=1,
+        ),
+    ]
