@@ -16,6 +16,7 @@ from shannon_project.config.catalogue import Ability, CatalogueModel
 _NO_KEY: Final = "none"  # servers of one's own ask for none, and OpenAI's client insists on one
 _MARKED_FROM_TOKENS: Final = 1_024  # Anthropic caches no shorter prefix ("Prompt caching", docs.anthropic.com)
 _FORM: Final = "Answer with JSON alone, without fences or comments. It must fit this JSON schema: "
+_RUNGS_SECONDS: Final = (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 _CACHE_MARK: Final = {"type": "ephemeral"}
 
 
@@ -30,7 +31,7 @@ def parameters_of(
         "messages": _marked_messages(messages) if is_marked else messages,
         "temperature": request.temperature,
         "max_tokens": request.max_output_tokens,
-        "timeout": httpx.Timeout(timeouts.total, connect=timeouts.connect),
+        "timeout": httpx.Timeout(_rung(timeouts.total), connect=_rung(timeouts.connect)),
         "num_retries": 0,  # retries are ours: they must respect the step's deadline and cancellation
         "max_retries": 0,
         "_skip_mcp_handler": True,  # litellm 1.106 otherwise imports its MCP proxy for every call with tools
@@ -44,6 +45,14 @@ def parameters_of(
         parameters["extra_headers"] = {"Idempotency-Key": request.idempotency_key}
     # Where and with whose key a provider is asked comes last: no request may change it.
     return {**parameters, **request.options, **_access(model, credential)}
+
+
+def _rung(seconds: float) -> float:
+    """Return the next of a few timeouts: litellm makes a client, with connections of its own, for each that it sees.
+
+    Our own watch ends the call in time; this one ends what is left of a call that nobody waits for.
+    """
+    return next((rung for rung in _RUNGS_SECONDS if rung >= seconds), seconds)
 
 
 def _form_told(request: ModelRequest, model: CatalogueModel) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ _GOOD: Final = Fault(times=0)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as it came. `at_seconds` is on `time.time()`'s clock, the same for every process."""
+    """One call as it came. `at_seconds` is on `time.time()`'s clock, the same in each process; `peer` its socket."""
 
     model: str
     key: str
@@ -29,6 +29,7 @@ class Call:
     at_seconds: float
     body: dict[str, Any]
     headers: dict[str, str]
+    peer: str
 
 
 class FaultProvider(ThreadingHTTPServer):
@@ -126,14 +127,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer in Anthropic's shape; a prompt with marks is read from the cache in part, and written in part."""
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "x-api-key"}
         key = self.headers.get("x-api-key") or ""
-        self.server.begin(Call(asked.get("model", ""), key, False, time.time(), asked, headers))
+        self.server.begin(Call(asked.get("model", ""), key, False, time.time(), asked, headers, self._peer()))
         self.server.end()
         return self._send(anthropic_answer(asked))
 
     def _chat(self, asked: dict[str, Any]) -> None:
         key = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "authorization"}
-        call = Call(asked.get("model", ""), key, bool(asked.get("stream")), time.time(), asked, headers)
+        call = Call(asked.get("model", ""), key, bool(asked.get("stream")), time.time(), asked, headers, self._peer())
         fault = self.server.begin(call)
         try:
             self._answer(fault, asked)
@@ -180,6 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         with suppress(OSError):
             self.connection.close()
+
+    def _peer(self) -> str:
+        return f"{self.client_address[0]}:{self.client_address[1]}"
 
     def _pause(self, seconds: float) -> None:
         if seconds:

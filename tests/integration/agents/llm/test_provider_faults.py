@@ -270,6 +270,13 @@ def test_cache_tokens_are_paid_at_their_own_price(provider: FaultProvider) -> No
     assert reply.cost_usd == (Decimal(200) + Decimal(80) + Decimal(20)) / 1_000_000
 
 
+def test_connections_are_kept_from_call_to_call_however_much_time_is_left(provider: FaultProvider) -> None:
+    for timeout_seconds in (59.9, 43.2, 31.5):
+        ask(provider, seen=None, timeout_seconds=timeout_seconds)
+
+    assert len({call.peer for call in provider.calls}) == 1
+
+
 def test_calls_are_counted_and_so_are_those_at_once(provider: FaultProvider) -> None:
     provider.will(Fault(times=3, first_token_seconds=0.3))
     threads = [threading.Thread(target=ask, args=(provider,), kwargs={"seen": None}) for _ in range(3)]
