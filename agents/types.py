@@ -38,6 +38,14 @@ class CacheKind(StrEnum):
     SEMANTIC = "semantic"  # a request that means the same was answered before
 
 
+class UnknownOutcome(StrEnum):
+    """What becomes of an effect of which nobody knows whether it happened, and which must not simply be repeated."""
+
+    FAIL = "fail"  # the step stops with OUTCOME_UNKNOWN
+    ASK = "ask"  # a person decides whether it is done again
+    RETRY = "retry"  # it is done again: twice is better than not at all, or the other side knows its idempotency key
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What an agent used. `cost_usd` is None when a price was unknown: unknown is not zero."""

@@ -3,6 +3,5 @@
 from agents.journal.bounds import bounded_json, bounded_text, canonical_digest, storable_json
 from agents.journal.effect import Effect
 from agents.journal.journal import Journal
-from agents.journal.unknown import UnknownOutcome
 
-__all__ = ["Effect", "Journal", "UnknownOutcome", "bounded_json", "bounded_text", "canonical_digest", "storable_json"]
+__all__ = ["Effect", "Journal", "bounded_json", "bounded_text", "canonical_digest", "storable_json"]

@@ -29,10 +29,10 @@ from agents.journal.effect import After, Before, Effect, OnFailure, Perform, not
 from agents.journal.entries import entry_close, entry_new
 from agents.journal.matching import first_difference, mismatch
 from agents.journal.postgres import PostgresJournalStore
-from agents.journal.unknown import UnknownOutcome, unknown_outcome_settle
+from agents.journal.unknown import unknown_outcome_settle
 from agents.metrics import JOURNAL_EFFECTS
 from agents.models import JournalEntry
-from agents.types import JournalStatus
+from agents.types import JournalStatus, UnknownOutcome
 from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.failpoints import Seam, hit

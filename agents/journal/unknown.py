@@ -1,24 +1,15 @@
 """Effects of which nobody knows whether they happened, and which must not simply be repeated."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, Final
 
 from agents.context import StepContext
 from agents.errors import OutcomeUnknown, StepWaits
 from agents.journal.bounds import bounded_json
 from agents.models import JournalEntry
-from agents.types import ApprovalAsk, AskedBy
+from agents.types import ApprovalAsk, AskedBy, UnknownOutcome
 
 ACTION: Final = "outcome.repeat"
-
-
-class UnknownOutcome(StrEnum):
-    """What becomes of such an effect."""
-
-    FAIL = "fail"  # the step stops with OUTCOME_UNKNOWN
-    ASK = "ask"  # a person decides whether it is done again
-    RETRY = "retry"  # it is done again: twice is better than not at all, or the other side knows its idempotency key
 
 
 def unknown_outcome_settle(

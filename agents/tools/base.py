@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from agents.journal.unknown import UnknownOutcome
-from agents.types import Json, ToolError, ToolInfo
+from agents.types import Json, ToolError, ToolInfo, UnknownOutcome
 
 
 @dataclass(frozen=True, slots=True)

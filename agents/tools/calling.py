@@ -13,13 +13,13 @@ from django.db import Error as DatabaseError
 from agents.approvals import Permit
 from agents.context import Emit, StepContext
 from agents.errors import ApprovalDenied, ToolInputInvalid
-from agents.journal import Effect, Journal, UnknownOutcome, bounded_json, bounded_text
+from agents.journal import Effect, Journal, bounded_json, bounded_text
 from agents.metrics import TOOL_CALLS
 from agents.tools.arguments import arguments_check, arguments_from
 from agents.tools.base import Tool, ToolContext
 from agents.tools.long_output import output_shown
 from agents.tools.registry import tool_for
-from agents.types import ToolError, ToolResult
+from agents.types import ToolError, ToolResult, UnknownOutcome
 from policy.errors import PolicyDenied
 from policy.types import Action
 from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError

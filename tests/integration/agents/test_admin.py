@@ -6,8 +6,8 @@ from django.test import Client
 from django.urls import reverse
 
 from agents.journal import Journal
-from agents.models import JournalEntry, Memory, Message, Session
-from agents.services import answer_remember, message_append, tool_call
+from agents.models import Blob, JournalEntry, Memory, Message, Session
+from agents.services import answer_remember, blob_put, message_append, tool_call
 from policy.types import Principal
 from tests.integration.agents.steps import step_of
 
@@ -20,14 +20,15 @@ def admin(principal: Principal) -> Client:
     tool_call(ctx, journal, "calculator", '{"expression": "6 * 7"}')
     answer_remember(ctx, journal, "What is 6 * 7?", "x" * 10_000)
     message_append(session_id=ctx.session_id, task_id=ctx.task_id, role="user", content="What is 6 * 7?")
+    blob_put(tenant_id=principal.tenant_id, data="y" * 10_000)
     client = Client()
     client.force_login(User.objects.create_superuser("root", password="not used"))
     return client
 
 
-@pytest.mark.parametrize("model", [Session, Message, Memory, JournalEntry])
+@pytest.mark.parametrize("model", [Blob, Session, Message, Memory, JournalEntry])
 def test_rows_can_be_listed_and_looked_at(
-    admin: Client, model: type[Session] | type[Message] | type[Memory] | type[JournalEntry]
+    admin: Client, model: type[Blob] | type[Session] | type[Message] | type[Memory] | type[JournalEntry]
 ) -> None:
     name = model._meta.model_name
     assert admin.get(reverse(f"admin:agents_{name}_changelist")).status_code == 200

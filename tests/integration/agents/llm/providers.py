@@ -18,6 +18,7 @@ class Provider:
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    asked_keys: list[str | None] = field(default_factory=list)
     body: bytes = b"{}"
     stall_seconds: float = 0.0
     drips: bytes = b""
@@ -83,6 +84,7 @@ def provider_on_loopback() -> Iterator[Provider]:
             length = int(self.headers.get("Content-Length") or 0)
             asked = json.loads(self.rfile.read(length))
             provider.asked.append(asked)
+            provider.asked_keys.append(self.headers.get("Idempotency-Key"))
             provider.released.wait(provider.stall_seconds)
             if provider.drips:
                 drip(self)

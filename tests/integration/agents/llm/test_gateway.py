@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -141,6 +142,13 @@ def test_real_provider_is_asked_in_its_format(provider: Provider) -> None:
     assert reply.cost_usd is None, "a price that nobody knows is not zero"
     assert provider.asked[0]["messages"] == HELLO.messages
     assert provider.asked[0]["max_tokens"] == HELLO.max_output_tokens
+
+
+def test_provider_is_told_the_idempotency_key_of_a_call(provider: Provider) -> None:
+    provider.body = whole("Hi.")
+    for request in (replace(HELLO, idempotency_key="step:3"), HELLO):
+        GATEWAY.complete(request, model=model_there(), timeout_seconds=10.0)
+    assert provider.asked_keys == ["step:3", None]
 
 
 def test_price_of_a_model_outside_the_catalogue_is_litellms() -> None:
