@@ -10,7 +10,7 @@ from agents.sessions.reading import messages_before, messages_recent, session_fo
 from agents.skills.catalogue import skill_for, skill_versions, skills
 from agents.tools.arguments import arguments_check, arguments_problem
 from agents.tools.mcp.servers import mcp_server_for, mcp_servers
-from agents.tools.registry import is_tenant_tool, tool_definitions, tool_for, tool_infos
+from agents.tools.registry import builtin_tool_infos, is_tenant_tool, tool_definitions, tool_for, tool_infos
 
 __all__ = [
     "FORMATS",
@@ -20,6 +20,7 @@ __all__ = [
     "arguments_problem",
     "entries_of",
     "entry_sums",
+    "builtin_tool_infos",
     "is_tenant_tool",
     "json_in",
     "mcp_server_for",

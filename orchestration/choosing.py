@@ -10,9 +10,12 @@ from pydantic import ValidationError
 from agents.services import model_override_check
 from orchestration.errors import UnsupportedOption
 from orchestration.options import STRATEGY_OF_MODE
-from orchestration.strategies import OFFERED, REVIEWABLE, REVIEWED_BY_DEFAULT, Strategy, route
+from orchestration.strategies import OFFERED, REVIEWABLE, REVIEWED_BY_DEFAULT, STRATEGIES, Route, Strategy, route
 from orchestration.wishes import Wishes
 from shannon_project.foundation.errors import InvalidInput
+
+ROUTED = frozenset(OFFERED)
+"""What the router may choose by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,29 @@ def strategy_choose(query: str, wishes: Wishes, *, tenant_id: UUID) -> Choice:
         InvalidInput: The strategy's parameters are not valid; says which and why (the caller's fault).
         ModelUnknown: They name a model that may not be named (the caller's fault).
     """
-    routed = route(query)
+    routed = route(query, ROUTED)
+    if not wishes.mode and routed.is_unsure:
+        parameters = {"candidates": list(routed.candidates)}
+        return Choice("auto", parameters, _told("auto", routed, list(routed.reasons), ""))
     name = STRATEGY_OF_MODE[wishes.mode] if wishes.mode else routed.strategy
     reasons = [wishes.why] if wishes.mode else list(routed.reasons)
-    told = {"strategy": name, "score": routed.score, "reasons": reasons, "asked_mode": wishes.mode}
-    parameters = parameters_check(OFFERED[name], wishes.parameters)
+    parameters = parameters_check(STRATEGIES[name], wishes.parameters)
     for model in parameters.get("models", ()):
         model_override_check(tenant_id=tenant_id, override=model)
-    return Choice(name, parameters, told)
+    return Choice(name, parameters, _told(name, routed, reasons, wishes.mode))
+
+
+def _told(name: str, routed: Route, reasons: list[str], mode: str) -> dict[str, Any]:
+    """Return the decision as the first event tells it."""
+    return {
+        "strategy": name,
+        "score": routed.score,
+        "scores": dict(routed.scores),
+        "reasons": reasons,
+        "is_unsure": routed.is_unsure,
+        "candidates": list(routed.candidates),
+        "asked_mode": mode,
+    }
 
 
 def reviewable(choice: Choice, query: str, wishes: Wishes, *, tenant_id: UUID) -> Choice:
@@ -106,10 +124,10 @@ def degraded(choice: Choice, left_tokens: int | None) -> Choice:
         left_tokens: The least that is left in the budgets that pay; None: no limit.
     """
     steps: list[Degradation] = []
-    strategy = OFFERED[choice.strategy]
+    strategy = STRATEGIES[choice.strategy]
     while left_tokens is not None and left_tokens < strategy.needs_tokens and strategy.degrades_to:
         steps.append(Degradation(strategy.name, strategy.degrades_to, strategy.needs_tokens, left_tokens))
-        strategy = OFFERED[strategy.degrades_to]
+        strategy = STRATEGIES[strategy.degrades_to]
     if not steps:
         return choice
     tiers = {part: tier for part, tier in (choice.parameters.get("tiers") or {}).items() if part in strategy.parts}

@@ -139,6 +139,18 @@ class ReplayDiffers(ShannonError):
         return cls(details={**details, "recorded": recorded, "replayed": replayed})
 
 
+class TemplateInvalid(InvalidInput):
+    """The template cannot be carried out; the message names file and line."""
+
+    code = "TEMPLATE_INVALID"
+
+
+class TemplateNotFound(NotFound):
+    """There is no such template, or not in this version."""
+
+    code = "TEMPLATE_NOT_FOUND"
+
+
 class StrategyStuck(ShannonError):
     """The strategy waits although no step is open: a defect of the strategy."""
 

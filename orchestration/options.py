@@ -22,6 +22,7 @@ STRATEGY_OF_MODE: Final = {
     "debate": "debate",
     "tree_of_thoughts": "tree_of_thoughts",
     "swarm": "swarm",
+    "template": "template",
 }
 """The first four are the reference system's; every strategy that is offered has its own name as well."""
 REVIEW_PLANS: Final = ("auto", "manual")
@@ -46,7 +47,6 @@ CONTEXT_NOT_AVAILABLE: Final = frozenset(
         "recents_count",
         "research_strategy",
         "target_languages",
-        "template",
     }
 )
 """Context keys that steer the reference system and nothing here; to ignore them would be to lie."""

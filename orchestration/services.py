@@ -31,9 +31,10 @@ from orchestration.options import approval_options, context_check, mode_check, m
 from orchestration.permits import submit_permit
 from orchestration.queueing import queue_admit
 from orchestration.skills import skill_apply
-from orchestration.strategies import OFFERED
+from orchestration.strategies import STRATEGIES
 from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest, TaskStatus
 from orchestration.wishes import Wishes, wishes_of
+from orchestration.workflows.service import template_prepare
 from policy.selectors import budget_states
 from policy.services import budget_open, budget_tighten
 from policy.types import BudgetLimits, BudgetRef, BudgetScope, Principal
@@ -164,6 +165,13 @@ def task_submit(
     )
 
 
+def _template(principal: Principal, wishes: Wishes) -> dict[str, Any]:
+    """Return the template's workflow and inputs as they are now; later versions change nothing for this task."""
+    if not wishes.template:
+        return {}
+    return template_prepare(principal=principal, reference=wishes.template, inputs=wishes.template_inputs)
+
+
 def _parameters(
     principal: Principal, request: TaskRequest, wishes: Wishes, choice: Choice, budget: TaskBudget
 ) -> dict[str, Any]:
@@ -176,6 +184,7 @@ def _parameters(
         "system_prompt": wishes.system_prompt,
         "answer_schema": wishes.answer_schema,
         "budget": budget.as_parameters(),
+        "template": _template(principal, wishes),
     }
     return {
         "tools": [
@@ -192,7 +201,7 @@ def _parameters(
 
 def _tokens_left(principal: Principal, budget: TaskBudget, choice: Choice) -> int | None:
     """Return the least that is left in the task's and the tenant's budget; asks nobody where it does not matter."""
-    if not OFFERED[choice.strategy].degrades_to:
+    if not STRATEGIES[choice.strategy].degrades_to:
         return None
     states = budget_states(tenant_id=principal.tenant_id, refs=[BudgetRef(BudgetScope.TENANT, principal.tenant_id)])
     left = [state.left_tokens for state in states if state.left_tokens is not None]

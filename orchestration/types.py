@@ -225,6 +225,8 @@ class TaskRequest:
     skill: str | None = None
     max_iterations: int | None = None
     force_swarm: bool = False
+    template: str | None = None
+    template_inputs: Mapping[str, Any] | None = None
     response_format: Mapping[str, Any] | None = None
     priority: Priority = Priority.NORMAL
 

@@ -34,6 +34,8 @@ class Wishes:
         model_tier: Tier of all models.
         system_prompt: Added to the prompt of every agent.
         answer_schema: JSON schema of the answer.
+        template: `name` or `name@version` of a template; empty: none.
+        template_inputs: Values for its inputs.
     """
 
     mode: str = ""
@@ -45,6 +47,8 @@ class Wishes:
     model_tier: str | None = None
     system_prompt: str = ""
     answer_schema: Mapping[str, Any] | None = None
+    template: str = ""
+    template_inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 def wishes_of(request: TaskRequest) -> Wishes:
@@ -66,6 +70,8 @@ def wishes_of(request: TaskRequest) -> Wishes:
         model_tier=_tier(request),
         system_prompt=_system_prompt(context),
         answer_schema=_answer_schema(_either(request, "response_format")),
+        template=_template(request),
+        template_inputs=_template_inputs(request, mode),
     )
     _switches_check(context, mode)
     return wishes
@@ -106,7 +112,11 @@ def _mode(request: TaskRequest) -> tuple[str, str]:
     wanted = [(request.mode, "the request names it")] if request.mode else []
     if request.force_swarm or switch(request.context, "force_swarm"):
         wanted.append(("swarm", "force_swarm is set"))
+    if _template(request):
+        wanted.append(("template", "a template is named"))
     modes = dict(wanted)
+    if "template" in modes and not _template(request):
+        raise InvalidInput("template: name the template that mode template is to carry out.")
     if len(modes) > 1:
         raise InvalidInput(f"mode: {' and '.join(sorted(modes))} are both asked for; leave one out.")
     if not wanted and switch(request.context, "skip_synthesis"):
@@ -140,6 +150,22 @@ def _parameters(request: TaskRequest, mode: str) -> dict[str, Any]:
     if mode in {"dag", "standard", "complex"} and switch(request.context, "skip_synthesis"):
         parameters.setdefault("synthesize", False)
     return parameters
+
+
+def _template(request: TaskRequest) -> str:
+    name = _either(request, "template")
+    if name is not None and (not isinstance(name, str) or len(name) > 100):
+        raise InvalidInput("template: must be a name, or name@version.")
+    return name or ""
+
+
+def _template_inputs(request: TaskRequest, mode: str) -> Mapping[str, Any]:
+    inputs = _either(request, "template_inputs") or {}
+    if not isinstance(inputs, Mapping):
+        raise InvalidInput("template_inputs: must be an object.")
+    if inputs and mode != "template":
+        raise InvalidInput("template_inputs: name the template that they are for.")
+    return inputs
 
 
 def _role(request: TaskRequest) -> str:

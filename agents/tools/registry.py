@@ -42,6 +42,11 @@ def tool_infos(*, tenant_id: UUID) -> list[ToolInfo]:
     return [tool.info() for _, tool in sorted(tools.items())]
 
 
+def builtin_tool_infos() -> list[ToolInfo]:
+    """Return what may be known of the tools that every tenant has, by name."""
+    return [tool.info() for _, tool in sorted(_builtin().items())]
+
+
 def tool_definitions(names: Iterable[str], *, tenant_id: UUID) -> list[dict[str, Any]]:
     """Return tools as a model is told of them, in the OpenAI format.
 

@@ -4,6 +4,7 @@ from orchestration.admin.approvals import ApprovalAdmin
 from orchestration.admin.base import JSON_SHOWN_CHARS
 from orchestration.admin.runs import EventAdmin, IdempotencyRecordAdmin, StepAdmin, TaskAdmin
 from orchestration.admin.schedules import ScheduleAdmin, ScheduleRunAdmin
+from orchestration.admin.templates import WorkflowTemplateAdmin
 
 __all__ = [
     "JSON_SHOWN_CHARS",
@@ -14,4 +15,5 @@ __all__ = [
     "ScheduleRunAdmin",
     "StepAdmin",
     "TaskAdmin",
+    "WorkflowTemplateAdmin",
 ]

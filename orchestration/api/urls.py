@@ -47,6 +47,7 @@ from orchestration.api.views.tasks import (
     TaskView,
 )
 from orchestration.api.views.timeline import TaskTimelineView
+from orchestration.api.views.templates import TemplateDryRunView, TemplateListView, TemplateView
 from orchestration.api.views.tools import ToolExecuteView, ToolListView, ToolView
 from orchestration.api.views.usage import UsageView
 
@@ -77,6 +78,9 @@ urlpatterns = [
     path("api/v1/tasks/<str:task_id>/steps/<str:step_key>/state", StepStateView.as_view(), name="task-step-state"),
     path("api/v1/tasks/<str:task_id>/timeline", TaskTimelineView.as_view(), name="task-timeline"),
     path("api/v1/swarm/<str:task_id>/message", MessageView.as_view(), name="task-message"),
+    path("api/v1/templates", TemplateListView.as_view(), name="templates"),
+    path("api/v1/templates/<str:name>", TemplateView.as_view(), name="template"),
+    path("api/v1/templates/<str:name>/dry-run", TemplateDryRunView.as_view(), name="template-dry-run"),
     path("api/v1/stream/sse", StreamView.as_view(), name="stream-sse"),
     path("api/v1/schedules", ScheduleListView.as_view(), name="schedules"),
     path("api/v1/schedules/<str:schedule_id>", ScheduleView.as_view(), name="schedule"),

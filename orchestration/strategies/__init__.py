@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from orchestration.strategies.auto import AutoStrategy
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, StrategyParameters, Told, Wait
 from orchestration.strategies.chain_of_thought import ChainOfThoughtStrategy
 from orchestration.strategies.dag import DagStrategy
@@ -16,6 +17,7 @@ from orchestration.strategies.shaping import next_move
 from orchestration.strategies.simple import SimpleStrategy
 from orchestration.strategies.supervisor import SupervisorStrategy
 from orchestration.strategies.swarm import SwarmStrategy
+from orchestration.strategies.template import TemplateStrategy
 from orchestration.strategies.tool import ToolStrategy
 from orchestration.strategies.tree_of_thoughts import TreeOfThoughtsStrategy
 
@@ -35,6 +37,8 @@ STRATEGIES: dict[str, Strategy] = {
         FanoutStrategy(),
     )
 }
+STRATEGIES["template"] = TemplateStrategy(dict(STRATEGIES))
+STRATEGIES["auto"] = AutoStrategy(STRATEGIES)
 OFFERED: dict[str, Strategy] = {name: strategy for name, strategy in STRATEGIES.items() if strategy.use_when}
 """Those that a request may choose."""
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from shannon_project.settings.env import ENV
+from shannon_project.settings.env import BASE_DIR, ENV
 
 SHANNON_LEASE_SECONDS = ENV.lease_seconds
 SHANNON_HEARTBEAT_SECONDS = ENV.heartbeat_seconds
@@ -60,3 +60,4 @@ SHANNON_TASK_BUDGET_TOKENS = 2_000_000  # what one task may use unless its reque
 SHANNON_TASK_BUDGET_USD = Decimal("20.00")
 SHANNON_SESSION_BUDGET_TOKENS = 20_000_000
 SHANNON_SESSION_BUDGET_USD = Decimal("200.00")
+SHANNON_TEMPLATES_DIR = BASE_DIR / "examples" / "workflows"  # templates of the platform itself, loaded at the start

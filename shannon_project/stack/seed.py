@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from orchestration.workflows.service import templates_load
 from policy.errors import ApiKeyExpired, ApiKeyInvalid
 from policy.models import Tenant
 from policy.services import api_key_issue, principal_authenticate, tenant_seed
@@ -16,7 +17,7 @@ ADMIN_USER = "admin"
 
 
 def seed(*, paths: StackPaths) -> dict[str, Any]:
-    """Make the tenant `default`, an API key and the admin user, as far as they are missing.
+    """Make the tenant `default`, an API key, the admin user and the platform's templates, as far as they are missing.
 
     The secrets are kept in `credentials.json` (mode 600), because the database has only their hashes.
 
@@ -25,6 +26,7 @@ def seed(*, paths: StackPaths) -> dict[str, Any]:
     """
     known = json_read(paths.credentials) or {}
     tenant = tenant_seed(slug="default", name="Default")
+    templates_load()
     credentials = {
         "tenant": tenant.slug,
         "api_key": _api_key(tenant, str(known.get("api_key", ""))),

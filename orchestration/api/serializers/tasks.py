@@ -41,7 +41,6 @@ class SubmitBody(StrictSerializer):
             "attachments",
             "enable_verification",
             "research_strategy",
-            "template",
         }
     )
 
@@ -73,6 +72,20 @@ class SubmitBody(StrictSerializer):
         help_text="Parameters of the mode's strategy; GET /api/v1/strategies lists them.",
     )
     force_swarm = serializers.BooleanField(required=False, default=False, help_text="The same as mode `swarm`.")
+    template = TextField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=100,
+        help_text="`name` or `name@version`.",
+    )
+    template_inputs = ObjectField(
+        max_bytes=STRATEGY_PARAMETERS_MAX_BYTES,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Values for the template's inputs.",
+    )
     role = TextField(
         required=False, allow_null=True, default=None, max_length=64, help_text="Role of agents that have no other."
     )

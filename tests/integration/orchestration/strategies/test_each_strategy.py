@@ -132,3 +132,13 @@ def test_a_small_budget_degrades_the_strategy_and_says_so(principal: Principal) 
     told = Event.objects.get(task=task, kind="BUDGET_THRESHOLD").payload
     expected = {"from": "tree_of_thoughts", "to": "chain_of_thought", "needs_tokens": 20_000, "left_tokens": 19_000}
     assert told == expected
+
+
+def test_where_the_router_is_unsure_a_small_model_chooses_as_a_step(principal: Principal) -> None:
+    task = run(principal, "Should we first count the words in 'a b' and then work out 2 + 3?", "")
+    assert task.strategy == "auto"
+    assert keys_of(task)[:2] == ["route", "plan"]
+    started = Event.objects.get(task=task, kind="WORKFLOW_STARTED").payload["route"]
+    assert (started["is_unsure"], started["scores"]) == (True, {"dag": 0.5, "debate": 0.5})
+    chosen = Event.objects.get(task=task, kind="PROGRESS").payload
+    assert chosen["strategy"] == task.result_metadata["routed_to"] == "dag"

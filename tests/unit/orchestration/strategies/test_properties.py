@@ -133,12 +133,48 @@ def parameters_of(name: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(limits.get(name, {}))
 
 
+@st.composite
+def workflows(draw: st.DrawFn) -> dict[str, Any]:
+    """Return workflows of up to five nodes with conditions, lists and every way to go on after a failure."""
+    nodes: list[dict[str, Any]] = []
+    for number in range(draw(st.integers(1, 5))):
+        earlier = [str(node["id"]) for node in nodes]
+        before: list[str] = draw(st.lists(st.sampled_from(earlier), unique=True)) if earlier else []
+        flag = st.booleans()
+        may_combine: bool = draw(flag)
+        combines = bool(before) and may_combine
+        strategy = "combine" if combines else draw(st.sampled_from(["simple", "chain_of_thought", "reflection"]))
+        node: dict[str, Any] = {
+            "id": f"n{number}",
+            "instruction": "Do {{item}} of {{inputs.x}}",
+            "strategy": strategy,
+            "depends_on": before,
+            "on_fail": {
+                "retry": draw(st.integers(0, 2)),
+                "degrade_to": draw(st.sampled_from(["", "simple"])),
+                "escalate_to": draw(st.sampled_from(["", "large"])),
+                "go_on": draw(flag),
+            },
+        }
+        has_condition: bool = draw(flag)
+        if before and has_condition:
+            node["when"] = {"value": f"nodes.{before[0]}", "contains": "done"}
+        has_list: bool = draw(flag)
+        if not combines and has_list:
+            node["for_each"] = draw(st.sampled_from(["inputs.list", "inputs.none"]))
+        nodes.append(node)
+    return {"name": "drawn", "nodes": nodes, "answer": nodes[-1]["id"]}
+
+
 class Engine:
     """Plays the engine: dependencies are released by the engine's own rules, in an order that the data chooses."""
 
     def __init__(self, strategy: Strategy, parameters: Mapping[str, Any], data: st.DataObject) -> None:
         self.strategy, self.data = strategy, data
-        self.parameters = {**PARAMETERS, "strategy": parameters}
+        self.parameters: dict[str, Any] = {**PARAMETERS, "strategy": parameters}
+        if strategy.name == "template":
+            inputs = {"x": 1, "list": ["a", "b"], "none": []}
+            self.parameters["template"] = {"workflow": data.draw(workflows()), "inputs": inputs}
         self.specs: dict[str, StepSpec] = {}
         self.views: dict[str, StepView] = {}
 

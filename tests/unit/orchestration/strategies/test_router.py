@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.strategies import route
+from orchestration.strategies import OFFERED, route
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from orchestration.strategies import route
     ],
 )
 def test_one_question_goes_to_one_agent(query: str) -> None:
-    assert route(query).strategy == "simple"
+    assert route(query, frozenset(OFFERED)).strategy == "simple"
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,6 @@ def test_one_question_goes_to_one_agent(query: str) -> None:
     ],
 )
 def test_work_on_several_things_is_decomposed(query: str) -> None:
-    chosen = route(query)
+    chosen = route(query, frozenset(OFFERED))
     assert chosen.strategy == "dag"
     assert chosen.reasons

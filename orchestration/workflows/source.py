@@ -1,0 +1,128 @@
+"""Reading a template's YAML: every problem is told with file and line. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+from pydantic import ValidationError
+
+from agents.selectors import role_names, schema_problem
+from orchestration.choosing import parameters_check
+from orchestration.errors import TemplateInvalid
+from orchestration.strategies import OFFERED
+from orchestration.strategies.workflow import COMBINE, Node, Workflow
+from shannon_project.foundation.errors import ShannonError
+
+SOURCE_MAX_CHARACTERS: Final = 100_000
+_DEPTH: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A parsed template: its values, and the line of each, by path (`nodes.2.strategy`)."""
+
+    file: str
+    values: Mapping[str, Any]
+    lines: Mapping[str, int]
+
+    def at(self, path: str) -> str:
+        """Return file and line of a path, or of the nearest thing around it."""
+        while path and path not in self.lines:
+            path = path.rpartition(".")[0]
+        return f"{self.file}:{self.lines.get(path, 1)}"
+
+
+def source_parse(text: str, *, file: str) -> Source:
+    """Read YAML.
+
+    Raises:
+        TemplateInvalid: It is no YAML, no object, too long or too deep, or uses aliases (which could make it endless).
+    """
+    if len(text) > SOURCE_MAX_CHARACTERS:
+        raise TemplateInvalid(f"{file}:1: has more than {SOURCE_MAX_CHARACTERS} characters.")
+    try:
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise TemplateInvalid(f"{file}:1: aliases are not available in templates.")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise TemplateInvalid(f"{file}:{line}: {error.problem or 'is no YAML'}.") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise TemplateInvalid(f"{file}:1: is no YAML: {str(error)[:200]}.") from error
+    if not isinstance(values, dict) or root is None:
+        raise TemplateInvalid(f"{file}:1: must be an object with name and nodes.")
+    lines: dict[str, int] = {}
+    _lines_of(root, "", lines, 0)
+    return Source(file, values, lines)
+
+
+def _lines_of(node: yaml.Node, path: str, lines: dict[str, int], depth: int) -> None:
+    if depth > _DEPTH:
+        return
+    lines[path] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            name = f"{path}.{key.value}" if path else str(key.value)
+            _lines_of(value, name, lines, depth + 1)
+            lines[name] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            _lines_of(value, f"{path}.{number}" if path else str(number), lines, depth + 1)
+
+
+def workflow_check(values: Mapping[str, Any], source: Source, *, tools: Sequence[str]) -> Workflow:
+    """Return the workflow of complete values (nothing is inherited any more).
+
+    Args:
+        values: What the template says, with what it inherits.
+        source: Where it says so.
+        tools: Tools that there are.
+
+    Raises:
+        TemplateInvalid: Names file, line and what is wrong; `details.problems` has all of them.
+    """
+    try:
+        workflow = Workflow.model_validate(values)
+    except ValidationError as error:
+        raise _invalid([_problem(item, source) for item in error.errors()]) from error
+    problems = [
+        f"{source.at(f'nodes.{number}.{field}')}: nodes.{number}.{field}: {what}"
+        for number, node in enumerate(workflow.nodes)
+        for field, what in _node_problems(node, tools)
+    ]
+    if problem := schema_problem(workflow.inputs):
+        problems.append(f"{source.at('inputs')}: inputs: {problem}")
+    if problems:
+        raise _invalid(problems)
+    return workflow
+
+
+def _invalid(problems: list[str]) -> TemplateInvalid:
+    return TemplateInvalid("; ".join(problems[:5]), details={"problems": problems[:50]})
+
+
+def _problem(item: Mapping[str, Any], source: Source) -> str:
+    path = ".".join(str(part) for part in item["loc"])
+    return f"{source.at(path)}: {path or 'the template'}: {str(item['msg']).removeprefix('Value error, ')}"
+
+
+def _node_problems(node: Node, tools: Sequence[str]) -> list[tuple[str, str]]:
+    """Return `(field, what is wrong)` of what only the platform knows: strategies, parameters, tools, roles."""
+    usable = sorted(set(OFFERED) - {"template"})
+    problems = []
+    if node.strategy not in {*usable, COMBINE}:
+        problems.append(("strategy", f"{node.strategy!r} is unknown; use one of {', '.join([*usable, COMBINE])}"))
+    elif node.strategy != COMBINE:
+        try:
+            parameters_check(OFFERED[node.strategy], node.parameters)
+        except ShannonError as error:
+            problems.append(("parameters", error.message))
+    if node.on_fail.degrade_to and node.on_fail.degrade_to not in usable:
+        problems.append(("on_fail", f"degrade_to: {node.on_fail.degrade_to!r} is unknown"))
+    if unknown := sorted(set(node.tools or ()) - set(tools)):
+        problems.append(("tools", f"unknown: {', '.join(unknown)}"))
+    if node.role and node.role not in role_names():
+        problems.append(("role", f"{node.role!r} is unknown; use one of {', '.join(role_names())}"))
+    return problems

@@ -1,0 +1,61 @@
+"""Templates over HTTP."""
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestration.models import Task
+from orchestration.workflows.service import templates_load
+from tests.integration.api.callers import Caller, error_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MINE = "name: mine\ndescription: Adds.\nnodes:\n  - {id: a, instruction: 'What is 1 + 1?'}\n"
+
+
+def post(caller: Caller, path: str, body: dict[str, Any]) -> Any:
+    return caller.client.post(path, data=json.dumps(body), content_type="application/json")
+
+
+def test_a_template_is_saved_in_versions_and_listed_with_the_platforms(caller: Caller) -> None:
+    templates_load()
+    assert post(caller, "/api/v1/templates", {"source": MINE}).status_code == 201
+    assert post(caller, "/api/v1/templates", {"source": MINE}).status_code == 200
+    assert post(caller, "/api/v1/templates", {"source": MINE.replace("1 + 1", "2 + 2")}).json()["version"] == 2
+    listed = {item["name"]: item for item in caller.client.get("/api/v1/templates").json()["templates"]}
+    assert (listed["mine"]["version"], listed["mine"]["is_own"]) == (2, True)
+    assert listed["triage"]["is_own"] is False
+    assert "1 + 1" in caller.client.get("/api/v1/templates/mine?version=1").json()["source"]
+
+
+def test_a_dry_run_shows_graph_and_worst_case_and_runs_nothing(caller: Caller) -> None:
+    templates_load()
+    inputs = {"expressions": ["1 + 1"]}
+    answer = post(caller, "/api/v1/templates/calculation/dry-run", {"inputs": inputs}).json()
+    assert answer["graph"]["edges"] == [{"from": "compute", "to": "list"}, {"from": "check", "to": "list"}]
+    worst = answer["graph"]["worst_case"]
+    assert worst["model_calls"] > 100
+    assert float(worst["cost_usd"]) > 0
+    assert not Task.objects.exists()
+
+
+def test_what_is_wrong_is_told_with_its_line(caller: Caller) -> None:
+    error = error_of(post(caller, "/api/v1/templates", {"source": MINE + "colour: red\n"}), 400)
+    assert error["code"] == "TEMPLATE_INVALID"
+    assert ":5: colour" in error["message"]
+
+
+def test_a_template_that_is_not_there_is_a_404(caller: Caller) -> None:
+    error_of(caller.client.get("/api/v1/templates/nobody"), 404)
+    error_of(post(caller, "/api/v1/templates/nobody/dry-run", {}), 404)
+    error_of(post(caller, "/api/v1/tasks", {"query": "x", "context": {"template": "nobody"}}), 404)
+
+
+def test_a_task_names_its_template_in_a_field_or_in_its_context(caller: Caller) -> None:
+    templates_load()
+    context = {"template": "calculation", "template_inputs": {"expressions": ["1 + 1"]}}
+    assert post(caller, "/api/v1/tasks", {"query": "x", "context": context}).status_code == 200
+    assert post(caller, "/api/v1/tasks", {"query": "x", **context}).status_code == 200
+    assert set(Task.objects.values_list("strategy", flat=True)) == {"template"}
+    error_of(post(caller, "/api/v1/tasks", {"query": "x", "mode": "template"}), 400)
+    error_of(post(caller, "/api/v1/tasks", {"query": "x", "mode": "simple", "template": "calculation"}), 400)

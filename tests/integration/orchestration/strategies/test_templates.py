@@ -1,0 +1,183 @@
+"""Templates from their YAML to their answer: saved in versions, checked with lines, carried out without a plan."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from orchestration.engine.advance import task_advance
+from orchestration.engine.drain import drain
+from orchestration.errors import TemplateInvalid, TemplateNotFound
+from orchestration.models import Event, Step, Task, WorkflowTemplate
+from orchestration.services import task_submit
+from orchestration.types import TaskRequest, TaskStatus
+from orchestration.workflows.service import template_for, template_prepare, template_save, templates_load
+from policy.services import tenant_seed
+from policy.types import SCOPES, Principal
+from shannon_project.foundation.errors import InvalidInput
+from tests.integration.orchestration.playing import play, principal
+
+__all__ = ["principal"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+INPUTS: dict[str, dict[str, Any]] = {
+    "calculation": {"expressions": ["6 * 7", "2 + 3"]},
+    "comparison": {"things": ["6 * 7", "8 * 9"], "question": "What does it come to?"},
+    "data-report": {"file": "prices.csv"},
+    "decision": {"question": "Should cities ban cars?"},
+    "reviewed-press-release": {"brief": "Say hello to the town", "company": "Acme"},
+    "reviewed-text": {"brief": "Say hello to the town", "quality": "quick"},
+    "triage": {"incident": "What is 2 + 2? All data is lost, this is severe."},
+}
+
+
+def run(principal: Principal, name: str, inputs: dict[str, Any]) -> Task:
+    request = TaskRequest(query=f"Carry out {name}", template=name, template_inputs=inputs)
+    return play(task_submit(principal=principal, request=request).task.id)
+
+
+def keys_of(task: Task) -> list[str]:
+    return list(Step.objects.filter(task=task).order_by("position").values_list("key", flat=True))
+
+
+@pytest.mark.parametrize("name", sorted(INPUTS))
+def test_every_example_runs_to_its_answer_without_a_planning_call(principal: Principal, name: str) -> None:
+    templates_load()
+    task = run(principal, name, INPUTS[name])
+    assert task.status == TaskStatus.COMPLETED, task.error
+    assert task.result
+    assert not Step.objects.filter(task=task, kind="plan").exists()
+    assert set(task.result_metadata["nodes"].values()) <= {"done", "skipped"}
+
+
+def test_every_example_file_has_a_run_here() -> None:
+    assert {path.stem for path in Path(settings.SHANNON_TEMPLATES_DIR).glob("*.yaml")} == set(INPUTS)
+
+
+def test_loading_twice_makes_no_new_version_and_a_change_makes_one(principal: Principal) -> None:
+    assert all(is_new for _, is_new in templates_load())
+    assert not any(is_new for _, is_new in templates_load())
+    text = "name: mine\nnodes:\n  - {id: a, instruction: 'What is 1 + 1?'}\n"
+    first, _ = template_save(tenant_id=principal.tenant_id, text=text, origin="me.yaml")
+    second, is_new = template_save(tenant_id=principal.tenant_id, text=text.replace("1 + 1", "2 + 2"), origin="me.yaml")
+    assert (first.version, second.version, is_new) == (1, 2, True)
+    assert "1 + 1" in template_for(principal=principal, name="mine", version=1).source
+    assert "4" in (run(principal, "mine", {}).result or "")
+    assert "2" in (run(principal, "mine@1", {}).result or "")
+
+
+def test_another_tenants_template_is_not_there(principal: Principal) -> None:
+    other = tenant_seed(slug="other", name="Other")
+    template_save(tenant_id=other.id, text="name: theirs\nnodes:\n  - {id: a, instruction: x}\n", origin="x.yaml")
+    with pytest.raises(TemplateNotFound):
+        template_for(principal=principal, name="theirs")
+    theirs = Principal(other.id, "key:other", "other", frozenset(SCOPES))
+    assert template_for(principal=theirs, name="theirs").version == 1
+
+
+def test_items_run_at_the_same_time_and_nodes_wait_only_for_what_they_need(principal: Principal) -> None:
+    templates_load()
+    task = run(principal, "calculation", {"expressions": ["6 * 7", "2 + 3"]})
+    first_wave = ["compute.1/agent", "compute.2/agent"]
+    assert keys_of(task)[:2] == first_wave
+    assert "check.2/chain-3" in keys_of(task)
+    last = Step.objects.get(task=task, key="list/combine")
+    assert set(first_wave) < set(last.depends_on)
+    assert "42" in (task.result or "")
+
+
+def test_a_condition_that_does_not_hold_skips_its_node(principal: Principal) -> None:
+    templates_load()
+    task = run(principal, "triage", {"incident": "The logo is a bit too large. 2 + 2?"})
+    assert task.result_metadata["nodes"]["investigate"] == "skipped"
+    quick = run(principal, "reviewed-text", {"brief": "Say hello", "quality": "quick"})
+    assert quick.result_metadata["nodes"] == {"quick": "done", "thorough": "skipped", "text": "done"}
+
+
+NODES = "name: x\nnodes:\n"
+FAILING = """
+name: failing
+nodes:
+  - id: work
+    instruction: What is 2 + 2?
+    strategy: chain_of_thought
+    parameters: {samples: 1}
+    on_fail: {retry: 1, degrade_to: simple, escalate_to: large}
+"""
+
+
+def fail_steps(task_id: Any, keys: set[str]) -> None:
+    """Play the task; steps with these keys fail before they begin."""
+    for _ in range(20):
+        task = Task.objects.get(id=task_id)
+        if task.status not in {TaskStatus.QUEUED, TaskStatus.RUNNING}:
+            return
+        task_advance(task_id)
+        error = {"code": "BROKEN", "message": "it broke", "retryable": False, "details": {}}
+        Step.objects.filter(task_id=task_id, key__in=keys, status="ready").update(status="failed", error=error)
+        drain(task_id, first=None)
+
+
+@pytest.mark.parametrize(
+    ("failing", "answered_by"),
+    [
+        ({"work/chain-1"}, "work@retry1/chain-1"),
+        ({"work/chain-1", "work@retry1/chain-1"}, "work@degraded/agent"),
+        ({"work/chain-1", "work@retry1/chain-1", "work@degraded/agent"}, "work@escalated/chain-1"),
+    ],
+)
+def test_a_node_that_fails_is_tried_again_then_degraded_then_escalated(
+    principal: Principal, failing: set[str], answered_by: str
+) -> None:
+    template_save(tenant_id=principal.tenant_id, text=FAILING, origin="failing.yaml")
+    request = TaskRequest(query="x", template="failing")
+    task = task_submit(principal=principal, request=request).task
+    fail_steps(task.id, failing)
+    ended = Task.objects.get(id=task.id)
+    assert ended.status == TaskStatus.COMPLETED
+    assert keys_of(ended)[-1] == answered_by
+    told = Event.objects.filter(task=ended, kind="ERROR_RECOVERY")
+    assert [event.payload["how"] for event in told] == ["retry1", "degraded", "escalated"][: len(failing)]
+    if answered_by.startswith("work@escalated"):
+        assert Step.objects.get(task=ended, key=answered_by).input["tier"] == "large"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("name: x\nnodes:\n  - id: a\n    instruction: b\n    strategy: magic\n", r"t.yaml:5: nodes.0.strategy"),
+        ("name: x\nnodes:\n  - id: a\n    instruction: b\n    colour: red\n", r"t.yaml:5: nodes.0.colour"),
+        ("name: x\nnodes:\n  - {id: a, instruction: b, depends_on: [c]}\n", r"there is no node 'c'"),
+        (
+            "name: x\nnodes:\n  - {id: a, instruction: b, tools: [hammer]}\n",
+            r"t.yaml:3: nodes.0.tools: unknown",
+        ),
+        ("name: x\nextends: nobody\nnodes:\n  - {id: a, instruction: b}\n", r"t.yaml:2: extends"),
+        ("name: x\nnodes: [\n", r"t.yaml:\d"),
+        ("a: &a [x]\nb: *a\n", "aliases"),
+        (
+            NODES + "  - {id: a, instruction: b, depends_on: [c]}\n  - {id: c, instruction: b, depends_on: [a]}\n",
+            "cycle",
+        ),
+        (
+            "name: x\nnodes:\n  - id: a\n    strategy: debate\n    instruction: b\n    parameters: {sides: 99}\n",
+            "t.yaml:6",
+        ),
+    ],
+)
+def test_a_template_that_cannot_be_is_refused_with_file_and_line(
+    principal: Principal, text: str, complaint: str
+) -> None:
+    with pytest.raises(TemplateInvalid, match=complaint):
+        template_save(tenant_id=principal.tenant_id, text=text, origin="t.yaml")
+    assert not WorkflowTemplate.objects.exists()
+
+
+def test_inputs_are_checked_against_the_templates_schema(principal: Principal) -> None:
+    templates_load()
+    with pytest.raises(InvalidInput, match="things"):
+        template_prepare(principal=principal, reference="comparison", inputs={"things": ["one"], "question": "x"})
+    filled = template_prepare(principal=principal, reference="data-report", inputs={"file": "a.csv"})["inputs"]
+    assert filled["audience"] == "a manager in a hurry"
