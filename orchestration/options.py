@@ -22,6 +22,7 @@ STRATEGY_OF_MODE: Final = {
     "debate": "debate",
     "tree_of_thoughts": "tree_of_thoughts",
     "swarm": "swarm",
+    "research": "research",
     "template": "template",
 }
 """The first four are the reference system's; every strategy that is offered has its own name as well."""
@@ -33,19 +34,14 @@ CONTEXT_NOT_AVAILABLE: Final = frozenset(
         "agent_input",
         "compression_target_ratio",
         "compression_trigger_ratio",
-        "enable_citations",
         "enable_localized_search",
-        "enable_verification",
         "force_p2p",
-        "force_research",
         "gap_filling_enabled",
         "gap_filling_max_gaps",
         "gap_filling_max_iterations",
         "history_window_size",
-        "iterative_research_enabled",
         "primers_count",
         "recents_count",
-        "research_strategy",
         "target_languages",
     }
 )

@@ -225,6 +225,8 @@ class TaskRequest:
     skill: str | None = None
     max_iterations: int | None = None
     force_swarm: bool = False
+    research_strategy: str | None = None
+    enable_verification: bool | None = None
     template: str | None = None
     template_inputs: Mapping[str, Any] | None = None
     response_format: Mapping[str, Any] | None = None

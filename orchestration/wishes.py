@@ -17,6 +17,7 @@ from shannon_project.foundation.errors import InvalidInput
 MAX_ITERATIONS: Final = 50  # the reference system's own bound
 SYSTEM_PROMPT_MAX_CHARACTERS: Final = 8_000
 SCHEMA_MAX_CHARACTERS: Final = 20_000
+RESEARCH_DEPTHS: Final = ("quick", "standard", "deep", "academic")
 _TRUTHS: Final = {True: True, False: False, "true": True, "false": False}  # schedules of the client send text
 
 
@@ -73,7 +74,7 @@ def wishes_of(request: TaskRequest) -> Wishes:
         template=_template(request),
         template_inputs=_template_inputs(request, mode),
     )
-    _switches_check(context, mode)
+    _switches_check(request, mode)
     return wishes
 
 
@@ -112,6 +113,8 @@ def _mode(request: TaskRequest) -> tuple[str, str]:
     wanted = [(request.mode, "the request names it")] if request.mode else []
     if request.force_swarm or switch(request.context, "force_swarm"):
         wanted.append(("swarm", "force_swarm is set"))
+    if switch(request.context, "force_research") or _depth(request):
+        wanted.append(("research", "research is asked for"))
     if _template(request):
         wanted.append(("template", "a template is named"))
     modes = dict(wanted)
@@ -147,9 +150,37 @@ def _parameters(request: TaskRequest, mode: str) -> dict[str, Any]:
         limit = _either(request, "max_iterations")
         if limit is not None:
             parameters.setdefault("max_iterations", limit)
+    if mode == "research":
+        for name, value in _research(request).items():
+            parameters.setdefault(name, value)
     if mode in {"dag", "standard", "complex"} and switch(request.context, "skip_synthesis"):
         parameters.setdefault("synthesize", False)
     return parameters
+
+
+def _depth(request: TaskRequest) -> str:
+    depth = _either(request, "research_strategy")
+    if depth in {None, ""}:
+        return ""
+    if depth not in RESEARCH_DEPTHS:
+        raise InvalidInput(f"research_strategy: '{str(depth)[:32]}' is unknown; use one of {list(RESEARCH_DEPTHS)}.")
+    return str(depth)
+
+
+def _research(request: TaskRequest) -> dict[str, Any]:
+    """Return what the official client's switches mean for research."""
+    given = {
+        "depth": _depth(request) or None,
+        "verify": _verification(request),
+        "citations": switch(request.context, "enable_citations"),
+        "rounds": 1 if switch(request.context, "iterative_research_enabled") is False else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _verification(request: TaskRequest) -> bool | None:
+    in_context = switch(request.context, "enable_verification")
+    return in_context if request.enable_verification is None else request.enable_verification
 
 
 def _template(request: TaskRequest) -> str:
@@ -239,16 +270,20 @@ def _answer_schema(value: Any) -> Mapping[str, Any] | None:
     return schema
 
 
-def _switches_check(context: Mapping[str, Any], mode: str) -> None:
+def _switches_check(request: TaskRequest, mode: str) -> None:
     """Refuse switches that the mode has no use for; switched off they are satisfied by doing nothing.
 
     Raises:
         UnsupportedOption: Names them.
     """
+    context = request.context
     idle = [name for name in ("skip_synthesis",) if switch(context, name) and mode not in SKIPPERS]
+    if mode != "research":
+        idle += [name for name in ("enable_citations", "iterative_research_enabled") if switch(context, name)]
+        idle += ["enable_verification"] if _verification(request) else []
     if idle:
         raise UnsupportedOption(
-            f"context: {', '.join(idle)} has no effect in mode {mode}; leave it out.",
+            f"{', '.join(idle)} has no effect in mode {mode or 'of the router'}; leave it out.",
             details={"fields": [f"context.{name}" for name in idle]},
         )
 

@@ -11,6 +11,7 @@ from orchestration.strategies.debate import DebateStrategy
 from orchestration.strategies.fanout import FanoutStrategy
 from orchestration.strategies.react import ReactStrategy
 from orchestration.strategies.reflection import ReflectionStrategy
+from orchestration.strategies.research import ResearchStrategy
 from orchestration.strategies.reviewed import ReviewedStrategy
 from orchestration.strategies.router import Route, route
 from orchestration.strategies.shaping import next_move
@@ -33,6 +34,7 @@ STRATEGIES: dict[str, Strategy] = {
         TreeOfThoughtsStrategy(),
         SupervisorStrategy(),
         SwarmStrategy(),
+        ResearchStrategy(),
         ToolStrategy(),
         FanoutStrategy(),
     )

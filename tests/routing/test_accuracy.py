@@ -9,7 +9,7 @@ from orchestration.choosing import ROUTED
 from orchestration.strategies.router import route
 
 REQUESTS: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("requests.yaml").read_text())
-KNOWN = frozenset(ROUTED | {"research"})
+KNOWN = frozenset(ROUTED)
 FLOOR_OVERALL = 0.85
 FLOOR_EACH = 0.7
 MOST_UNSURE = 0.15  # each costs a model call

@@ -20,7 +20,7 @@ from orchestration.api.serializers.forks import ForkedFromAnswer
 from orchestration.models import Task
 from orchestration.options import STRATEGY_OF_MODE
 from orchestration.types import STEP_TERMINAL, Priority, TaskRequest, TaskStatus
-from orchestration.wishes import MAX_ITERATIONS
+from orchestration.wishes import MAX_ITERATIONS, RESEARCH_DEPTHS
 
 STRATEGY_PARAMETERS_MAX_BYTES: Final = 32 * 1024
 MODES: Final = tuple(STRATEGY_OF_MODE)
@@ -39,8 +39,6 @@ class SubmitBody(StrictSerializer):
     unsupported_fields: ClassVar[frozenset[str]] = frozenset(
         {
             "attachments",
-            "enable_verification",
-            "research_strategy",
         }
     )
 
@@ -72,6 +70,12 @@ class SubmitBody(StrictSerializer):
         help_text="Parameters of the mode's strategy; GET /api/v1/strategies lists them.",
     )
     force_swarm = serializers.BooleanField(required=False, default=False, help_text="The same as mode `swarm`.")
+    research_strategy = OneOfField(
+        RESEARCH_DEPTHS, required=False, allow_null=True, default=None, help_text="Mode `research`, this deep."
+    )
+    enable_verification = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="With `research`: check claims against their sources."
+    )
     template = TextField(
         required=False,
         allow_null=True,

@@ -129,7 +129,6 @@ def test_an_unknown_query_parameter_is_refused(caller: Caller) -> None:
     "body",
     [
         {"skill": "code-review"},
-        {"research_strategy": "deep"},
         {"attachments": []},
         {"enable_verification": True},
         {"provider_override": "openai"},

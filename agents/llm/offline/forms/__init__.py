@@ -8,6 +8,7 @@ from agents.llm.offline.forms.acting import react
 from agents.llm.offline.forms.asked import Asked, asked_in
 from agents.llm.offline.forms.judging import ballot, critique, scores, verdict
 from agents.llm.offline.forms.leading import lead
+from agents.llm.offline.forms.researching import coverage, findings, report, research_plan, verification
 from agents.llm.offline.forms.routing import route
 from agents.llm.offline.forms.shaping import shape
 from agents.llm.offline.forms.thinking import argument, chain, thoughts
@@ -16,14 +17,19 @@ RULES: Final[Mapping[str, Callable[[Asked], Any]]] = {
     "argument": argument,
     "ballot": ballot,
     "chain": chain,
+    "coverage": coverage,
     "critique": critique,
+    "findings": findings,
     "lead": lead,
     "react": react,
+    "report": report,
+    "research_plan": research_plan,
     "route": route,
     "scores": scores,
     "shape": shape,
     "thoughts": thoughts,
     "verdict": verdict,
+    "verification": verification,
 }
 
 

@@ -76,6 +76,42 @@ def form_values(name: str) -> st.SearchStrategy[dict[str, Any]]:
         "verdict": {"winner": names, "reasons": st.lists(line, max_size=2), "answer": line},
         "route": {"strategy": names, "confidence": score, "reasons": st.lists(line, max_size=2)},
         "shape": {},
+        "research_plan": {
+            "question": line,
+            "dimensions": st.lists(
+                st.fixed_dictionaries(
+                    {"id": names, "title": line, "question": line, "queries": st.lists(line, min_size=1, max_size=2)}
+                ),
+                min_size=1,
+                max_size=3,
+            ),
+        },
+        "findings": {
+            "findings": st.lists(
+                st.fixed_dictionaries(
+                    {"claim": line, "source": names, "quote": st.sampled_from(["The page says it.", "It does not."])}
+                ),
+                max_size=3,
+            )
+        },
+        "coverage": {
+            "is_enough": st.booleans(),
+            "gaps": st.lists(st.fixed_dictionaries({"dimension": names, "query": line}), max_size=3),
+        },
+        "report": {"report": st.sampled_from(["It is so [1].", "Nothing [99].", "[1][2] both"])},
+        "verification": {
+            "claims": st.lists(
+                st.fixed_dictionaries(
+                    {
+                        "claim": line,
+                        "source": names,
+                        "verdict": st.sampled_from(["supported", "unsupported", "insufficient"]),
+                        "sentence": st.sampled_from(["The page says it.", "invented sentence"]),
+                    }
+                ),
+                max_size=3,
+            )
+        },
     }
     return st.fixed_dictionaries(fields[name])
 
@@ -122,6 +158,11 @@ def parameters_of(name: str) -> st.SearchStrategy[dict[str, Any]]:
             "max_rounds": st.integers(1, 5),
             "max_agents": st.integers(1, 4),
             "max_tasks": st.integers(1, 6),
+        },
+        "research": {
+            "depth": st.sampled_from(["quick", "standard", "deep", "academic"]),
+            "rounds": st.integers(1, 4),
+            "verify": st.booleans(),
         },
         "swarm": {
             "max_rounds": st.integers(1, 5),
@@ -261,7 +302,7 @@ class Engine:
                     return {"value": value, "text": FORMS[spec.input["form"]].answer.model_validate(value).as_text()}
                 return {"value": value, "text": "{}"}
             case StepKind.TOOL:
-                return {"result": {"ok": True, "output": 1}}
+                return {"result": {"ok": True, "output": self.tool_output(spec)}}
             case _:
                 posts = [
                     {"action": "send_message", "to": self.data.draw(st.sampled_from(NAMES)), "text": "hello"},
@@ -269,6 +310,15 @@ class Engine:
                 ]
                 count = self.data.draw(st.integers(0, 2)) if spec.input.get("team_actions") else 0
                 return {"text": self.data.draw(st.sampled_from(["done", "done [1]", ""])), "posts": posts[:count]}
+
+    def tool_output(self, spec: StepSpec) -> Any:
+        """Return what searching and reading give; other tools give a number."""
+        if spec.input["tool"] == "web_search":
+            count = self.data.draw(st.integers(0, 4))
+            return {"results": [{"url": f"https://example.org/{number}", "title": "x"} for number in range(count)]}
+        if spec.input["tool"] == "http_fetch":
+            return {"url": spec.input["arguments"]["url"], "status": 200, "title": "x", "text": "The page says it."}
+        return 1
 
     def set(
         self,
@@ -344,3 +394,19 @@ def test_a_revision_that_loses_a_citation_is_never_the_answer(data: st.DataObjec
     move = engine.run()
     if isinstance(move, Finish) and "[1]" in str((engine.views["draft-0"].output or {}).get("text")):
         assert "[1]" in move.result
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_research_reads_no_page_twice_and_cites_only_pages_that_were_read(data: st.DataObject) -> None:
+    engine = Engine(OFFERED["research"], data.draw(parameters_of("research")), data)
+    move = engine.run()
+    fetched = [
+        spec.input["arguments"]["url"] for spec in engine.specs.values() if spec.input.get("tool") == "http_fetch"
+    ]
+    assert len(fetched) == len(set(fetched))
+    if isinstance(move, Finish):
+        for citation in move.metadata["citations"]:
+            assert engine.views[citation["step_key"]].status is StepStatus.SUCCEEDED
+        proven = [claim for claim in move.metadata["claims"] if claim["verdict"] == "supported"]
+        assert all(claim["sentence"] == "The page says it." for claim in proven)

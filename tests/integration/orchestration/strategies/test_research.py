@@ -1,0 +1,76 @@
+"""Research on real pages, served on this machine and searched and read through the guard for outgoing requests."""
+
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from orchestration.models import Step, Task
+from orchestration.services import task_submit
+from orchestration.types import TaskRequest, TaskStatus
+from policy.types import Principal
+from tests.integration.orchestration.playing import play, principal
+from tests.integration.orchestration.strategies.corpus import PAGES, Web, web
+
+__all__ = ["principal", "web"]
+
+pytestmark = pytest.mark.django_db(transaction=True)
+QUESTION = "How do wild bees in the city fare?"
+
+
+def research(principal: Principal, **request: Any) -> Task:
+    return play(task_submit(principal=principal, request=TaskRequest(query=QUESTION, **request)).task.id)
+
+
+def test_a_report_cites_pages_that_were_read_in_this_run_and_each_claim_is_checked(
+    principal: Principal, web: Web
+) -> None:
+    task = research(principal, mode="research")
+    assert task.status == TaskStatus.COMPLETED, task.error
+    citations = task.result_metadata["citations"]
+    assert [citation["number"] for citation in citations] == list(range(1, len(citations) + 1))
+    marks = {int(mark) for mark in re.findall(r"\[(\d+)\](?!\()", (task.result or "").split("## Sources")[0])}
+    assert marks == {citation["number"] for citation in citations}
+    for citation in citations:
+        page = Step.objects.get(task=task, key=citation["step_key"]).output or {}
+        assert page["result"]["output"]["url"] == citation["url"]
+    claims = task.result_metadata["claims"]
+    assert {claim["verdict"] for claim in claims} == {"supported"}
+    everything = " ".join(text for _, text in PAGES.values())
+    assert all(claim["sentence"] in everything for claim in claims)
+    assert "61 species" in (task.result or "")
+
+
+def test_a_page_is_read_once_under_whatever_address_and_one_that_fails_is_no_source(
+    principal: Principal, web: Web
+) -> None:
+    task = research(principal, research_strategy="deep", strategy_parameters={"depth": "deep"}, mode="research")
+    assert task.status == TaskStatus.COMPLETED, task.error
+    read = Counter(path.split("?")[0].rstrip("/") for path in web.asked if not path.startswith("/search"))
+    assert max(read.values()) == 1
+    assert "/broken" not in " ".join(citation["url"] for citation in task.result_metadata["citations"])
+
+
+def test_what_was_not_found_is_searched_for_again_until_the_rounds_are_over(principal: Principal, web: Web) -> None:
+    task = research(principal, mode="research", strategy_parameters={"rounds": 3, "dimensions": 4, "pages": 1})
+    keys = list(Step.objects.filter(task=task).order_by("position").values_list("key", flat=True))
+    assert "coverage-1" in keys
+    assert any(key.startswith("search-2-") for key in keys)
+    assert "coverage-3" not in keys
+
+
+def test_a_quick_one_is_shorter_and_asks_nobody_to_check(principal: Principal, web: Web) -> None:
+    task = research(principal, research_strategy="quick", context={"enable_citations": False})
+    keys = set(Step.objects.filter(task=task).values_list("key", flat=True))
+    assert task.strategy == "research"
+    assert not keys & {"verify", "coverage-1"}
+    assert not re.search(r"\[\d+\]", task.result or "")
+
+
+def test_without_a_search_engine_it_says_what_is_missing(principal: Principal, settings: Any) -> None:
+    settings.SHANNON_SEARXNG_URL = ""
+    task = research(principal, context={"force_research": "true"})
+    assert task.status == TaskStatus.FAILED
+    assert task.error
+    assert "No search engine is configured" in task.error["message"]
