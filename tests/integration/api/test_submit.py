@@ -128,12 +128,10 @@ def test_an_unknown_query_parameter_is_refused(caller: Caller) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"skill": "code-review"},
         {"attachments": []},
         {"enable_verification": True},
         {"provider_override": "openai"},
         {"context": {"force_p2p": True}},
-        {"context": {"skill": "x"}},
     ],
 )
 def test_what_is_not_available_here_is_refused_by_name_and_not_ignored(caller: Caller, body: dict[str, Any]) -> None:
