@@ -46,8 +46,8 @@ from orchestration.api.views.tasks import (
     TaskSubmitStreamView,
     TaskView,
 )
-from orchestration.api.views.timeline import TaskTimelineView
 from orchestration.api.views.templates import TemplateDryRunView, TemplateListView, TemplateView
+from orchestration.api.views.timeline import TaskTimelineView
 from orchestration.api.views.tools import ToolExecuteView, ToolListView, ToolView
 from orchestration.api.views.usage import UsageView
 

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orchestration", "0011_schedules"), ("policy", "0001_initial")]
+    dependencies = [("orchestration", "0012_message_count"), ("policy", "0001_initial")]
 
     operations = [
         migrations.CreateModel(
