@@ -17,7 +17,8 @@ LITELLM = ROOT / ".venv-bench-litellm" / "bin" / "litellm"
 PORTKEY = ROOT / ".venv-bench-portkey" / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
 MODEL = "openai/bench-model"
 KEY = "sk-bench"
-_START_SECONDS = 90.0
+_OURS = frozenset({"DATABASE_URL", "DJANGO_SETTINGS_MODULE", "REDIS_URL"})  # a proxy would take them for its own
+_START_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Target:
 @contextmanager
 def process(command: list[str], ready_url: str, **variables: str) -> Iterator[None]:
     """Run a server for as long as the block; it is ready when it answers anything."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO")}
+    kept = {name: value for name, value in os.environ.items() if name not in _OURS}
     running = subprocess.Popen(
         command, env={**kept, **variables}, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
