@@ -29,9 +29,8 @@ from shannon_project.stack.database import database_prepare
 from shannon_project.stack.paths import StackPaths, json_read
 from shannon_project.stack.ports import free_port
 from tests.acceptance.conftest import REPOSITORY, wait_until
-from tests.acceptance.faults.counting_tool import WITNESS_VARIABLE
 from tests.acceptance.faults.doorbells import LOST_FILE
-from tests.acceptance.faults.witness import Witness
+from tests.acceptance.faults.witness import WITNESS_VARIABLE, Witness
 
 LEASE_SECONDS = 3.0
 TIMES = {

@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 
 from agents.tools.base import Tool, ToolContext, ToolOutput
-
-WITNESS_VARIABLE = "SHANNON_TEST_WITNESS_URL"
+from tests.acceptance.faults.witness import WITNESS_VARIABLE
 
 
 class CountingTool(Tool):

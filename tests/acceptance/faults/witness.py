@@ -16,6 +16,7 @@ from typing import Any
 SUBTASKS: Mapping[str, tuple[str, ...]] = {"a": (), "b": (), "c": ("a",)}
 """The plan of every request: three agents that count one thing each; `c` needs the result of `a`."""
 
+WITNESS_VARIABLE = "SHANNON_TEST_WITNESS_URL"  # where the counting tool finds it
 MODEL_CALLS = 2 + 2 * len(SUBTASKS)  # plan and synthesis; each agent asks, calls the tool, and answers
 TOOL_CALLS = len(SUBTASKS)
 _NONCE = re.compile(r"thing-[0-9a-f]{12}")
