@@ -48,4 +48,4 @@ def test_a_control_worker_killed_in_the_fan_out_is_replaced_and_nothing_is_lost(
 def test_the_control_worker_loads_no_model_library(stack: Stack) -> None:
     pids = stack.pids
     memory_bytes = {role: psutil.Process(pids[role]).memory_info().rss for role in ("control", "worker")}
-    assert memory_bytes["control"] < memory_bytes["worker"] / 2
+    assert memory_bytes["control"] < memory_bytes["worker"] - 100 * 1024**2  # the library alone takes 177 MB
