@@ -11,7 +11,7 @@ from orchestration.models import Step, Task
 from orchestration.services import fanout_submit
 from orchestration.types import TASK_TERMINAL
 from policy.services import tenant_limits_set, tenant_seed
-from policy.types import Principal, TenantLimits
+from policy.types import SCOPES, Principal, TenantLimits
 
 TASKS = 20
 BACKLOGS = {"one task of 10,000 steps": (1, 10_000), "500 tasks of 20 steps": (500, 20)}
@@ -22,7 +22,7 @@ def fairness_rows(stack: dict[str, Any], runs: int) -> list[Row]:  # noqa: ARG00
     """Measure what the second tenant sees; the backlog is of no-ops, which cost only processor time: the worst case."""
     tenant = tenant_seed(slug="busy", name="Busy")
     tenant_limits_set(tenant=tenant, limits=TenantLimits(max_open_tasks=2_000))
-    busy = Principal(tenant.id, "key:bench", "bench")
+    busy = Principal(tenant.id, "key:bench", "bench", frozenset(SCOPES))
     with httpx.Client(base_url=stack["base_url"], headers={"X-API-Key": stack["api_key"]}, timeout=120.0) as client:
         idle = [one(client, ONE_CALL)[1] for _ in range(TASKS + WARM_UP)][WARM_UP:]
         return [_row(name, idle, _under_load(client, busy, *shape)) for name, shape in BACKLOGS.items()]
