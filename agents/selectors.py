@@ -3,6 +3,7 @@
 from agents.forms import FORMS
 from agents.journal.viewing import EntryView, entries_of, entry_sums, usage_until
 from agents.llm.breakdown import model_breakdown
+from agents.llm.catalogues import catalogue_of
 from agents.loop.formats import FORMATS
 from agents.loop.json_answers import json_in, problems_of, schema_problem
 from agents.roles.catalogue import role_for, role_names
@@ -19,6 +20,7 @@ __all__ = [
     "arguments_check",
     "arguments_problem",
     "builtin_tool_infos",
+    "catalogue_of",
     "entries_of",
     "entry_sums",
     "is_tenant_tool",

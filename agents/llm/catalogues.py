@@ -71,6 +71,11 @@ def models_of(tenant_id: UUID) -> TenantModels:
     return loaded
 
 
+def catalogue_of(tenant_id: UUID) -> Catalogue:
+    """Return the catalogue as a tenant sees it; raises as `models_of`."""
+    return models_of(tenant_id).catalogue
+
+
 _known: OrderedDict[UUID, tuple[UUID | None, Catalogue, TenantModels]] = OrderedDict()
 _lock = threading.Lock()
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
-from shannon_project.config.catalogue import catalogue
+from agents.selectors import catalogue_of
 from shannon_project.foundation.errors import NotFound
 
 CREATED_SECONDS: Final = 1_764_028_800  # OpenAI's field; ours have no date of their own: 2025-11-25
@@ -30,9 +31,9 @@ PLATFORM_MODELS: Final = {
 }
 
 
-def models_listed() -> list[tuple[str, str, str]]:
-    """Return `(name, owner, about)` of every model that a request may name, the platform's first."""
-    known = catalogue()
+def models_listed(tenant_id: UUID) -> list[tuple[str, str, str]]:
+    """Return `(name, owner, about)` of every model that a tenant's request may name, the platform's first."""
+    known = catalogue_of(tenant_id)
     platform = [(model.name, OWNER, model.about) for model in PLATFORM_MODELS.values()]
     tiers = [
         (tier, OWNER, f"Whatever serves the tier {tier}, now {entry.candidates[0]}.")
@@ -43,13 +44,13 @@ def models_listed() -> list[tuple[str, str, str]]:
     return platform + tiers + rest
 
 
-def model_listed(name: str) -> tuple[str, str, str]:
+def model_listed(tenant_id: UUID, name: str) -> tuple[str, str, str]:
     """Return `(name, owner, about)` of one model.
 
     Raises:
         NotFound: There is none of this name (the caller's fault).
     """
-    listed = {entry[0]: entry for entry in models_listed()}
+    listed = {entry[0]: entry for entry in models_listed(tenant_id)}
     if name not in listed:
         known = sorted(listed)
         raise NotFound(f"There is no model {name[:100]!r}; use one of {', '.join(known)}.", details={"known": known})

@@ -49,7 +49,9 @@ class ModelListView(OpenAiErrors):
     @extend_schema(operation_id="openai_models_list", tags=["openai"], responses=OpenApiTypes.OBJECT)
     def get(self, _request: Request) -> Response:
         """List the models."""
-        return Response({"object": "list", "data": [model_body(entry) for entry in models_listed()]})
+        return Response(
+            {"object": "list", "data": [model_body(entry) for entry in models_listed(self.principal.tenant_id)]}
+        )
 
 
 class ModelView(OpenAiErrors):
@@ -60,7 +62,7 @@ class ModelView(OpenAiErrors):
     @extend_schema(operation_id="openai_models_get", tags=["openai"], responses=OpenApiTypes.OBJECT)
     def get(self, _request: Request, model: str) -> Response:
         """Get a model; what it is stands in the header `X-Model-Description`."""
-        entry = model_listed(model)
+        entry = model_listed(self.principal.tenant_id, model)
         return Response(model_body(entry), headers={"X-Model-Description": entry[2]})
 
 

@@ -22,7 +22,7 @@ from agents.llm.catalogues import models_of
 from agents.llm.errors import ModelUnavailable
 from agents.llm.types import ModelRequest
 from agents.models import JournalEntry
-from agents.selectors import model_breakdown
+from agents.selectors import catalogue_of, model_breakdown
 from agents.services import model_override_check
 from policy.models import AuditEntry
 from policy.selectors import budget_states
@@ -357,3 +357,14 @@ def test_a_model_that_nobody_allowed_is_refused_before_it_is_work(principal: Pri
         model_override_check(tenant_id=principal.tenant_id, override=name)
     assert caught.value.http_status == 400
     model_override_check(tenant_id=principal.tenant_id, override="offline/small")
+
+
+def test_a_tenant_is_shown_its_own_models_and_no_denied_or_foreign_ones(
+    principal: Principal, stranger: Principal, provider: FaultProvider
+) -> None:
+    add(principal, provider, "m1")
+    gateway_row_save(row=ModelRules(tenant_id=principal.tenant_id, denied=["offline/small"]))
+
+    assert {"m1", "offline/medium"} <= set(catalogue_of(principal.tenant_id).known())
+    assert "offline/small" not in catalogue_of(principal.tenant_id).known()
+    assert "m1" not in catalogue_of(stranger.tenant_id).known()
