@@ -28,6 +28,13 @@ def test_a_snippet_takes_the_fast_lane_and_tells_what_it_used() -> None:
     assert 0 < (result.resources.cpu_seconds or 0) < 10
 
 
+@fast_lane
+def test_a_trivial_run_is_a_trivial_amount_of_work() -> None:
+    fuel = execute("print(1)").resources.fuel
+    assert fuel is not None
+    assert fuel < 3_000_000  # 1.3 million when written
+
+
 def test_without_a_fast_lane_the_general_runtime_takes_it(settings: Settings) -> None:
     settings.SHANNON_SANDBOX_FAST_RUNTIME = ""
     result = execute("print(2 + 2)")
