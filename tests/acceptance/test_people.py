@@ -1,6 +1,7 @@
 """People in a run, by the official client on the real stack: pausing, approving, reviewing, speaking, looking back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import uuid4
 
 import httpx
@@ -100,6 +101,7 @@ def test_people_speak_to_a_run_and_look_at_its_timeline(client: ShannonClient) -
 def test_a_run_is_replayed_by_command(client: ShannonClient, stack: Stack) -> None:
     task_id = client.submit_task(PARTS).task_id
     client.wait(task_id, timeout=60, poll_interval=0.05)
-    told = stack.command("task_replay", task_id)
+    environment = {**stack.environment, "DATABASE_URL": stack.database_url}
+    told = replace(stack, environment=environment).command("task_replay", task_id)
     assert told.returncode == 0, told.stderr
     assert "came to the same" in told.stdout
