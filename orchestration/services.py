@@ -19,7 +19,8 @@ from agents.selectors import role_names, tool_infos
 from agents.services import conversation_add, message_append, model_override_check, session_open
 from agents.types import ApprovalAsk, MessageRole
 from orchestration.budget_options import TaskBudget
-from orchestration.choosing import Choice, Degradation, degraded, reviewable, strategy_choose
+from orchestration.choosing import Choice, degraded, reviewable, strategy_choose
+from orchestration.degrading import degradation_event, tokens_left
 from orchestration.engine.approvals import approval_put
 from orchestration.engine.dispatch import ring_advance
 from orchestration.errors import IdempotencyMismatch
@@ -31,13 +32,11 @@ from orchestration.options import approval_options, context_check, mode_check, m
 from orchestration.permits import submit_permit
 from orchestration.queueing import queue_admit
 from orchestration.skills import skill_apply
-from orchestration.strategies import STRATEGIES
 from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest, TaskStatus
 from orchestration.wishes import Wishes, wishes_of
 from orchestration.workflows.service import template_prepare
-from policy.selectors import budget_states
 from policy.services import budget_open, budget_tighten
-from policy.types import BudgetLimits, BudgetRef, BudgetScope, Principal
+from policy.types import BudgetLimits, BudgetScope, Principal
 from shannon_project.foundation.failpoints import Seam, hit
 
 
@@ -120,7 +119,7 @@ def task_submit(
     choice = strategy_choose(request.query, wishes, tenant_id=principal.tenant_id)
     review = review_options(request.context)
     if review is None:
-        choice = degraded(choice, _tokens_left(principal, budget, choice))
+        choice = degraded(choice, tokens_left(principal, budget, choice))
     else:
         choice = reviewable(choice, request.query, wishes, tenant_id=principal.tenant_id)
     decision, ask = submit_permit(
@@ -149,7 +148,7 @@ def task_submit(
         budget=budget,
         ask=ask,
         route=choice.route,
-        told=[_degradation_event(item) for item in choice.degradations],
+        told=[degradation_event(item) for item in choice.degradations],
         conversation=request.conversation,
         system=request.system,
         priority=PRIORITY_RANK[request.priority],
@@ -197,20 +196,6 @@ def _parameters(
         "strategy": choice.parameters,
         **{name: value for name, value in wanted.items() if value},
     }
-
-
-def _tokens_left(principal: Principal, budget: TaskBudget, choice: Choice) -> int | None:
-    """Return the least that is left in the task's and the tenant's budget; asks nobody where it does not matter."""
-    if not STRATEGIES[choice.strategy].degrades_to:
-        return None
-    states = budget_states(tenant_id=principal.tenant_id, refs=[BudgetRef(BudgetScope.TENANT, principal.tenant_id)])
-    left = [state.left_tokens for state in states if state.left_tokens is not None]
-    return min([budget.tokens or settings.SHANNON_TASK_BUDGET_TOKENS, settings.SHANNON_TASK_BUDGET_TOKENS, *left])
-
-
-def _degradation_event(item: Degradation) -> EventDraft:
-    message = f"{item.left_tokens} tokens are left and {item.asked} needs {item.needs_tokens}: {item.taken} instead"
-    return EventDraft(EventKind.BUDGET_THRESHOLD, message, item.as_json())
 
 
 def tool_execute(

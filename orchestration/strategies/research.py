@@ -7,14 +7,13 @@ be looked at. A model's finding counts only if its quote is in the page word for
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, ClassVar, Final
 
 from orchestration.errors import SubtasksFailed
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, StrategyParameters, Tier, Told, Wait
 from orchestration.strategies.making import StepMaker
 from orchestration.strategies.reading import all_ended, has_ended, is_done, text_of, value_of
+from orchestration.strategies.research_depths import Depth, ResearchParameters
 from orchestration.strategies.sources import is_in, source_key, source_score
 from orchestration.types import EventKind, OnDependencyFailure, StepKind, StepSpec, TaskView
 
@@ -24,45 +23,6 @@ VERIFY_KEY = "verify"
 _CITED: Final = re.compile(r"\[(\d{1,3})\]")
 _PAGE_CHARACTERS: Final = 20_000
 _SOURCE_SHOWN_CHARACTERS: Final = 6_000
-
-
-class Depth(BaseModel):
-    """How far research goes."""
-
-    model_config = ConfigDict(frozen=True)
-
-    dimensions: int
-    queries: int
-    pages: int
-    rounds: int
-    verify: bool
-    min_score: float
-
-
-DEPTHS: Final[Mapping[str, Depth]] = {
-    "quick": Depth(dimensions=2, queries=1, pages=2, rounds=1, verify=False, min_score=0.0),
-    "standard": Depth(dimensions=3, queries=1, pages=3, rounds=2, verify=True, min_score=0.0),
-    "deep": Depth(dimensions=5, queries=2, pages=4, rounds=3, verify=True, min_score=0.5),
-    "academic": Depth(dimensions=6, queries=2, pages=5, rounds=4, verify=True, min_score=0.6),
-}
-"""Dimensions; queries of each; pages read of each in a round; rounds; whether claims are verified; least trust."""
-
-
-class ResearchParameters(StrategyParameters):
-    """Of research. What is not given is as the depth says."""
-
-    depth: Literal["quick", "standard", "deep", "academic"] = Field("standard", description="How far it goes.")
-    dimensions: int | None = Field(None, ge=1, le=8, description="Sides of the question, researched at the same time.")
-    pages: int | None = Field(None, ge=1, le=8, description="Pages read for each side in each round.")
-    rounds: int | None = Field(None, ge=1, le=5, description="The first round, and rounds that fill gaps.")
-    verify: bool | None = Field(None, description="Whether each claim is checked against its source.")
-    citations: bool = Field(True, description="False: the report comes without marks and without its list of sources.")
-
-    @property
-    def wanted(self) -> Depth:
-        """The depth with what is given instead."""
-        given = {"dimensions": self.dimensions, "pages": self.pages, "rounds": self.rounds, "verify": self.verify}
-        return DEPTHS[self.depth].model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
 @dataclass(slots=True)
