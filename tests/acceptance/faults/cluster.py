@@ -24,7 +24,7 @@ import psutil
 import psycopg
 from redis import Redis
 
-from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey
+from shannon_project.embedded import EmbeddedPostgres, EmbeddedServerError, EmbeddedValkey
 from shannon_project.stack.database import database_prepare
 from shannon_project.stack.paths import StackPaths, json_read
 from shannon_project.stack.ports import free_port
@@ -165,14 +165,28 @@ class Cluster:
             server.wait()
 
     def server_start(self, name: str) -> None:
-        """Start `postgres` or `valkey`, where it was before, and wait until it answers."""
+        """Start `postgres` or `valkey`, where it was before, and wait until it answers.
+
+        Again and again, as a supervisor does: a killed Postgres leaves children behind, and until the last of them has
+        noticed, a new one refuses to start.
+        """
+        wait_until(lambda: self._server_started(name), f"{name} has started")
+
+    def _server_started(self, name: str) -> bool:
         server: EmbeddedPostgres | EmbeddedValkey = self.postgres if name == "postgres" else self.valkey
         user = self.postgres.run_as if name == "postgres" else None
         with self.paths.log(name).open("ab") as log:
-            self._servers[name] = subprocess.Popen(
+            process = subprocess.Popen(
                 server.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=server.data_dir, user=user
             )
-        server.wait_ready(self._servers[name])
+        self._servers[name] = process
+        try:
+            server.wait_ready(process)
+        except EmbeddedServerError:
+            process.kill()
+            process.wait()
+            return False
+        return True
 
     def server_kill(self, name: str) -> None:
         """Kill `postgres` or `valkey` with SIGKILL."""
