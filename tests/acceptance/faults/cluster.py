@@ -37,7 +37,6 @@ TIMES = {
     "SHANNON_LEASE_SECONDS": str(LEASE_SECONDS),
     "SHANNON_HEARTBEAT_SECONDS": "0.5",
     "SHANNON_RECOVER_INTERVAL_SECONDS": "0.2",
-    "SHANNON_SHUTDOWN_GRACE_SECONDS": "4",
     "SHANNON_DATABASE_POOL_TIMEOUT_SECONDS": "3",
     "SHANNON_DATABASE_TRANSACTION_IDLE_SECONDS": str(LEASE_SECONDS),
 }
@@ -197,9 +196,13 @@ class Cluster:
         """Send a signal to a server."""
         self._servers[name].send_signal(number)
 
-    def worker_start(self, *, failpoints: str = "", transport: str = "", threads: int = 8) -> Child:
-        """Start a worker and wait until it takes jobs."""
-        worker = self._born("worker", failpoints=failpoints, transport=transport, threads=threads)
+    def worker_start(
+        self, *, failpoints: str = "", transport: str = "", threads: int = 8, grace_seconds: float = 120.0
+    ) -> Child:
+        """Start a worker and wait until it takes jobs; after SIGTERM it has `grace_seconds` to end its steps."""
+        worker = self._born(
+            "worker", failpoints=failpoints, transport=transport, threads=threads, grace_seconds=grace_seconds
+        )
         self.workers.append(worker)
         ready = self.paths.log_dir / f"{worker.name}.ready"
         wait_until(lambda: ready.exists() or not worker.lives, f"{worker.name} is ready")

@@ -35,6 +35,7 @@ def main() -> None:
 def _child(asked: dict[str, Any], celery_app: Any) -> None:
     """Become the role; never returns."""
     from celery.signals import worker_ready  # noqa: PLC0415
+    from django.conf import settings  # noqa: PLC0415
 
     from shannon_project.foundation.failpoints import failpoints_arm  # noqa: PLC0415
 
@@ -53,6 +54,7 @@ def _child(asked: dict[str, Any], celery_app: Any) -> None:
 
             uvicorn.run("shannon_project.asgi:application", port=asked["port"], lifespan="off", access_log=False)
         else:
+            settings.SHANNON_SHUTDOWN_GRACE_SECONDS = asked["grace_seconds"]
             worker_ready.connect(lambda **_: (folder / f"{asked['name']}.ready").touch(), weak=False)
             options = ["-P", "threads", "-c", str(asked["threads"]), "-Q", "steps,control", "-n", f"{asked['name']}@%h"]
             celery_app.worker_main(["worker", *options, "--without-mingle", "--without-gossip"])

@@ -42,8 +42,8 @@ def test_every_worker_is_replaced_in_the_fan_out_and_nothing_is_repeated(cluster
 
 
 def test_a_worker_whose_call_outlasts_its_grace_hands_the_step_back_at_once(cluster: Cluster) -> None:
-    cluster.witness.latency_seconds = 6.0  # the grace of these workers is 4 s
-    old = cluster.worker_start(threads=4)
+    cluster.witness.latency_seconds = 15.0
+    old = cluster.worker_start(threads=4, grace_seconds=1.0)
     submitted = cluster.submit()
     wait_until(lambda: bool(cluster.witness.calls_of(submitted.nonce)), "the planner is asked")
     old.process.terminate()
