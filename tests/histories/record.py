@@ -18,12 +18,14 @@ from orchestration.reviews import review_approve, review_feedback
 from orchestration.services import fanout_submit, task_submit, tool_execute
 from orchestration.strategies import OFFERED
 from orchestration.types import TaskRequest
+from orchestration.workflows.service import templates_load
 from policy.models import Budget
 from policy.types import Principal
 from tests.histories.loading import FOLDER
 from tests.integration.orchestration.playing import play, principal
+from tests.integration.orchestration.strategies.corpus import web
 
-__all__ = ["principal"]
+__all__ = ["principal", "web"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,12 +85,20 @@ def failed(who: Principal) -> UUID:
     return task_id
 
 
+def templated(who: Principal) -> UUID:
+    templates_load()
+    return submitted(who, "Compute", template="calculation", template_inputs={"expressions": ["6 * 7", "2 + 3"]})
+
+
 RUNS: dict[str, Callable[[Principal], UUID]] = {
     **{mode: (lambda who, mode=mode: submitted(who, mode=mode)) for mode in MODES},  # type: ignore[misc]
     "tool": lambda who: (
         tool_execute(principal=who, name="calculator", arguments={"expression": "6 * 7"}, session_id=None).task.id
     ),
     "fanout": lambda who: fanout_submit(principal=who, width=3, concurrency_limit=3).id,
+    "research": lambda who: submitted(who, "How do wild bees in the city fare?", mode="research"),
+    "template": templated,
+    "auto": lambda who: submitted(who, "Should we first count the words in 'a b' and then work out 2 + 3?"),
     "reviewed": reviewed,
     "approved": approved,
     "spoken_to": spoken_to,
@@ -98,6 +108,7 @@ RUNS: dict[str, Callable[[Principal], UUID]] = {
 
 
 @pytest.mark.parametrize("name", sorted(RUNS))
+@pytest.mark.usefixtures("web")
 def test_record(principal: Principal, name: str) -> None:
     path: Path = FOLDER / f"{name}.json"
     if path.exists():

@@ -120,7 +120,7 @@ def test_scopes(caller_with: Callable[..., Caller]) -> None:
         ({"max_budget_per_run_usd": 1000}, "at most 20"),
         ({"timeout_seconds": 999_999}, "timeout_seconds"),
         ({"overlap_policy": "never"}, "skip, queue, allow"),
-        ({"task_context": {"template": "x"}}, "template"),
+        ({"task_context": {"force_p2p": True}}, "force_p2p"),
         ({"interval": 5}, "Unknown field: interval"),
         ({"task_query": " "}, "task_query"),
     ],
