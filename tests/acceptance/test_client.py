@@ -138,19 +138,20 @@ def test_a_tool_works_on_the_sessions_files(client: ShannonClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "error_code"),
+    ("code", "error_codes"),
     [
-        ("while True: pass", "SANDBOX_TIMEOUT"),
-        ("x = bytearray(1 << 30)", "SANDBOX_MEMORY_EXCEEDED"),
-        ("while True: print('x' * 100_000)", "SANDBOX_OUTPUT_EXCEEDED"),
+        # which limit it meets first depends on how much of a processor it gets
+        ("while True: pass", {"SANDBOX_CPU_EXCEEDED", "SANDBOX_TIMEOUT"}),
+        ("x = bytearray(1 << 30)", {"SANDBOX_MEMORY_EXCEEDED"}),
+        ("while True: print('x' * 100_000)", {"SANDBOX_OUTPUT_EXCEEDED"}),
     ],
 )
 def test_a_program_that_misbehaves_is_stopped_with_a_typed_result(
-    client: ShannonClient, code: str, error_code: str
+    client: ShannonClient, code: str, error_codes: set[str]
 ) -> None:
     result = client.execute_tool("python", arguments={"code": code}, timeout=60)
     assert result.success is False
-    assert result.metadata["error"]["code"] == error_code
+    assert result.metadata["error"]["code"] in error_codes
 
 
 def test_health_readiness_and_the_openapi_document_need_no_key(stack: Stack) -> None:
@@ -168,5 +169,5 @@ def test_a_wrong_key_and_an_unknown_task_are_refused(stack: Stack, client: Shann
 
 
 def test_a_mode_that_does_not_exist_is_refused_by_name(client: ShannonClient) -> None:
-    with pytest.raises(ValidationError, match="telepathy"):
+    with pytest.raises(ValidationError, match="mode: must be one of"):
         client.submit_task("What is 1 + 1?", mode="telepathy")

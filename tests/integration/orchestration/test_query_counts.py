@@ -27,7 +27,7 @@ CLAIM = 1
 TASK_FACTS = 1
 OUTCOMES = 9  # begin, lock, steps, journal, budgets, dependants, number, events, commit
 POLICIES = 3
-SUBMIT = 13  # one more when the policies are due to be looked at again
+SUBMIT = 12  # one more each when policies, models or the tenant's own tools are due to be looked at again
 ADVANCE_TO_STEPS = 11
 ADVANCE_TO_END = 10
 SIMPLE_STEP = 45
@@ -61,6 +61,7 @@ def test_a_simple_task_costs_so_many_round_trips(
     request = TaskRequest(query="Who are you?", mode="simple")
     play(task_submit(principal=principal, request=request).task.id)  # loads the model and the policies
     settings.SHANNON_POLICY_RECHECK_SECONDS = 3600.0
+    settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS = 3600.0
     with django_assert_num_queries(SUBMIT):
         task_id = task_submit(principal=principal, request=request).task.id
     with django_assert_num_queries(ADVANCE_TO_STEPS):

@@ -21,12 +21,14 @@ BUILTIN = [
     "file_read",
     "file_write",
     "http_fetch",
+    "javascript",
     "json_query",
     "memory_save",
     "memory_search",
     "output_read",
     "python",
     "skill_read",
+    "wasm_run",
     "web_search",
 ]
 
