@@ -37,6 +37,7 @@ class StepEngine(Protocol):
         Raises:
             StepSuperseded: Another worker holds the step now; nothing was written.
             TaskPaused: Something new was to begin, and the task is paused; nothing was written.
+            TaskCancelled: Something new was to begin, and the task has ended; nothing was written.
             WorkerStopping: Something new was to begin, and this worker is about to stop; nothing was written.
         """
 

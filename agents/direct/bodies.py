@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from agents.llm.types import ModelPurpose, ModelRequest
 from shannon_project.foundation.errors import InvalidInput
@@ -90,6 +90,27 @@ class ChatBody(_Strict):
     response_format: dict[str, Any] | None = None
     reasoning_effort: Annotated[str, Field(max_length=16)] | None = None
     user: Annotated[str, Field(max_length=128)] | None = None
+
+    @field_validator("messages")
+    @classmethod
+    def _nothing_is_fetched(cls, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Take pictures as data only: an address would be fetched around the guard for outgoing requests."""
+        for message in messages:
+            content = message.get("content")
+            for part in content if isinstance(content, list) else []:
+                picture = part.get("image_url") if isinstance(part, Mapping) else None
+                url = picture.get("url") if isinstance(picture, Mapping) else picture
+                if url is not None and not str(url).startswith("data:"):
+                    raise ValueError("pictures are sent as data: URLs; addresses are not fetched here")
+        return messages
+
+    @field_validator("tools")
+    @classmethod
+    def _only_functions(cls, tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+        """Take functions of the caller only: a provider's own tools would go round every policy."""
+        if any(tool.get("type") != "function" for tool in tools or ()):
+            raise ValueError("only tools of the type function are handed on")
+        return tools
 
     @property
     def includes_usage(self) -> bool:

@@ -267,10 +267,11 @@ class _Call:
         """Account for a call that was left, by estimate; apart from the step, which may be another worker's by now."""
         self.lost = self.route.lost(but_last=False)
         with transaction.atomic():
-            self._record(position)
+            # budgets before the kept texts, as everywhere: two calls that ask the same must not wait for each other
             if self.lost is not None:
                 lost_charge(self.ctx, position, self.lost, self.model.name)
                 self._count(self.lost)
+            self._record(position)
 
     def _record(self, position: int, reply: ModelReply | None = None) -> None:
         days = self.chosen.tenant.prompt_retention_days

@@ -63,7 +63,11 @@ class ScheduleAdmin(ReadOnlyAdmin):
         """The request's first words."""
         return cut_short(schedule.query)
 
-    @admin.action(description="Pause the selected schedules")
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change schedules may pause and resume them."""
+        return request.user.has_perm("orchestration.change_schedule")
+
+    @admin.action(description="Pause the selected schedules", permissions=["operate"])
     def pause(self, request: HttpRequest, queryset: "QuerySet[Schedule]") -> None:
         """Begin no more runs of them."""
         changed = sum(
@@ -74,7 +78,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
         )
         self.message_user(request, f"{changed} schedules paused.")
 
-    @admin.action(description="Resume the selected schedules")
+    @admin.action(description="Resume the selected schedules", permissions=["operate"])
     def resume(self, request: HttpRequest, queryset: "QuerySet[Schedule]") -> None:
         """Go on with their next times."""
         changed = sum(

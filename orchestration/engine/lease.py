@@ -149,11 +149,11 @@ class LeaseKeeper:
             lease.is_abandoned = lease.is_superseded = True
         _abandon(hanging)
         surrendered = [lease for batch in batches for lease in batch.surrender()]
-        if surrendered:
-            leases_hand_back(surrendered)
         leases = [lease for batch in batches for lease in list(batch.leases.values()) if not lease.is_abandoned]
         if leases:
-            _extend(leases)
+            _extend(leases)  # first: handing back may wait for a task that somebody else holds
+        if surrendered:
+            leases_hand_back(surrendered)
 
 
 def _abandon(leases: Sequence[Lease]) -> None:

@@ -108,6 +108,8 @@ class StepExecution:
             self._proven_at_seconds = asked_at_seconds
             if begins and status == TaskStatus.PAUSED:
                 raise TaskPaused
+            if begins and status in TASK_TERMINAL:
+                raise TaskCancelled
             yield emit
             if status not in TASK_TERMINAL:
                 events_append(task_id=self._step.task_id, drafts=drafts)

@@ -80,6 +80,8 @@ def schedule_create(*, principal: Principal, spec: ScheduleSpec, idempotency_key
 def schedule_update(*, principal: Principal, schedule_id: UUID, changes: Mapping[str, Any]) -> Schedule:
     """Change fields of `ScheduleSpec`; the others stay. A run that is under way is not touched.
 
+    From then on it runs in the name of whoever changed it: nobody's words are worked on with another one's rights.
+
     Raises:
         ScheduleNotFound: There is no such schedule of the tenant.
         ScheduleInvalid, InvalidInput: What comes out cannot be done (the caller's fault).
@@ -91,6 +93,7 @@ def schedule_update(*, principal: Principal, schedule_id: UUID, changes: Mapping
         times_changed = {"cron_expression", "timezone"} & set(changes)
         for name, value in _columns(spec).items():
             setattr(schedule, name, value)
+        schedule.principal, schedule.user_id = principal.as_json(), principal.user_id
         if times_changed and schedule.status == ScheduleStatus.ACTIVE:
             schedule.next_run_at = next_after(spec.cron_expression, spec.timezone, _now())
         schedule.updated_at = _now()

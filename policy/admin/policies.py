@@ -61,7 +61,11 @@ class PolicyAdmin(KeptAdmin):
         obj.pk = policy.pk
         self.message_user(request, f"{policy} is active; every process decides by it within a second.")
 
-    @admin.action(description="Make the selected version the active one")
+    def has_switch_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change policies may switch them."""
+        return request.user.has_perm("policy.change_policy")
+
+    @admin.action(description="Make the selected version the active one", permissions=["switch"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Policy]) -> None:
         """Go back to an older version."""
         for policy in queryset:
@@ -70,7 +74,7 @@ class PolicyAdmin(KeptAdmin):
             except PolicyInvalid as error:
                 self.message_user(request, f"{policy}: {error.message}", messages.ERROR)
 
-    @admin.action(description="Switch the selected policies off")
+    @admin.action(description="Switch the selected policies off", permissions=["switch"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Policy]) -> None:
         """Stop asking the policies. Without any, everything is denied."""
         for policy in queryset:

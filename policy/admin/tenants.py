@@ -98,7 +98,11 @@ class ApiKeyAdmin(KeptAdmin):
             request, f"The key, shown only now: {issued.plaintext}. Copy it; it is not stored.", messages.WARNING
         )
 
-    @admin.action(description="Revoke the selected keys")
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change keys may revoke them."""
+        return request.user.has_perm("policy.change_apikey")
+
+    @admin.action(description="Revoke the selected keys", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """Refuse the keys from now on."""
         revoked = sum(api_key_revoke(api_key=key, revoked_by=actor_of(request)) for key in queryset)

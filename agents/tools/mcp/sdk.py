@@ -1,6 +1,7 @@
 """The official client of the Model Context Protocol. The only file that imports it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ T = TypeVar("T")
 Talk = Callable[[Client], Coroutine[Any, Any, T]]
 
 _DESCRIPTION_CHARACTERS = 2_000
+_SCHEMA_MAX_CHARACTERS = 16_000
 _FAILURES = (MCPError, httpx2.HTTPError, ValidationError, OSError, ValueError)
 
 
@@ -113,7 +115,7 @@ async def _client(endpoint: Endpoint, timeout_seconds: float, hear: MessageHandl
         async with client:
             yield client
         return
-    async with guarded_client(timeout_seconds=timeout_seconds, headers=endpoint.headers) as http:
+    async with guarded_client(timeout_seconds=timeout_seconds, headers=endpoint.headers, is_plain=True) as http:
         transport: AbstractAsyncContextManager[Any] = streamable_http_client(endpoint.url, http_client=http)
         client = Client(transport, read_timeout_seconds=timeout_seconds, cache=None, message_handler=hear)
         async with client:
@@ -128,11 +130,33 @@ def _record(tool: OfferedTool) -> ToolRecord:
     return ToolRecord(
         name=tool.name,
         description=bounded_text(tool.description or tool.name, _DESCRIPTION_CHARACTERS),
-        parameters=dict(tool.input_schema),
+        parameters=_schema_kept(tool.input_schema),
         read_only=read_only,
         destructive=destructive,
         idempotent=read_only or bool(hints and hints.idempotent_hint),
     )
+
+
+def _schema_kept(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a foreign schema without its regular expressions, which may take for ever; a huge one says only `object`.
+
+    The server checks by its own schema all the same.
+    """
+    if len(json.dumps(schema)) > _SCHEMA_MAX_CHARACTERS:
+        return {"type": "object"}
+    kept: dict[str, Any] = _without_patterns(schema)
+    return kept
+
+
+def _without_patterns(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        # a property may be called "pattern": then its schema is an object, and the keyword's is a text
+        return {
+            key: _without_patterns(inner)
+            for key, inner in value.items()
+            if not (key == "patternProperties" or (key == "pattern" and isinstance(inner, str)))
+        }
+    return [_without_patterns(item) for item in value] if isinstance(value, list) else value
 
 
 def _text_of(block: Any) -> str:

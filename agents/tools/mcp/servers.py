@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -16,13 +17,16 @@ from agents.errors import McpServerExists, McpServerFailed, McpServerInvalid, Mc
 from agents.models import McpServer
 from agents.tools.mcp.base import Endpoint, HttpEndpoint, ToolRecord, connector_in_use
 from agents.tools.registry import tenant_tools_changed
+from policy.errors import ScopeMissing
 from policy.types import Principal
 from shannon_project.foundation.encryption import secret_decrypt, secret_encrypt
 from shannon_project.foundation.outbound import OutboundFailed, OutboundRefused, rules_in_use
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*\Z")
 _NAME_MAX_CHARACTERS: Final = 24
+_DANGEROUS: Final = "tools:dangerous"
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
+_OURS: Final = frozenset({"accept-encoding", "connection", "content-length", "host", "transfer-encoding"})
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]{0,4000}\Z")
 
 
@@ -59,9 +63,11 @@ def mcp_server_create(*, principal: Principal, name: str, changes: McpServerChan
     """Register a server and ask it for its tools; one that does not answer is registered all the same.
 
     Raises:
+        ScopeMissing: Tools are to be trusted, and the key may not call dangerous ones itself.
         McpServerInvalid: Name, address or headers are not fit (the caller's fault).
         McpServerExists: The tenant has one of this name, or as many as it may have (the caller's fault).
     """
+    _trust_check(principal, changes)
     if not _NAME.match(name) or len(name) > _NAME_MAX_CHARACTERS or changes.url is None:
         raise McpServerInvalid
     if mcp_servers(principal=principal).count() >= settings.SHANNON_MCP_SERVERS_MAX:
@@ -80,12 +86,19 @@ def mcp_server_create(*, principal: Principal, name: str, changes: McpServerChan
 def mcp_server_change(*, principal: Principal, server_id: UUID, changes: McpServerChanges) -> McpServer:
     """Change a server; a new address or new headers mean that it is asked for its tools again.
 
+    Headers do not go along to another origin: they must be given again.
+
     Raises:
+        ScopeMissing: Tools are to be trusted, and the key may not call dangerous ones itself.
         McpServerNotFound: The tenant has none of this id.
         McpServerInvalid: Address or headers are not fit (the caller's fault).
     """
+    _trust_check(principal, changes)
     server = mcp_server_for(principal=principal, server_id=server_id)
-    McpServer.objects.filter(id=server.id).update(**_values(changes), updated_at=Now())
+    values = _values(changes)
+    if changes.url is not None and changes.headers is None and _origin(changes.url) != _origin(server.url):
+        values["encrypted_headers"] = ""  # credentials are for whom they were given to
+    McpServer.objects.filter(id=server.id).update(**values, updated_at=Now())
     tenant_tools_changed(principal.tenant_id)
     if changes.url is not None or changes.headers is not None:
         return mcp_server_refresh(principal=principal, server_id=server_id)
@@ -162,6 +175,17 @@ def _values(changes: McpServerChanges) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def _trust_check(principal: Principal, changes: McpServerChanges) -> None:
+    """Nobody lets agents call as harmless what the own key may not call."""
+    if changes.tools_trusted and not principal.has_scope(_DANGEROUS):
+        raise ScopeMissing(f"Trusting tools needs the scope {_DANGEROUS}.", details={"required": _DANGEROUS})
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
 def _url(url: str) -> str:
     try:
         rules_in_use().url_check(url)
@@ -172,6 +196,9 @@ def _url(url: str) -> str:
 
 def _encrypted(headers: Mapping[str, str]) -> str:
     for name, value in headers.items():
-        if not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(value):
-            raise McpServerInvalid("A header's name and value are printable ASCII.", details={"header": name[:100]})
+        if not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(value) or name.lower() in _OURS:
+            raise McpServerInvalid(
+                "A header's name and value are printable ASCII, and none of HTTP's own is set here.",
+                details={"header": name[:100]},
+            )
     return secret_encrypt(json.dumps(dict(headers)))

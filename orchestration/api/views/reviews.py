@@ -12,8 +12,10 @@ from orchestration.api.endpoint import Endpoint
 from orchestration.api.serializers.reviews import APPROVE, ReviewAnswer, ReviewBody
 from orchestration.api.views.tasks import task_id_of
 from orchestration.reviews import ReviewState, review_approve, review_feedback, review_state
+from policy.errors import ScopeMissing
 from shannon_project.foundation.errors import InvalidInput
 
+DECIDE: Final = "approvals:write"
 _VERSION: Final = re.compile(r'^(?:W/)?"?(\d{1,9})"?\Z')
 IF_MATCH: Final = OpenApiParameter(
     "If-Match", OpenApiTypes.STR, OpenApiParameter.HEADER, description="The version that you have seen, or `*`."
@@ -42,6 +44,8 @@ class TaskReviewView(Endpoint):
         body = ReviewBody.of_body(request).validated_data
         version, known_id = _version_of(request), task_id_of(task_id)
         if body["action"] == APPROVE:
+            if not self.principal.has_scope(DECIDE):
+                raise ScopeMissing(f"Approving needs the scope {DECIDE}.", details={"required": DECIDE})
             return _answer(review_approve(principal=self.principal, task_id=known_id, version=version))
         message = body["message"]
         return _answer(review_feedback(principal=self.principal, task_id=known_id, message=message, version=version))

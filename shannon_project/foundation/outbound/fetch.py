@@ -42,14 +42,23 @@ class OutboundResponse:
         return httpx2.Response(200, headers=headers, content=self.content).text
 
 
-def guarded_client(*, timeout_seconds: float, headers: Mapping[str, str] | None = None) -> httpx2.AsyncClient:
-    """Return an httpx2 client that reaches only what the rules let out; it does not follow redirects by itself."""
+def guarded_client(
+    *, timeout_seconds: float, headers: Mapping[str, str] | None = None, is_plain: bool = False
+) -> httpx2.AsyncClient:
+    """Return an httpx2 client that reaches only what the rules let out; it does not follow redirects by itself.
+
+    No answer may have more than `SHANNON_HTTP_MAX_BYTES` on the wire. `is_plain`: nor may it be compressed, for whoever
+    reads answers whole, since a few bytes can unfold to gigabytes.
+    """
+    encodings = "identity" if is_plain else "gzip, deflate"
     return httpx2.AsyncClient(
-        transport=GuardedTransport(rules_in_use(), resolver_in_use()),
+        transport=GuardedTransport(
+            rules_in_use(), resolver_in_use(), max_bytes=settings.SHANNON_HTTP_MAX_BYTES, is_plain=is_plain
+        ),
         timeout=timeout_seconds,
         follow_redirects=False,
         trust_env=False,
-        headers={"User-Agent": settings.SHANNON_HTTP_USER_AGENT, "Accept-Encoding": "gzip, deflate", **(headers or {})},
+        headers={"User-Agent": settings.SHANNON_HTTP_USER_AGENT, "Accept-Encoding": encodings, **(headers or {})},
     )
 
 

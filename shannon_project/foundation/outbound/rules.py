@@ -19,6 +19,13 @@ SCHEMES: Final = {"http": 80, "https": 443}
 URL_MAX_CHARACTERS: Final = 4_096
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _CLOUD_INSIDE: Final = frozenset({"168.63.129.16"})  # Azure's metadata and DNS; the others use non-public addresses
+_SPECIAL: Final = (  # by the registries; older Pythons know less of them
+    IPv4Network("192.0.0.0/24"),
+    IPv6Network("64:ff9b:1::/48"),
+    IPv6Network("2002::/16"),
+    IPv6Network("3fff::/20"),
+    IPv6Network("5f00::/16"),
+)
 
 IPAddress = IPv4Address | IPv6Address
 

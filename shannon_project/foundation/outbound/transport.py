@@ -1,13 +1,36 @@
 """A transport for httpx2 that connects only to addresses that it has checked itself."""
 
 import contextlib
+from collections.abc import AsyncIterator
 from ipaddress import ip_address
+from typing import Any
 
 import httpx2
 
-from shannon_project.foundation.outbound.errors import OutboundFailed
+from shannon_project.foundation.outbound.errors import OutboundFailed, OutboundTooLarge
 from shannon_project.foundation.outbound.resolve import Resolver
 from shannon_project.foundation.outbound.rules import OutboundRules
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """An answer's bytes as they come over the wire, up to a limit."""
+
+    def __init__(self, inner: Any, max_bytes: int) -> None:
+        self._inner = inner
+        self._max_bytes = max_bytes
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        seen = 0
+        async for chunk in self._inner:
+            seen += len(chunk)
+            if seen > self._max_bytes:
+                raise OutboundTooLarge(
+                    f"The answer has more than {self._max_bytes} bytes.", details={"max_bytes": self._max_bytes}
+                )
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
@@ -18,8 +41,13 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     kept, since the pool would find them by address alone and hand one host's to another.
     """
 
-    def __init__(self, rules: OutboundRules, resolver: Resolver) -> None:
-        """Take what may be reached and who finds addresses."""
+    def __init__(self, rules: OutboundRules, resolver: Resolver, *, max_bytes: int, is_plain: bool = False) -> None:
+        """Take what may be reached, who finds addresses, and how many bytes one answer may have on the wire.
+
+        `is_plain`: an answer that is compressed is refused.
+        """
+        self._max_bytes = max_bytes
+        self._is_plain = is_plain
         self._rules = rules
         self._resolver = resolver
         self._inner = httpx2.AsyncHTTPTransport(
@@ -39,7 +67,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         for address in addresses:
             self._rules.address_check(host, port, address)
         request.extensions = {**request.extensions, "sni_hostname": request.url.raw_host.decode("ascii")}
-        request.headers.setdefault("Host", request.url.netloc.decode("ascii"))
+        request.headers["Host"] = request.url.netloc.decode("ascii")
         for address in addresses[:-1]:
             with contextlib.suppress(httpx2.ConnectError, httpx2.ConnectTimeout):  # nothing was sent: try the next one
                 return await self._send(request, address)
@@ -61,7 +89,12 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             stream=request.stream,
             extensions=request.extensions,
         )
-        return await self._inner.handle_async_request(pinned)
+        response = await self._inner.handle_async_request(pinned)
+        if self._is_plain and response.headers.get("content-encoding", "identity").lower() != "identity":
+            await response.aclose()
+            raise OutboundFailed("The answer is compressed, although it was asked for as it is.")
+        response.stream = _Bounded(response.stream, self._max_bytes)
+        return response
 
     async def aclose(self) -> None:
         """Close what is open."""

@@ -1,5 +1,6 @@
 """The review endpoint: ETag, If-Match, and what it refuses."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,6 +40,12 @@ def test_a_plan_is_read_answered_and_approved(caller: Caller, address: str) -> N
     assert (refused["code"], refused["details"]["version"]) == ("REVIEW_CONFLICT", 1)
     answer = post(caller, address, {"action": "approve"}, **{"If-Match": seen["ETag"]})
     assert (answer.status_code, answer["ETag"], answer.json()["status"]) == (200, '"2"', "approved")
+
+
+def test_approving_needs_the_right_to_decide(caller_with: Callable[..., Caller], caller: Caller, address: str) -> None:
+    writer = caller_with("tasks:read", "tasks:write")
+    assert error_of(post(writer, address, {"action": "approve"}), 403)["code"] == "SCOPE_MISSING"
+    assert post(writer, address, {"action": "feedback", "message": "What is 1 + 1?"}).status_code == 200
 
 
 def test_refusals(caller: Caller, stranger: Caller, address: str) -> None:

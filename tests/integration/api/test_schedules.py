@@ -105,6 +105,14 @@ def test_another_tenants_schedule_is_not_there(caller: Caller, stranger: Caller)
     assert Schedule.objects.get().status == "ACTIVE"
 
 
+def test_whoever_changes_a_schedule_is_whom_it_runs_for(caller: Caller, caller_with: Callable[..., Caller]) -> None:
+    schedule_id = create(caller).json()["schedule_id"]
+    changer = caller_with("schedules:write")
+    body = {"task_query": "What is 3 + 3?"}
+    assert changer.client.put(f"{URL}/{schedule_id}", body, content_type="application/json").status_code == 200
+    assert Schedule.objects.get(id=schedule_id).principal["scopes"] == ["schedules:write"]
+
+
 def test_scopes(caller_with: Callable[..., Caller]) -> None:
     assert error_of(create(caller_with("schedules:read")), 403)["code"] == "SCOPE_MISSING"
     assert create(caller_with("schedules:write")).status_code == 201

@@ -6,15 +6,16 @@ from uuid import UUID, uuid4
 import pytest
 from django.db.models.functions import Now
 
+from agents.errors import TaskCancelled
 from agents.models import JournalEntry
 from orchestration.control import task_cancel, task_pause, task_resume
 from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.drain import drain
 from orchestration.engine.execute import execute
-from orchestration.engine.lease import KEEPER
+from orchestration.engine.lease import KEEPER, Lease
 from orchestration.engine.recover import recover
-from orchestration.engine.step_engine import task_facts
+from orchestration.engine.step_engine import step_context, task_facts
 from orchestration.errors import TaskNotFound
 from orchestration.models import Event, Step, Task
 from orchestration.services import task_submit
@@ -119,3 +120,14 @@ def test_another_tenants_task_is_not_there(principal: Principal, act: object) ->
     with pytest.raises(TaskNotFound):
         act(principal=stranger, task_id=task_id)  # type: ignore[operator]
     assert Task.objects.get(id=task_id).status == TaskStatus.QUEUED
+
+
+def test_nothing_begins_in_a_task_that_was_cancelled_a_moment_ago(principal: Principal) -> None:
+    task_id = submitted(principal)
+    task_advance(task_id)
+    (claimed,) = steps_claim(task_id=task_id, first=None, owner="me", limit=1)
+    ctx = step_context(claimed, Lease(claimed.step_id, claimed.attempt), task_facts(task_id), agent_id="a")
+    ctx.engine.checkpoint()
+    task_cancel(principal=principal, task_id=task_id)
+    with pytest.raises(TaskCancelled), ctx.engine.transaction(begins=True):
+        pytest.fail("an effect began")

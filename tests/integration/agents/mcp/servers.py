@@ -4,8 +4,9 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +91,31 @@ def mcp_site() -> Iterator[McpSite]:
         finally:
             server.should_exit = True
             thread.join(10)
+
+
+@contextmanager
+def site_that_sends(body: bytes, **headers: str) -> Iterator[str]:
+    """Run a server that answers everything with the same JSON-typed bytes, and yield its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            self.send_response(200)
+            sent = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+            for name, value in sent.items():
+                self.send_header(name, value)
+            self.end_headers()
+            with suppress(OSError):  # who asked has gone, as it should
+                self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/mcp"
+    finally:
+        server.shutdown()
+        server.server_close()

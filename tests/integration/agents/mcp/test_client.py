@@ -1,7 +1,9 @@
 """Tools of MCP servers, called by the platform: real servers, made with the official package."""
 
+import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,12 +20,14 @@ from agents.services import (
     mcp_server_refresh,
     tool_call,
 )
+from agents.tools.mcp.sdk import _schema_kept
 from agents.tools.mcp.tool import tool_name
 from agents.tools.registry import tenant_tools_changed
 from agents.types import ToolResult
+from policy.errors import ScopeMissing
 from policy.types import Principal
 from shannon_project.foundation.ids import uuid7
-from tests.integration.agents.mcp.servers import STDIO_SERVER, McpSite, mcp_site
+from tests.integration.agents.mcp.servers import STDIO_SERVER, McpSite, mcp_site, site_that_sends
 from tests.integration.agents.steps import engine_of, next_attempt, step_of
 
 
@@ -70,7 +74,11 @@ def test_a_tool_that_may_destroy_is_dangerous_until_the_tenant_trusts_it(princip
     denied = call(principal, "mcp__calc__wipe", what="all")
     assert denied.error is not None
     assert denied.error.code == "POLICY_DENIED"
-    mcp_server_change(principal=principal, server_id=server.id, changes=McpServerChanges(tools_trusted=["wipe"]))
+    trusting = McpServerChanges(tools_trusted=["wipe"])
+    with pytest.raises(ScopeMissing):  # nobody lets agents call as harmless what the own key may not call
+        mcp_server_change(principal=principal, server_id=server.id, changes=trusting)
+    owner = replace(principal, scopes=principal.scopes | {"tools:dangerous"})
+    mcp_server_change(principal=owner, server_id=server.id, changes=trusting)
     assert call(principal, "mcp__calc__wipe", what="all").output == {"result": "all is gone"}
 
 
@@ -98,6 +106,43 @@ def test_credentials_are_sent_and_lie_nowhere_open(principal: Principal, site: M
     assert {headers.get("authorization") for headers in site.headers} == {"Bearer very-secret"}
     kept = str(McpServer.objects.values().get(id=server.id)) + str(list(JournalEntry.objects.values()))
     assert "very-secret" not in kept + str(engine_of(ctx).events)
+
+
+def test_credentials_do_not_go_along_to_another_origin(principal: Principal, site: McpSite, settings: Any) -> None:
+    server = registered(principal, site, headers={"Authorization": "Bearer very-secret"})
+    with mcp_site() as other:
+        settings.SHANNON_HTTP_ENDPOINTS_ALLOWED += f",{other.url.split('/')[2]}"
+        moved = mcp_server_change(principal=principal, server_id=server.id, changes=McpServerChanges(url=other.url))
+    assert moved.tools
+    assert moved.encrypted_headers == ""
+    assert all("authorization" not in headers for headers in other.headers)
+
+
+def test_patterns_of_a_foreign_schema_are_left_out_and_a_huge_one_says_only_object() -> None:
+    hostile = {
+        "type": "object",
+        "additionalProperties": False,
+        "patternProperties": {"^(a+)+$": {}},
+        "properties": {"pattern": {"type": "string", "pattern": "^(a+)+$"}, "list": {"anyOf": [{"pattern": "x"}]}},
+    }
+    assert _schema_kept(hostile) == {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"pattern": {"type": "string"}, "list": {"anyOf": [{}]}},
+    }
+    assert _schema_kept({"description": "x" * 20_000}) == {"type": "object"}
+
+
+def test_an_answer_that_unfolds_to_more_than_may_be_read_is_refused(principal: Principal, settings: Any) -> None:
+    with site_that_sends(gzip.compress(b" " * 50_000_000), **{"Content-Encoding": "gzip"}) as url:
+        settings.SHANNON_HTTP_ENDPOINTS_ALLOWED = url.split("/")[2]
+        bomb = mcp_server_create(principal=principal, name="bomb", changes=McpServerChanges(url=url))
+    assert "compressed" in bomb.discovery_error
+    with site_that_sends(b" " * 2_000_000) as url:
+        settings.SHANNON_HTTP_ENDPOINTS_ALLOWED = url.split("/")[2]
+        settings.SHANNON_HTTP_MAX_BYTES = 1_000_000
+        large = mcp_server_create(principal=principal, name="large", changes=McpServerChanges(url=url))
+    assert "1000000 bytes" in large.discovery_error
 
 
 def test_only_the_allowed_tools_are_offered(principal: Principal, site: McpSite) -> None:
@@ -176,8 +221,11 @@ def test_an_address_inside_is_never_asked(principal: Principal) -> None:
     assert "private or special network" in server.discovery_error
 
 
-def test_a_header_that_would_add_another_is_refused(principal: Principal) -> None:
-    changes = McpServerChanges(url="https://mcp.example/", headers={"X-A": "b\r\nX-Evil: c"})
+@pytest.mark.parametrize("headers", [{"X-A": "b\r\nX-Evil: c"}, {"Host": "other.example"}, {"Content-Length": "0"}])
+def test_a_header_that_would_add_another_or_change_the_request_is_refused(
+    principal: Principal, headers: dict[str, str]
+) -> None:
+    changes = McpServerChanges(url="https://mcp.example/", headers=headers)
     with pytest.raises(McpServerInvalid):
         mcp_server_create(principal=principal, name="fine", changes=changes)
 

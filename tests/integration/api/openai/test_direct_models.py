@@ -113,6 +113,12 @@ def test_several_choices_are_several_calls(client: openai.OpenAI, provider: Prov
         ({"colour": 1}, "Unknown field: colour", "colour"),
         ({"temperature": 3}, "temperature: ", "temperature"),
         ({"n": 99}, "n: ", "n"),
+        ({"tools": [{"type": "mcp", "server_url": "https://x.example/"}]}, "only tools of the type function", "tools"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/"}}]}]},
+            "addresses are not fetched here",
+            "messages",
+        ),
         ({"shannon_options": {}}, "Unknown field: shannon_options", "shannon_options"),
     ],
 )

@@ -44,6 +44,10 @@ def test_public_addresses_are_public(address: str) -> None:
         "64:ff9b::a9fe:a9fe",
         "2002:7f00:1::",
         "2001:db8::1",
+        "64:ff9b:1::a9fe:a9fe",
+        "2002:808:808::1",
+        "3fff::1",
+        "5f00::1",
     ],
 )
 def test_addresses_inside_are_not_public(address: str) -> None:
