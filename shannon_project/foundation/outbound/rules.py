@@ -103,7 +103,12 @@ class OutboundRules:
 
 def is_public(address: IPAddress) -> bool:
     """Tell whether packets to this address go to the public internet."""
-    return all(one.is_global and not one.is_multicast and str(one) not in _CLOUD_INSIDE for one in _with_inner(address))
+    return all(_is_ordinary(one) for one in _with_inner(address))
+
+
+def _is_ordinary(address: IPAddress) -> bool:
+    is_special = str(address) in _CLOUD_INSIDE or any(address in network for network in _SPECIAL)
+    return address.is_global and not address.is_multicast and not is_special
 
 
 def _with_inner(address: IPAddress) -> list[IPAddress]:
