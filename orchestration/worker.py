@@ -77,11 +77,11 @@ def takes_steps(queues: Collection[str] | str | None) -> bool:
 
 
 @worker_init.connect
-def _begin(options: dict[str, Any] | None = None, **_: Any) -> None:
+def _begin(sender: Any = None, **_: Any) -> None:
     """Load what is slow to load before the first step is claimed."""
     started = time.monotonic()
     sys.setswitchinterval(SWITCH_SECONDS)
-    if takes_steps((options or {}).get("queues")):
+    if takes_steps(sender.app.amqp.queues.consume_from):  # this signal comes without the worker's options
         try:
             worker_warm()
         except Exception as error:  # Celery swallows what a signal handler raises
