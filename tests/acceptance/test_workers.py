@@ -49,3 +49,18 @@ def test_the_control_worker_loads_no_model_library(stack: Stack) -> None:
     pids = stack.pids
     memory_bytes = {role: psutil.Process(pids[role]).memory_info().rss for role in ("control", "worker")}
     assert memory_bytes["control"] < memory_bytes["worker"] - 100 * 1024**2  # the library alone takes 177 MB
+
+
+def test_a_worker_is_healthy_only_when_its_models_are_loaded(slow_stack: Stack) -> None:
+    slow_stack.wait_healthy()
+    killed = slow_stack.pids["worker"]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: slow_stack.pids["worker"] not in {0, killed}, "another worker has started")
+    slow_stack.wait_healthy()
+    loaded = {role: _libraries(slow_stack.pids[role]) for role in ("worker", "control")}
+    assert "tiktoken" in loaded["worker"]  # the model library brings it, and this worker has taken no step yet
+    assert "tiktoken" not in loaded["control"]
+
+
+def _libraries(pid: int) -> str:
+    return " ".join(part.path for part in psutil.Process(pid).memory_maps())
