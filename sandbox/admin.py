@@ -1,4 +1,4 @@
-"""Modules in the admin: seen, uploaded, deleted."""
+"""Modules in the admin: seen, uploaded, deleted; and the files of workspaces in an object store: seen."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from sandbox.errors import ModuleInvalid, ModuleTooLarge
-from sandbox.models import WasmModule
+from sandbox.models import StoredFile, WasmModule
 from sandbox.services import module_upload
 
 
@@ -67,3 +67,24 @@ class WasmModuleAdmin(ModelAdmin):  # type: ignore[misc]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """The form's check has kept it."""
+
+
+@admin.register(StoredFile)
+class StoredFileAdmin(ModelAdmin):  # type: ignore[misc]
+    """Files of workspaces in an object store; read-only, since an object belongs to each row."""
+
+    list_display = ("path", "workspace", "tenant_id", "size_bytes", "created_at")
+    search_fields = ("path", "workspace", "tenant_id")
+    ordering = ("-created_at",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """Files are written by agents and over the API."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """See above."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """See above."""
+        return False

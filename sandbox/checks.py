@@ -8,9 +8,12 @@ from typing import Any
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's own name
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import Storage
 from django.utils.module_loading import import_string
 
 from sandbox.runtimes.base import Runtime
+from sandbox.storage import storage_in_use
 
 _PROBLEM_IDS = {"missing": "sandbox.E002", "altered": "sandbox.E003"}
 _LIBSECCOMP = "libseccomp.so.2"
@@ -43,6 +46,21 @@ def folders_check(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> li
         hint = f"chmod go-w {cache}"
         found.append(Error("Others can write compiled code that the sandbox would run.", hint=hint, id="sandbox.E006"))
     return found
+
+
+def storage_check(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001
+    """Check that the object store of workspaces, if the settings name one, can be made (E007). It is not asked."""
+    path = settings.SHANNON_WORKSPACE_STORAGE
+    try:
+        storage: object = storage_in_use()
+    except (ImportError, TypeError, ValueError, ImproperlyConfigured) as error:
+        problem = str(error)
+    else:
+        if storage is None or isinstance(storage, Storage):
+            return []
+        problem = "it is no Django storage"
+    hint = "Set SHANNON_WORKSPACE_STORAGE to a Django storage, and its OPTIONS to what that one takes."
+    return [Error(f"The workspaces' storage {path!r} cannot be used: {problem}.", hint=hint, id="sandbox.E007")]
 
 
 def walls_check(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001

@@ -29,3 +29,28 @@ class WasmModule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class StoredFile(models.Model):
+    """A file of a workspace whose bytes lie in an object store; see `workspace/stored.py`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant_id = models.UUIDField()
+    workspace = models.CharField(max_length=64, help_text="Its name among the tenant's: a session's id, or a memory's.")
+    path = models.CharField(max_length=1024, blank=True, help_text="Empty: not in its place yet, or not any more.")
+    name = models.CharField(max_length=255, help_text="Of the object in the store.")
+    size_bytes = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant_id", "workspace", "path"],
+                condition=~models.Q(path=""),
+                name="stored_file_path_unique",
+            )
+        ]
+        indexes: ClassVar = [models.Index(fields=["tenant_id", "workspace"], name="stored_file_by_workspace")]
+
+    def __str__(self) -> str:
+        return self.path or self.name

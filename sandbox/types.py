@@ -1,8 +1,12 @@
 """Values that cross the sandbox's border. Free of Django: the sandbox host imports this file too."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+NETWORK_HOSTS_MAX = 32
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 class Outcome(StrEnum):
@@ -36,7 +40,8 @@ class SandboxLimits:
         file_count: Files in the guest's working directory, before and after the run.
         file_bytes: Their total size, before and after the run.
         processes: Processes that a program may start: 0, as no runtime offers any.
-        network_hosts: Hosts that a program may reach: none, as no runtime offers any.
+        network_hosts: Hosts, with their subdomains, from which a program may fetch: a call outside, which the worker
+            makes for it; the sandbox itself has no network. Lower case, without scheme and port, at most 32.
         wait_seconds: How long the request waits for a free sandbox host before it is refused.
     """
 
@@ -62,8 +67,11 @@ class SandboxLimits:
         if self.processes != 0:
             raise ValueError("processes must be 0: a program in the sandbox cannot start any")
         object.__setattr__(self, "network_hosts", tuple(self.network_hosts))  # a JSON list becomes a tuple again
-        if self.network_hosts:
-            raise ValueError("network_hosts must be empty: the sandbox has no network; fetch with a tool, outside")
+        if len(self.network_hosts) > NETWORK_HOSTS_MAX:
+            raise ValueError(f"network_hosts has {len(self.network_hosts)} hosts; at most {NETWORK_HOSTS_MAX}")
+        for host in self.network_hosts:
+            if not _HOST_NAME.fullmatch(host):
+                raise ValueError(f"network_hosts has {host[:80]!r}, which is no lower-case name of a host")
 
 
 @dataclass(frozen=True, slots=True)

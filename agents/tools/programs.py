@@ -9,16 +9,73 @@ details.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
+from django.conf import settings
+
+from agents.errors import ToolInputInvalid
 from agents.journal.bounds import bounded_text
-from agents.tools.base import ToolContext, ToolOutput
+from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.types import ToolError
-from sandbox.services import limits_default, workspace_open
-from sandbox.types import ExecutionResult, SandboxLimits
+from sandbox.services import execute, limits_default, workspace_open
+from sandbox.types import NETWORK_HOSTS_MAX, ExecutionRequest, ExecutionResult, SandboxLimits
 from shannon_project.foundation.errors import ShannonError
+from shannon_project.foundation.outbound import fetch
 
 _SHOWN_CHARACTERS = 16_000  # of stdout and of stderr
 Run = Callable[[Mapping[str, bytes], SandboxLimits], ExecutionResult]
+
+
+class ProgramTool(Tool):
+    """Runs a program that the model wrote.
+
+    It is idempotent because a guest changes nothing outside: its files come back at its end, and from the hosts that
+    its call names, if the operator has any named at all, it can only read.
+
+    Attributes:
+        guest: What runs it.
+        network_use: For models: how such a program fetches.
+    """
+
+    category = "compute"
+    guest: str
+    network_use: str
+    timeout_seconds = settings.SHANNON_SANDBOX_WAIT_SECONDS + settings.SHANNON_SANDBOX_WALL_SECONDS
+
+    def __init__(self) -> None:
+        """Offer hosts when the operator has named any."""
+        properties: dict[str, Any] = {"code": {"type": "string", "minLength": 1, "maxLength": 100_000}}
+        self._hosts = [
+            host.strip().lower() for host in settings.SHANNON_SANDBOX_NETWORK_HOSTS.split(",") if host.strip()
+        ]
+        if self._hosts:
+            self.needs_network = True
+            self.description = f"{self.description} {self.network_use}"
+            properties["network_hosts"] = {
+                "type": "array",
+                "maxItems": NETWORK_HOSTS_MAX,
+                "items": {"type": "string", "maxLength": 253},
+                "description": f"Hosts that it may read from; default none. Allowed: {', '.join(self._hosts)}.",
+            }
+        self.parameters = {
+            "type": "object",
+            "properties": properties,
+            "required": ["code"],
+            "additionalProperties": False,
+        }
+
+    def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
+        """Return what `program_run` returns."""
+        hosts = tuple(host.lower() for host in arguments.get("network_hosts", ()))
+        for host in hosts:
+            if not any(host == allowed or host.endswith(f".{allowed}") for allowed in self._hosts):
+                raise ToolInputInvalid(f"A program may not reach {host!r}; only {', '.join(self._hosts)}.")
+
+        def run(files: Mapping[str, bytes], limits: SandboxLimits) -> ExecutionResult:
+            allowed = replace(limits, network_hosts=hosts)
+            return execute(ExecutionRequest(self.guest, arguments["code"], files=files, limits=allowed), fetch=fetch)
+
+        return program_run(ctx, run)
 
 
 def program_run(ctx: ToolContext, run: Run) -> ToolOutput:

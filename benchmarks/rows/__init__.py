@@ -22,7 +22,7 @@ ROWS: dict[str, Measure] = {
     "model_call": Measure(of_stack(model_call_rows), 120),
     "gateway": Measure(of_stack(gateway_rows), 120),
     "fairness": Measure(of_stack(fairness_rows), 120),
-    "sandbox": Measure(of_stack(sandbox_rows), 90),
+    "sandbox": Measure(of_stack(sandbox_rows), 120),
     "agents": Measure(agents_rows, 120),
     "join": Measure(join_rows, 120),
     "recovery": Measure(recovery_rows, 120),

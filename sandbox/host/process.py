@@ -6,10 +6,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sandbox.host import wire
 from sandbox.host.options import HostOptions
@@ -18,6 +19,8 @@ from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
 
 _SOURCE_DIR = Path(__file__).resolve().parent.parent.parent
 _STDERR_TAIL_BYTES = 2000
+_ANSWER_SECONDS = 1.0  # for writing an answer into the pipe, although the program's time is over
+OnCall = Callable[[str, Any], Mapping[str, Any]]  # name and arguments of a call outside → `value` or `error`
 # Nothing of the worker's environment goes in: it holds keys of providers and servers.
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -87,7 +90,13 @@ class HostProcess:
         self._load(frame, wire.READY, time.monotonic() + timeout_seconds)
 
     def run(
-        self, request: ExecutionRequest, *, limits: SandboxLimits, start_seconds: float, grace_seconds: float
+        self,
+        request: ExecutionRequest,
+        *,
+        limits: SandboxLimits,
+        start_seconds: float,
+        grace_seconds: float,
+        on_call: OnCall,
     ) -> ExecutionResult:
         """Run one program.
 
@@ -97,6 +106,7 @@ class HostProcess:
             start_seconds: Time for taking the request and loading the guest, which may have to be compiled; and, once
                 the program has ended, for sending what it left.
             grace_seconds: Time beyond the program's own `wall_seconds` for the host to say that it has ended.
+            on_call: Answers calls outside; should be back before the program's time is over.
 
         Raises:
             HostCannot: The runtime found that it cannot run this program.
@@ -107,7 +117,7 @@ class HostProcess:
         """
         self._load(wire.request_frame(request, limits), wire.RUNNING, time.monotonic() + start_seconds)
         try:
-            self._ended(time.monotonic() + limits.wall_seconds + grace_seconds)
+            self._ended(time.monotonic() + limits.wall_seconds + grace_seconds, on_call)
             frame = self._expect(wire.RESULT, time.monotonic() + start_seconds)
             result = wire.result_from(frame)
         except wire.WireTimeout as error:
@@ -142,8 +152,11 @@ class HostProcess:
         except (wire.WireInvalid, wire.WireTimeout) as error:
             raise HostBroken(self._why(error)) from error
 
-    def _ended(self, deadline: float) -> None:
-        frame = self._wire.receive(deadline=deadline)
+    def _ended(self, deadline: float, on_call: OnCall) -> None:
+        while (frame := self._wire.receive(deadline=deadline)).kind == wire.CALL:
+            answer = Frame(wire.ANSWER, on_call(str(frame.fields.get("name", "")), frame.fields.get("arguments")))
+            with suppress(wire.WireClosed):  # it had given the program up meanwhile: its result is in the pipe
+                self._wire.send(answer, deadline=max(deadline, time.monotonic() + _ANSWER_SECONDS))
         if frame.kind == wire.UNSUPPORTED:
             raise HostCannot(str(frame.fields.get("message", "")))
         if frame.kind != wire.ENDED:

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from sandbox.host import wire
 from sandbox.host.confinement import cpu_bounded
@@ -21,7 +22,7 @@ def serve(pipe: Wire, runtime: Runtime, options: HostOptions) -> None:
             if frame.kind == wire.RUN:
                 runs += 1
                 last = _run(pipe, runtime, frame, options, runs)
-            else:
+            elif frame.kind == wire.WARM:
                 runtime.warm(guest=str(frame.fields["guest"]), limits=SandboxLimits(**frame.fields["limits"]))
                 pipe.send(Frame(wire.READY))
         except RuntimeBroken as error:
@@ -42,8 +43,14 @@ def _run(pipe: Wire, runtime: Runtime, frame: Frame, options: HostOptions, runs:
             cpu_bounded(wall_seconds=request.limits.wall_seconds)
         pipe.send(Frame(wire.RUNNING))
 
+    def call(name: str, arguments: Any) -> dict[str, Any]:
+        pipe.send(Frame(wire.CALL, {"name": name, "arguments": arguments}))
+        return dict(pipe.receive().fields)
+
     try:
-        result = runtime.execute(request, on_running=running, on_ended=lambda: pipe.send(Frame(wire.ENDED)))
+        result = runtime.execute(
+            request, on_running=running, on_ended=lambda: pipe.send(Frame(wire.ENDED)), on_call=call
+        )
     except RunUnsupported as error:
         pipe.send(Frame(wire.UNSUPPORTED, {"message": str(error)}))
         return False

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from sandbox.errors import SandboxBusy, SandboxUnavailable
 from sandbox.host.options import HostOptions
-from sandbox.host.process import HostBroken, HostCannot, HostCrashed, HostGone, HostOverdue, HostProcess
+from sandbox.host.process import HostBroken, HostCannot, HostCrashed, HostGone, HostOverdue, HostProcess, OnCall
+from sandbox.runtimes.base import nobody_answers
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 
 logger = logging.getLogger(__name__)
@@ -78,8 +79,10 @@ class Supervisor:
         self._give_back(host)
         self._warmed = (guest, limits)  # from now on a host is started ahead whenever one is lent
 
-    def execute(self, request: ExecutionRequest, *, limits: SandboxLimits) -> ExecutionResult:
-        """Run one program on a host of its own.
+    def execute(
+        self, request: ExecutionRequest, *, limits: SandboxLimits, on_call: OnCall = nobody_answers
+    ) -> ExecutionResult:
+        """Run one program on a host of its own; calls outside that it makes are answered on this thread.
 
         Raises:
             HostCannot: The hosts' runtime cannot run this program; another one may.
@@ -91,7 +94,7 @@ class Supervisor:
         for _ in range(_TRIES):
             host = self._take(wait_seconds=limits.wait_seconds)
             try:
-                return self._run(host, request, limits)
+                return self._run(host, request, limits, on_call)
             except HostGone as error:
                 logger.warning("sandbox host %s was gone before it took a run: %s", host.pid, error)
                 self._drop(host, "gone")
@@ -113,6 +116,11 @@ class Supervisor:
         with self._changed:
             return sorted(host.pid for host in self._hosts)
 
+    def idle_pids(self) -> list[int]:
+        """Return the process ids of the hosts that wait for a run, the next one first."""
+        with self._changed:
+            return [host.pid for host in self._idle]
+
     def shutdown(self) -> None:
         """End all hosts. Runs that are under way crash."""
         with self._changed:
@@ -127,7 +135,9 @@ class Supervisor:
             host.kill()  # the thread that uses it sees its end, and closes its pipes
         self._starter.shutdown(wait=True, cancel_futures=True)
 
-    def _run(self, host: HostProcess, request: ExecutionRequest, limits: SandboxLimits) -> ExecutionResult:
+    def _run(
+        self, host: HostProcess, request: ExecutionRequest, limits: SandboxLimits, on_call: OnCall
+    ) -> ExecutionResult:
         started_at = time.monotonic()
         try:
             result = host.run(
@@ -135,6 +145,7 @@ class Supervisor:
                 limits=limits,
                 start_seconds=self._options.start_seconds,
                 grace_seconds=self._options.grace_seconds,
+                on_call=on_call,
             )
         except HostCannot:
             self._give_back(host)

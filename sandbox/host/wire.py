@@ -2,7 +2,8 @@
 
 One frame is `!IQ` (bytes of JSON, bytes of blobs), then a JSON object, then the blobs back to back. The object has
 `kind`, `fields` and `blob_sizes`. The worker sends `warm`, answered by `ready`, or `run`, answered by `running` (the
-guest gets its program now), `ended` (it had its time: from here on only bytes are copied) and `result`. `unsupported`
+guest gets its program now), `ended` (it had its time: from here on only bytes are copied) and `result`. Between
+`running` and `ended` the host may send `call`, which the worker answers by `answer`: a call outside. `unsupported`
 instead of `ended`: the runtime found that it cannot run this program. `error` instead of any answer: the host cannot
 work and ends. JSON and not pickle: a host that a guest has taken over must not be able to make
 the worker execute anything.
@@ -21,6 +22,7 @@ from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, Resources,
 
 RUN, WARM, RUNNING, ENDED, RESULT = "run", "warm", "running", "ended", "result"
 READY, UNSUPPORTED, ERROR = "ready", "unsupported", "error"
+CALL, ANSWER = "call", "answer"
 
 _PREFIX = struct.Struct("!IQ")
 _JSON_MAX_BYTES = 64 * 1024 * 1024

@@ -4,9 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
+
+OnCall = Callable[[str, Any], dict[str, Any]]  # name and arguments → `{"value": …}` or `{"error": text}`
 
 
 class RuntimeBroken(Exception):
@@ -15,6 +17,11 @@ class RuntimeBroken(Exception):
 
 class RunUnsupported(Exception):
     """This runtime cannot run this program, and found it out only now; another one may run it from its beginning."""
+
+
+def nobody_answers(name: str, arguments: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Refuse a call outside: for runs without any."""
+    return {"error": f"there is no call {name!r}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,7 @@ class Runtime(ABC):
     guests: ClassVar[frozenset[str]]
     needs_host: ClassVar[bool] = True
     meters_fuel: ClassVar[bool] = False  # whether it takes a request with `limits.fuel`
+    calls_outside: ClassVar[frozenset[str]] = frozenset()  # guests that take a request with `limits.network_hosts`
 
     def __init__(self, *, cache_dir: Path) -> None:
         """Make a runtime; cheap, loads nothing.
@@ -61,7 +69,12 @@ class Runtime(ABC):
 
     @abstractmethod
     def execute(
-        self, request: ExecutionRequest, *, on_running: Callable[[], None], on_ended: Callable[[], None]
+        self,
+        request: ExecutionRequest,
+        *,
+        on_running: Callable[[], None],
+        on_ended: Callable[[], None],
+        on_call: OnCall = nobody_answers,
     ) -> ExecutionResult:
         """Run one program and return how it ended; everything that the program does is an `Outcome`.
 
@@ -69,6 +82,8 @@ class Runtime(ABC):
             request: What to run; `request.limits` is set.
             on_running: Called once, when the guest is loaded and the wall clock starts.
             on_ended: Called once, when the guest has ended or is given up, before its files are looked at.
+            on_call: Called for each call outside that the guest makes, from any thread, one at a time; blocks until it
+                is answered.
 
         Raises:
             RuntimeBroken: The runtime's fault, not the program's.

@@ -16,7 +16,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from sandbox.guests import fast_python
-from sandbox.runtimes.base import Runtime, RuntimeBroken, RuntimeProblem, RunUnsupported
+from sandbox.runtimes.base import OnCall, Runtime, RuntimeBroken, RuntimeProblem, RunUnsupported, nobody_answers
 from sandbox.runtimes.descriptors import Descriptors
 from sandbox.runtimes.endings import RSS_SLACK_BYTES, Captured, Ending, GuestExit, Stopwatch, rss_bytes
 from sandbox.runtimes.locks import machine_lock
@@ -67,7 +67,12 @@ class EryxRuntime(Runtime):
         self._rehearse(limits)
 
     def execute(
-        self, request: ExecutionRequest, *, on_running: Callable[[], None], on_ended: Callable[[], None]
+        self,
+        request: ExecutionRequest,
+        *,
+        on_running: Callable[[], None],
+        on_ended: Callable[[], None],
+        on_call: OnCall = nobody_answers,  # noqa: ARG002 - see `calls_outside`
     ) -> ExecutionResult:
         """See `Runtime`."""
         limits = request.limits

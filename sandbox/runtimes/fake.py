@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import ClassVar
 
-from sandbox.runtimes.base import Runtime
+from sandbox.runtimes.base import OnCall, Runtime, nobody_answers
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, Resources, SandboxLimits
 
 
@@ -28,7 +28,12 @@ class FakeRuntime(Runtime):
             self.warmed.append(guest)
 
     def execute(
-        self, request: ExecutionRequest, *, on_running: Callable[[], None], on_ended: Callable[[], None]
+        self,
+        request: ExecutionRequest,
+        *,
+        on_running: Callable[[], None],
+        on_ended: Callable[[], None],
+        on_call: OnCall = nobody_answers,  # noqa: ARG002
     ) -> ExecutionResult:
         """Record the request and return its answer."""
         with self._lock:

@@ -27,7 +27,8 @@ from wasmer_sdk import (
 
 from sandbox.guests import javascript, python, tenant_module
 from sandbox.guests.base import READY, GuestAltered, GuestMissing, WasiGuest
-from sandbox.runtimes.base import Runtime, RuntimeBroken, RuntimeProblem
+from sandbox.runtimes.base import OnCall, Runtime, RuntimeBroken, RuntimeProblem, nobody_answers
+from sandbox.runtimes.calls import Calls
 from sandbox.runtimes.endings import Ending, GuestExit, Stopwatch
 from sandbox.runtimes.guest_files import ROOT, files_changed, files_put
 from sandbox.runtimes.guest_watch import guest_watch
@@ -77,11 +78,22 @@ class _Started:
             if await anext(self.stdout, b"") != READY:
                 raise RuntimeBroken("the interpreter ended before it was ready")
 
-    async def feed(self, code: bytes, stdin: bytes) -> None:
+    async def feed(self, code: bytes, stdin: bytes, calls: Calls | None) -> None:
+        """Give a guest its program and its input, of which the end is told unless answers of calls follow."""
+        outside = b""
+        if calls is not None and self.guest.outside is not None:
+            outside, stdin = self.guest.outside(calls.mark, stdin), b""
+        if self.guest.waits:
+            stdin = b"%010d%b%010d%b%b" % (len(outside), outside, len(code), code, stdin)
+        await self.write(stdin)
+        if self.process.stdin is not None and not outside:
+            with contextlib.suppress(WasmerError):
+                await self.process.stdin.close()
+
+    async def write(self, data: bytes) -> None:
         if self.process.stdin is not None:
             with contextlib.suppress(WasmerError):  # a program may end without reading its input
-                await self.process.stdin.write(b"%010d%b%b" % (len(code), code, stdin) if self.guest.waits else stdin)
-                await self.process.stdin.close()
+                await self.process.stdin.write(data)
 
     async def exited(self) -> GuestExit:
         try:
@@ -102,6 +114,7 @@ class WasmerRuntime(Runtime):
 
     name = "wasmer"
     guests = frozenset({"python", "javascript", "module"})
+    calls_outside = frozenset({"python", "javascript"})
 
     def __init__(self, *, cache_dir: Path) -> None:
         """See `Runtime`."""
@@ -118,14 +131,19 @@ class WasmerRuntime(Runtime):
         self.prepare()
 
     def execute(
-        self, request: ExecutionRequest, *, on_running: Callable[[], None], on_ended: Callable[[], None]
+        self,
+        request: ExecutionRequest,
+        *,
+        on_running: Callable[[], None],
+        on_ended: Callable[[], None],
+        on_call: OnCall = nobody_answers,
     ) -> ExecutionResult:
         """See `Runtime`."""
         if request.limits is None:
             raise RuntimeBroken("a request without limits reached the runtime")
         limits = replace(request.limits, memory_bytes=memory_tier_bytes(request.limits.memory_bytes))
         self._last = self._guest(request), limits.memory_bytes
-        return self._run(self._execute(request, limits, on_running, on_ended))
+        return self._run(self._execute(request, limits, on_running, on_ended, on_call))
 
     def prepare(self) -> None:
         """Start the guest of the next run, on the guess that it is the same with the same memory cap."""
@@ -165,6 +183,7 @@ class WasmerRuntime(Runtime):
         limits: SandboxLimits,
         on_running: Callable[[], None],
         on_ended: Callable[[], None],
+        on_call: OnCall,
     ) -> ExecutionResult:
         guest = self._guest(request)
         if guest.waits:
@@ -181,13 +200,16 @@ class WasmerRuntime(Runtime):
                 return ExecutionResult.not_kept(Outcome.CRASHED, message, runtime=self.name)
         on_running()
         clock = Stopwatch()
-        feeding = asyncio.ensure_future(started.feed(request.code.encode(), request.stdin))
+        calls = Calls(on_call, started.write) if limits.network_hosts else None
+        feeding = asyncio.ensure_future(started.feed(request.code.encode(), request.stdin, calls))
+        stdout = calls.printed(started.stdout) if calls else started.stdout
         ending = await guest_watch(
-            exited=started.exited(), stdout=started.stdout, stderr=started.stderr, limits=limits, clock=clock
+            exited=started.exited(), stdout=stdout, stderr=started.stderr, limits=limits, clock=clock
         )
         on_ended()
         feeding.cancel()
-        self.spent = ending.stopped_for is not None
+        # A call that is not answered holds a thread, which waits for an answer where the next request would arrive.
+        self.spent = ending.stopped_for is not None or (calls is not None and calls.waiting)
         result = await self._result(started, request, limits, ending)
         if not self.spent:
             await started.sandbox.close()

@@ -15,7 +15,8 @@ from sandbox.guests.tenant_module import module_path
 from sandbox.host.options import HostOptions
 from sandbox.host.process import HostCannot
 from sandbox.host.supervisor import Supervisor, SupervisorOptions
-from sandbox.runtimes.base import Runtime, RunUnsupported
+from sandbox.runtimes.base import OnCall, Runtime, RunUnsupported, nobody_answers
+from sandbox.services.fetching import Fetch, on_call_for
 from sandbox.services.lanes import fast_lane_takes, fast_runtime, general_runtime
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 from sandbox.workspace import path_checked
@@ -26,7 +27,7 @@ _supervisors: dict[tuple[int, str], Supervisor] = {}  # by process id: a fork mu
 _open_lanes: set[tuple[int, str]] = set()  # fast lanes that are ready, likewise
 
 
-def execute(request: ExecutionRequest) -> ExecutionResult:
+def execute(request: ExecutionRequest, *, fetch: Fetch | None = None) -> ExecutionResult:
     """Run one program in the sandbox. Thread-safe; blocks until the program has ended or was stopped.
 
     What a program does is never an exception: a failed program, one that hit a limit and one that crashed its
@@ -34,23 +35,28 @@ def execute(request: ExecutionRequest) -> ExecutionResult:
 
     Args:
         request: What to run; without limits, those of the settings apply.
+        fetch: Who fetches for a program whose limits name `network_hosts`: in this process, on this thread, through the
+            guard for requests that leave the platform.
 
     Returns:
         How it ended. `runtime` says which lane ran it; the result does not depend on it.
 
     Raises:
-        SandboxRequestInvalid: No such guest, a bad file path, too much source text or input, or a limit that no
-            runtime of this guest keeps: the caller's fault.
+        SandboxRequestInvalid: No such guest, a bad file path, too much source text or input, a limit that no runtime of
+            this guest keeps, or hosts that nobody fetches from: the caller's fault.
         SandboxBusy: No sandbox host became free in time: the load's fault; retryable.
         SandboxUnavailable: No sandbox host can be started: the installation's fault; retryable.
     """
     general = general_runtime()
     limits = request.limits or limits_default()
     _check(request, general)
+    _network_check(request, limits, general, fetch)
     files = {path_checked(path): contents for path, contents in request.files.items()}
     request = replace(request, files=files, limits=limits)
     started_at = time.monotonic()
-    result = _files_refused(request, limits, general) or _run_in_a_lane(request, limits, general)
+    result = _files_refused(request, limits, general) or _run_in_a_lane(
+        request, limits, general, on_call_for(limits, fetch)
+    )
     metrics.RUNS.labels(guest=request.guest, outcome=result.outcome.value).inc()
     metrics.RUN_SECONDS.labels(guest=request.guest).observe(time.monotonic() - started_at)
     return result
@@ -140,7 +146,9 @@ def _compile_in_background(runtime: type[Runtime]) -> None:
         compiler.shutdown()
 
 
-def _run_in_a_lane(request: ExecutionRequest, limits: SandboxLimits, general: type[Runtime]) -> ExecutionResult:
+def _run_in_a_lane(
+    request: ExecutionRequest, limits: SandboxLimits, general: type[Runtime], on_call: OnCall
+) -> ExecutionResult:
     fast = fast_runtime()
     is_open = fast is not None and (os.getpid(), _path(fast)) in _open_lanes
     if fast is not None and (is_open or limits.fuel is not None) and fast_lane_takes(request, limits, fast):
@@ -150,13 +158,16 @@ def _run_in_a_lane(request: ExecutionRequest, limits: SandboxLimits, general: ty
             logger.info("the fast lane left a run to the general runtime: %s", error)
     if limits.fuel is not None and not general.meters_fuel:
         raise SandboxRequestInvalid("`fuel` cannot be kept for this program: its runtime does not meter instructions.")
-    return _run(request, limits, general)
+    return _run(request, limits, general, on_call)
 
 
-def _run(request: ExecutionRequest, limits: SandboxLimits, runtime: type[Runtime]) -> ExecutionResult:
+def _run(
+    request: ExecutionRequest, limits: SandboxLimits, runtime: type[Runtime], on_call: OnCall = nobody_answers
+) -> ExecutionResult:
     if runtime.needs_host:
-        return _supervisor(runtime).execute(request, limits=limits)
-    return runtime(cache_dir=cache_dir()).execute(request, on_running=lambda: None, on_ended=lambda: None)
+        return _supervisor(runtime).execute(request, limits=limits, on_call=on_call)
+    in_this_process = runtime(cache_dir=cache_dir())
+    return in_this_process.execute(request, on_running=lambda: None, on_ended=lambda: None, on_call=on_call)
 
 
 def _check(request: ExecutionRequest, runtime: type[Runtime]) -> None:
@@ -182,6 +193,19 @@ def _check(request: ExecutionRequest, runtime: type[Runtime]) -> None:
         request.code.encode()
     except UnicodeEncodeError as error:
         raise SandboxRequestInvalid("`code` is not valid Unicode text.") from error
+
+
+def _network_check(
+    request: ExecutionRequest, limits: SandboxLimits, runtime: type[Runtime], fetch: Fetch | None
+) -> None:
+    if not limits.network_hosts:
+        return
+    if request.guest not in runtime.calls_outside:
+        raise SandboxRequestInvalid(f"`network_hosts` cannot be given to the guest {request.guest}: it has no way out.")
+    if fetch is None:
+        raise SandboxRequestInvalid("`network_hosts` cannot be kept here: nobody fetches for the program.")
+    if request.guest == "javascript" and request.stdin:
+        raise SandboxRequestInvalid("A JavaScript program takes either `stdin` or `network_hosts`.")
 
 
 def _files_refused(request: ExecutionRequest, limits: SandboxLimits, runtime: type[Runtime]) -> ExecutionResult | None:

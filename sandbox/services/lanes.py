@@ -39,6 +39,7 @@ def fast_lane_takes(request: ExecutionRequest, limits: SandboxLimits, runtime: t
     """Return whether the fast lane can run this with the result that the general runtime would give."""
     return (
         request.guest in runtime.guests
+        and (not limits.network_hosts or request.guest in runtime.calls_outside)
         and limits.memory_bytes >= _MEMORY_MIN_BYTES
         and sum(map(len, request.files.values())) <= _FILES_MAX_BYTES
         and len(request.stdin) <= _STDIN_MAX_BYTES

@@ -13,7 +13,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from sandbox.errors import WorkspaceFileMissing, WorkspacePathInvalid
+from sandbox.errors import WorkspacePathInvalid
+from sandbox.workspace.base import is_folder, leads_through_file, missing
 from sandbox.workspace.paths import RESERVED_PREFIX, path_checked
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -62,7 +63,7 @@ class Jail:
                 os.close(parent_fd)
             yield folder_fd
         except NotADirectoryError as error:  # a file, or a link
-            raise WorkspacePathInvalid(f"The path {shown!r} leads through a file.", details={"path": shown}) from error
+            raise leads_through_file(shown) from error
         except FileNotFoundError as error:
             raise missing(shown) from error
         finally:
@@ -102,13 +103,3 @@ class Jail:
             status = os.stat(name, dir_fd=root_fd, follow_symlinks=False)
             if name != _LOCK_NAME and stat.S_ISREG(status.st_mode) and status.st_mtime < stale_before:
                 os.unlink(name, dir_fd=root_fd)
-
-
-def missing(path: str) -> WorkspaceFileMissing:
-    """Return the error for a file that is not there."""
-    return WorkspaceFileMissing(f"The workspace has no file {path!r}.", details={"path": path})
-
-
-def is_folder(path: str) -> WorkspacePathInvalid:
-    """Return the error for a folder where a file is asked for."""
-    return WorkspacePathInvalid(f"The path {path!r} is a folder, not a file.", details={"path": path})

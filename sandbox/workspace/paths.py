@@ -44,15 +44,16 @@ def paths_fit(written: Collection[str], kept: Collection[str]) -> None:
         WorkspacePathInvalid: A written path is a folder of another file, or leads through a file.
     """
     files = {*written, *kept}
-    folders = {folder for path in files for folder in _folders_of(path)}
+    folders = {folder for path in files for folder in folders_of(path)}
     for path in written:
         if path in folders:
             raise WorkspacePathInvalid(f"The path {path!r} is a folder, not a file.", details={"path": path})
-        if not files.isdisjoint(_folders_of(path)):
+        if not files.isdisjoint(folders_of(path)):
             raise WorkspacePathInvalid(f"The path {path!r} leads through a file.", details={"path": path})
 
 
-def _folders_of(path: str) -> list[str]:
+def folders_of(path: str) -> list[str]:
+    """Return the folders that a path leads through, the outermost first."""
     segments = path.split("/")
     return ["/".join(segments[:depth]) for depth in range(1, len(segments))]
 

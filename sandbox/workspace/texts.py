@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from sandbox.errors import WorkspaceEditInvalid, WorkspaceFileMissing
-from sandbox.workspace.store import Workspace
+from sandbox.workspace.base import Workspace
 
 _LINE_SHOWN_CHARACTERS = 400
 _FILE_SEARCHED_BYTES = 4 * 1024 * 1024

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr
@@ -60,6 +61,11 @@ class Environment(BaseSettings):
     sandbox_wait_seconds: float = Field(60.0, ge=0, description="How long a program waits for a free sandbox host.")
     sandbox_memory_bytes: int = Field(256 * 1024**2, ge=32 * 1024**2, description="Rounded down to a power of two.")
     sandbox_output_bytes: int = Field(256 * 1024, gt=0, description="Kept of each of stdout and stderr.")
+    sandbox_network_hosts: str = Field("", description="Hosts that programs may read from, comma-separated.")
+    workspace_storage: str = Field("", description="Dotted path of a Django storage for workspaces; empty: on disk.")
+    workspace_storage_options: dict[str, Any] = Field(
+        default_factory=dict, description="What that storage is made with, as a JSON object."
+    )
     workspace_max_files: int = Field(256, gt=0, description="Files of one session's workspace.")
     workspace_max_bytes: int = Field(64 * 1024**2, gt=0, description="Total size of one session's workspace.")
     workspace_file_max_bytes: int = Field(20 * 1024**2, gt=0, description="Size of one file of a workspace.")

@@ -12,6 +12,7 @@ SHANNON_SANDBOX_WALL_SECONDS = ENV.sandbox_wall_seconds
 SHANNON_SANDBOX_WAIT_SECONDS = ENV.sandbox_wait_seconds
 SHANNON_SANDBOX_MEMORY_BYTES = ENV.sandbox_memory_bytes
 SHANNON_SANDBOX_OUTPUT_BYTES = ENV.sandbox_output_bytes
+SHANNON_SANDBOX_NETWORK_HOSTS = ENV.sandbox_network_hosts
 SHANNON_SANDBOX_FILE_COUNT = ENV.workspace_max_files
 SHANNON_SANDBOX_FILE_BYTES = ENV.workspace_max_bytes
 SHANNON_SANDBOX_CODE_MAX_BYTES = 1024 * 1024  # a program's source text
@@ -31,6 +32,8 @@ SHANNON_SANDBOX_HOST_MEMORY_BYTES = 4 * 1024**3  # RLIMIT_DATA; thread stacks co
 
 # Workspaces
 SHANNON_WORKSPACE_DIR = ENV.workspace_dir or ENV.local_dir / "workspaces"
+SHANNON_WORKSPACE_STORAGE = ENV.workspace_storage
+SHANNON_WORKSPACE_STORAGE_OPTIONS = ENV.workspace_storage_options
 SHANNON_WORKSPACE_MAX_FILES = ENV.workspace_max_files
 SHANNON_WORKSPACE_MAX_BYTES = ENV.workspace_max_bytes
 SHANNON_WORKSPACE_FILE_MAX_BYTES = ENV.workspace_file_max_bytes

@@ -1,38 +1,17 @@
 """Running JavaScript in the sandbox, on the session's files."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from django.conf import settings
-
-from agents.tools.base import Tool, ToolContext, ToolOutput
-from agents.tools.programs import program_run
-from sandbox.services import execute
-from sandbox.types import ExecutionRequest
+from agents.tools.programs import ProgramTool
 
 
-class JavascriptTool(Tool):
-    """Runs JavaScript. It is idempotent because a guest reaches nothing outside: its files come back at its end."""
+class JavascriptTool(ProgramTool):
+    """Runs JavaScript."""
 
     name = "javascript"
+    guest = "javascript"
     description = (
         "Run a JavaScript program (an ES module on QuickJS: import of files beside it, top-level await, timers; no "
         "network, no npm) in a sandbox. The current folder holds the files of the session's workspace: read one with "
         "std.loadFile(name), write one with std.writeFile(name, text); what it writes is kept. console.log what you "
         "want to see."
     )
-    category = "compute"
-    parameters = {
-        "type": "object",
-        "properties": {"code": {"type": "string", "minLength": 1, "maxLength": 100_000}},
-        "required": ["code"],
-        "additionalProperties": False,
-    }
-    timeout_seconds = settings.SHANNON_SANDBOX_WAIT_SECONDS + settings.SHANNON_SANDBOX_WALL_SECONDS
-
-    def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
-        """Return what `program_run` returns."""
-        code = arguments["code"]
-        return program_run(
-            ctx, lambda files, limits: execute(ExecutionRequest("javascript", code, files=files, limits=limits))
-        )
+    network_use = "A program that names hosts in network_hosts can read from them with fetch (GET and HEAD)."

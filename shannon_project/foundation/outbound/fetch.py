@@ -1,7 +1,7 @@
 """Fetching something from outside, within a size and a time."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -43,17 +43,25 @@ class OutboundResponse:
 
 
 def guarded_client(
-    *, timeout_seconds: float, headers: Mapping[str, str] | None = None, is_plain: bool = False
+    *,
+    timeout_seconds: float,
+    headers: Mapping[str, str] | None = None,
+    is_plain: bool = False,
+    hosts: Collection[str] = (),
 ) -> httpx2.AsyncClient:
     """Return an httpx2 client that reaches only what the rules let out; it does not follow redirects by itself.
 
     No answer may have more than `SHANNON_HTTP_MAX_BYTES` on the wire. `is_plain`: nor may it be compressed, for whoever
-    reads answers whole, since a few bytes can unfold to gigabytes.
+    reads answers whole, since a few bytes can unfold to gigabytes. `hosts`: it reaches only these and
+    their subdomains.
     """
     encodings = "identity" if is_plain else "gzip, deflate"
     return httpx2.AsyncClient(
         transport=GuardedTransport(
-            rules_in_use(), resolver_in_use(), max_bytes=settings.SHANNON_HTTP_MAX_BYTES, is_plain=is_plain
+            rules_in_use().narrowed(hosts),
+            resolver_in_use(),
+            max_bytes=settings.SHANNON_HTTP_MAX_BYTES,
+            is_plain=is_plain,
         ),
         timeout=timeout_seconds,
         follow_redirects=False,
@@ -70,11 +78,18 @@ def fetch(
     body: bytes | None = None,
     timeout_seconds: float | None = None,
     max_bytes: int | None = None,
+    hosts: Collection[str] = (),
 ) -> OutboundResponse:
     """Fetch a URL from a thread that has no event loop; see `fetch_async`."""
     return asyncio.run(
         fetch_async(
-            url, method=method, headers=headers, body=body, timeout_seconds=timeout_seconds, max_bytes=max_bytes
+            url,
+            method=method,
+            headers=headers,
+            body=body,
+            timeout_seconds=timeout_seconds,
+            max_bytes=max_bytes,
+            hosts=hosts,
         )
     )
 
@@ -87,6 +102,7 @@ async def fetch_async(
     body: bytes | None = None,
     timeout_seconds: float | None = None,
     max_bytes: int | None = None,
+    hosts: Collection[str] = (),
 ) -> OutboundResponse:
     """Fetch a URL; any status is an answer.
 
@@ -98,6 +114,7 @@ async def fetch_async(
         timeout_seconds: For all of it, names and redirects included; default and most:
             `SHANNON_HTTP_TIMEOUT_SECONDS`.
         max_bytes: Of uncompressed content; default and most: `SHANNON_HTTP_MAX_BYTES`.
+        hosts: Host names, with their subdomains, that alone may be reached on the way; empty: what the settings allow.
 
     Raises:
         OutboundRefused: An address on the way may not be reached (the caller's fault).
@@ -108,7 +125,7 @@ async def fetch_async(
     seconds = min(timeout_seconds or settings.SHANNON_HTTP_TIMEOUT_SECONDS, settings.SHANNON_HTTP_TIMEOUT_SECONDS)
     size = min(max_bytes or settings.SHANNON_HTTP_MAX_BYTES, settings.SHANNON_HTTP_MAX_BYTES)
     try:
-        async with asyncio.timeout(seconds), guarded_client(timeout_seconds=seconds) as client:
+        async with asyncio.timeout(seconds), guarded_client(timeout_seconds=seconds, hosts=hosts) as client:
             return await _follow(client, httpx2.Request(method, url, headers=headers, content=body), size)
     except (TimeoutError, httpx2.TimeoutException) as error:
         message = f"{_host_of(url)} did not answer within {seconds:g} s."

@@ -5,7 +5,8 @@ An address is refused unless it is a public one. What counts as public follows t
 one too, and a few public-looking ones that clouds answer on their inside are refused by name.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
@@ -40,6 +41,8 @@ class OutboundRules:
         hosts_denied: Host names, with their subdomains, that may not.
         endpoints_allowed: `host:port` pairs that may be reached although private or on another port.
         networks_allowed: Networks whose addresses count as public.
+        hosts_only: Host names, with their subdomains, that alone may be reached by this one caller, whatever else is
+            allowed; empty: no such limit.
     """
 
     ports: frozenset[int] = frozenset(SCHEMES.values())
@@ -47,6 +50,11 @@ class OutboundRules:
     hosts_denied: frozenset[str] = frozenset()
     endpoints_allowed: frozenset[str] = frozenset()
     networks_allowed: tuple[IPv4Network | IPv6Network, ...] = ()
+    hosts_only: frozenset[str] = frozenset()
+
+    def narrowed(self, hosts: Collection[str]) -> "OutboundRules":
+        """Return these rules for a caller that may reach only these hosts of what they allow; empty: these rules."""
+        return replace(self, hosts_only=frozenset(hosts)) if hosts else self
 
     def is_endpoint_allowed(self, host: str, port: int) -> bool:
         """Tell whether the operator named this very endpoint."""
@@ -74,6 +82,9 @@ class OutboundRules:
         return host, port
 
     def _endpoint_check(self, host: str, port: int, url: str) -> None:
+        if self.hosts_only and not _is_among(host, self.hosts_only):
+            only = ", ".join(sorted(self.hosts_only))
+            raise OutboundRefused(f"{host} may not be reached from here; only {only}.", details={"url": url})
         if self.is_endpoint_allowed(host, port):
             return
         if port not in self.ports:

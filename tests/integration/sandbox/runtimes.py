@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from sandbox.runtimes.base import OnCall, nobody_answers
 from sandbox.runtimes.fake import FakeRuntime
 from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
 
@@ -15,13 +16,18 @@ class CrashingRuntime(FakeRuntime):
     needs_host = True
 
     def execute(
-        self, request: ExecutionRequest, *, on_running: Callable[[], None], on_ended: Callable[[], None]
+        self,
+        request: ExecutionRequest,
+        *,
+        on_running: Callable[[], None],
+        on_ended: Callable[[], None],
+        on_call: OnCall = nobody_answers,
     ) -> ExecutionResult:
         """See `Runtime`."""
         if request.code == "die":
             on_running()
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().execute(request, on_running=on_running, on_ended=on_ended)
+        return super().execute(request, on_running=on_running, on_ended=on_ended, on_call=on_call)
 
 
 class SlowToLoadRuntime(FakeRuntime):

@@ -6,44 +6,28 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.errors import WorkspaceFileMissing, WorkspaceQuotaExceeded
+from sandbox.errors import WorkspaceFileMissing
 from sandbox.types import FileEntry
-from sandbox.workspace.jail import Jail, is_folder, missing
-from sandbox.workspace.paths import RESERVED_PREFIX, path_checked, paths_fit
-
-Entries = list[FileEntry]  # the class has a method of the name `list`
-
-
-@dataclass(frozen=True, slots=True)
-class WorkspaceQuota:
-    """What one workspace may hold: files, bytes of all of them, bytes of one."""
-
-    file_count: int
-    total_bytes: int
-    file_bytes: int
+from sandbox.workspace.base import Entries, Workspace, WorkspaceQuota, is_folder, missing, quota_check
+from sandbox.workspace.jail import Jail
+from sandbox.workspace.paths import RESERVED_PREFIX, path_checked
 
 
-class Workspace(Jail):
-    """One session's files, safe for several threads and processes: a reader sees a file before or after a write.
+class DiskWorkspace(Jail, Workspace):
+    """A folder of this machine, or of a file system that all machines share.
 
     Writes survive the death of the process, not a loss of power: they are not forced to disk.
     """
 
     def __init__(self, root: Path, quota: WorkspaceQuota) -> None:
         """Take a folder, which need not exist yet, and what it may hold."""
-        super().__init__(root)
-        self._quota = quota
+        Jail.__init__(self, root)
+        Workspace.__init__(self, quota)
 
     def list(self, path: str = "") -> Entries:
-        """Return the entries of one folder by name; of the workspace itself when no path is given.
-
-        Raises:
-            WorkspacePathInvalid: The path does not stay inside.
-            WorkspaceFileMissing: There is no such folder.
-        """
+        """See `Workspace`."""
         folder = path_checked(path.rstrip("/")) if path.strip("/") not in ("", ".") else ""
         if not folder and not self._root.is_dir():
             return []
@@ -64,57 +48,24 @@ class Workspace(Jail):
         return sorted(entries, key=lambda entry: entry.name)
 
     def files(self) -> Entries:
-        """Return every file of the workspace by path."""
+        """See `Workspace`."""
         return sorted(self._files(), key=lambda entry: entry.path)
 
-    def total_bytes(self) -> int:
-        """Return the size of all files together."""
-        return sum(entry.size_bytes for entry in self._files())
-
-    def read(self, path: str) -> bytes:
-        """Return a file's contents.
-
-        Raises:
-            WorkspacePathInvalid: The path does not stay inside, or is a folder.
-            WorkspaceFileMissing: There is no such file.
-        """
-        with self.open_file(path) as file:
-            return file.read()
-
-    def write(self, path: str, data: bytes) -> None:
-        """Write a file, new or not; its folders are made.
-
-        Raises:
-            WorkspacePathInvalid: The path does not stay inside, or is a folder, or leads through a file.
-            WorkspaceQuotaExceeded: The workspace would hold more than it may; nothing is written.
-        """
-        self.apply(files_changed={path: data}, files_deleted=())
-
     def write_pieces(self, path: str, pieces: Iterable[bytes]) -> int:
-        """Write a file from pieces, holding one of them in memory at a time; returns its size in bytes.
-
-        Raises:
-            WorkspacePathInvalid: As for `write`.
-            WorkspaceQuotaExceeded: As for `write`; the pieces behind the limit are not asked for.
-        """
+        """See `Workspace`."""
         relative = path_checked(path)
         self._make()
         temporary, size_bytes = self._stage(pieces)  # not under the lock: a client may send as slowly as it likes
         try:
             with self._locked():
-                self._check_fits({relative: size_bytes}, ())
+                self._fits_check(self._sizes(), {relative: size_bytes}, ())
                 self._place(temporary, relative)
         finally:
             self._unlink(temporary)  # gone already unless something failed
         return size_bytes
 
     def delete(self, path: str) -> None:
-        """Delete a file, or a folder with all that is in it.
-
-        Raises:
-            WorkspacePathInvalid: The path does not stay inside.
-            WorkspaceFileMissing: There is no such file.
-        """
+        """See `Workspace`."""
         relative = path_checked(path)
         *folders, name = relative.split("/")
         with self._locked(), self._folder(folders, shown=relative) as folder_fd:
@@ -127,20 +78,11 @@ class Workspace(Jail):
                 raise missing(relative) from error
 
     def apply(self, *, files_changed: Mapping[str, bytes], files_deleted: Sequence[str]) -> None:
-        """Write and delete several files, as a run of the sandbox left them; all of them or, on an error, none.
-
-        Args:
-            files_changed: Path → new contents.
-            files_deleted: Paths that shall be gone; one that is already gone is no error.
-
-        Raises:
-            WorkspacePathInvalid: As for `write`.
-            WorkspaceQuotaExceeded: As for `write`.
-        """
+        """See `Workspace`."""
         changed = {path_checked(path): data for path, data in files_changed.items()}
         deleted = [path_checked(path) for path in files_deleted]
         with self._locked():
-            self._check_fits({path: len(data) for path, data in changed.items()}, deleted)
+            self._fits_check(self._sizes(), {path: len(data) for path, data in changed.items()}, deleted)
             staged: dict[str, str] = {}
             try:
                 for path, data in changed.items():
@@ -152,26 +94,6 @@ class Workspace(Jail):
             finally:
                 for temporary in staged.values():
                     self._unlink(temporary)  # gone already unless something failed
-
-    def files_snapshot(self, *, file_count: int, file_bytes: int) -> dict[str, bytes]:
-        """Return path → contents of every file, to be handed to a run.
-
-        Args:
-            file_count: Files at most.
-            file_bytes: Bytes of all of them at most.
-
-        Raises:
-            WorkspaceQuotaExceeded: There is more than that.
-        """
-        entries = self.files()
-        total_bytes = sum(entry.size_bytes for entry in entries)
-        _check("file_count", len(entries), file_count)
-        _check("total_bytes", total_bytes, file_bytes)
-        snapshot = {}
-        for entry in entries:
-            with suppress(WorkspaceFileMissing):  # deleted meanwhile
-                snapshot[entry.path] = self.read(entry.path)
-        return snapshot
 
     def _files(self) -> Iterator[FileEntry]:
         if not self._root.is_dir():
@@ -186,17 +108,8 @@ class Workspace(Jail):
                         path = str((Path(folder) / name).relative_to(self._root))
                         yield FileEntry(path=path, name=name, is_dir=False, size_bytes=status.st_size)
 
-    def _check_fits(self, changed: Mapping[str, int], deleted: Sequence[str]) -> None:
-        sizes = {entry.path: entry.size_bytes for entry in self._files()}
-        for path in deleted:
-            if sizes.pop(path, None) is None and any(other.startswith(f"{path}/") for other in sizes):
-                raise is_folder(path)
-        paths_fit(changed, sizes)
-        sizes |= changed
-        for size_bytes in changed.values():
-            _check("file_bytes", size_bytes, self._quota.file_bytes)
-        _check("file_count", len(sizes), self._quota.file_count)
-        _check("total_bytes", sum(sizes.values()), self._quota.total_bytes)
+    def _sizes(self) -> dict[str, int]:
+        return {entry.path: entry.size_bytes for entry in self._files()}
 
     def _stage(self, pieces: Iterable[bytes]) -> tuple[str, int]:
         """Write a temporary file; returns its path and size. At the top, since its own folder may still be a file."""
@@ -207,7 +120,7 @@ class Workspace(Jail):
                 with open(os.open(temporary, flags, 0o600, dir_fd=root_fd), "wb") as file:  # noqa: PTH123
                     for piece in pieces:
                         size_bytes += len(piece)
-                        _check("file_bytes", size_bytes, self._quota.file_bytes)
+                        quota_check("file_bytes", size_bytes, self._quota.file_bytes)
                         file.write(piece)
             except BaseException:
                 os.unlink(temporary, dir_fd=root_fd)
@@ -215,7 +128,7 @@ class Workspace(Jail):
         return temporary, size_bytes
 
     def _place(self, temporary: str, path: str) -> None:
-        """Move a staged file to its place; a folder that `_check_fits` found without files makes way."""
+        """Move a staged file to its place; a folder that `_fits_check` found without files makes way."""
         *folders, name = path.split("/")
         with self._folder([], shown=path) as root_fd, self._folder(folders, shown=path, create=True) as folder_fd:
             try:
@@ -231,11 +144,3 @@ class Workspace(Jail):
                 os.unlink(name, dir_fd=folder_fd)
             except IsADirectoryError as error:
                 raise is_folder(path) from error
-
-
-def _check(limit: str, actual: int, allowed: int) -> None:
-    if actual > allowed:
-        raise WorkspaceQuotaExceeded(
-            f"The session's workspace would exceed its {limit}: {actual} of {allowed}.",
-            details={"limit": limit, "actual": actual, "allowed": allowed},
-        )

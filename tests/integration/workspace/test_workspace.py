@@ -1,36 +1,35 @@
-"""Workspaces on disk."""
+"""What every workspace keeps, on disk and in an object store alike."""
 
 import os
 import threading
-import time
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
+from django.db import connections
 
 from sandbox.errors import WorkspaceFileMissing, WorkspacePathInvalid, WorkspaceQuotaExceeded
 from sandbox.types import FileEntry
-from sandbox.workspace import Workspace, WorkspaceQuota
+from sandbox.workspace import Workspace, WorkspaceQuota, text_diff, text_edit, text_search
+from tests.integration.workspace.conftest import QUOTA, Make
 
-QUOTA = WorkspaceQuota(file_count=10, total_bytes=1000, file_bytes=500)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """The workspace's folder, which does not exist yet."""
-    return tmp_path / "tenant" / "session"
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def workspace(root: Path) -> Workspace:
+def workspace(make: Make) -> Workspace:
     """An empty workspace."""
-    return Workspace(root, QUOTA)
+    return make(QUOTA)
 
 
-def test_an_empty_workspace_has_nothing_and_makes_nothing(workspace: Workspace, root: Path) -> None:
+def test_an_empty_workspace_has_nothing(workspace: Workspace) -> None:
     assert (workspace.list(), workspace.files(), workspace.total_bytes()) == ([], [], 0)
-    with pytest.raises(WorkspaceFileMissing):
-        workspace.read("a")
-    assert not root.exists()
+    for path in ("a", "a/b"):
+        with pytest.raises(WorkspaceFileMissing):
+            workspace.read(path)
+        with pytest.raises(WorkspaceFileMissing):
+            workspace.list(path)
+        with pytest.raises(WorkspaceFileMissing):
+            workspace.delete(path)
 
 
 def test_what_is_written_is_read_listed_and_counted(workspace: Workspace) -> None:
@@ -60,55 +59,6 @@ def test_every_operation_is_jailed(workspace: Workspace, path: str) -> None:
     for operation in (workspace.read, workspace.delete, workspace.list, lambda p: workspace.write(p, b"")):
         with pytest.raises(WorkspacePathInvalid):
             operation(path)
-
-
-def test_links_lead_nowhere_wherever_they_come_from(workspace: Workspace, root: Path, tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
-    secret.mkdir()
-    (secret / "key").write_text("sk_live")
-    workspace.write("own", b"1")
-    (root / "file").symlink_to(secret / "key")
-    (root / "folder").symlink_to(secret)
-    assert [entry.path for entry in workspace.list()] == ["own"]
-    assert [entry.path for entry in workspace.files()] == ["own"]
-    with pytest.raises(WorkspaceFileMissing):
-        workspace.read("file")
-    for path in ("folder/key", "folder/new"):
-        with pytest.raises(WorkspacePathInvalid):
-            workspace.read(path)
-        with pytest.raises(WorkspacePathInvalid):
-            workspace.write(path, b"2")
-        with pytest.raises(WorkspacePathInvalid):
-            workspace.delete(path)
-    workspace.write("file", b"mine")  # replaces the link, not what it points to
-    assert workspace.read("file") == b"mine"
-    assert (secret / "key").read_text() == "sk_live"
-    workspace.delete("folder")
-    assert (secret / "key").exists()
-
-
-def test_a_workspace_whose_own_folder_is_a_link_is_refused(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    root.parent.mkdir()
-    root.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(WorkspacePathInvalid):
-        Workspace(root, QUOTA).write("a", b"")
-
-
-def test_a_pipe_in_the_folder_is_not_a_file(workspace: Workspace, root: Path) -> None:
-    workspace.write("own", b"1")
-    os.mkfifo(root / "pipe")
-    with pytest.raises(WorkspaceFileMissing):
-        workspace.read("pipe")
-
-
-def test_a_folder_is_not_read_and_costs_no_descriptor(workspace: Workspace) -> None:
-    workspace.write("out/x", b"1")
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    for _ in range(20):
-        with pytest.raises(WorkspacePathInvalid, match="is a folder"):
-            workspace.read("out")
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_folder_is_not_deleted_as_if_it_were_a_file(workspace: Workspace) -> None:
@@ -151,13 +101,12 @@ def test_what_is_deleted_or_replaced_makes_room(workspace: Workspace) -> None:
     assert workspace.total_bytes() == 900
 
 
-def test_one_bad_path_among_many_changes_nothing(workspace: Workspace, root: Path) -> None:
+def test_one_bad_path_among_many_changes_nothing(workspace: Workspace) -> None:
     workspace.write("folder/x", b"1")
     for bad in ("../x", "folder"):
         with pytest.raises(WorkspacePathInvalid):
             workspace.apply(files_changed={"good": b"1", bad: b"2"}, files_deleted=())
     assert [entry.path for entry in workspace.files()] == ["folder/x"]
-    assert [path.name for path in root.rglob(".shannon-*")] == [".shannon-lock"]
 
 
 def test_a_file_may_become_a_folder_and_a_folder_a_file(workspace: Workspace) -> None:
@@ -175,18 +124,6 @@ def test_files_that_cannot_be_side_by_side_change_nothing(workspace: Workspace) 
     assert [entry.path for entry in workspace.files()] == ["kept"]
 
 
-def test_what_a_dead_writer_left_is_swept_after_an_hour(workspace: Workspace, root: Path) -> None:
-    workspace.write("a", b"1")
-    for name, age_seconds in (("old", 4000), ("new", 60)):
-        left = root / f".shannon-{name}"
-        left.write_bytes(b"half")
-        at = time.time() - age_seconds
-        os.utime(left, (at, at))
-    os.utime(root / ".shannon-lock", (0, 0))
-    workspace.write("b", b"1")
-    assert sorted(path.name for path in root.iterdir()) == [".shannon-lock", ".shannon-new", "a", "b"]
-
-
 def test_a_snapshot_has_every_file_or_says_what_is_too_much(workspace: Workspace) -> None:
     files = {"a": b"1", "b/c": b"23"}
     workspace.apply(files_changed=files, files_deleted=())
@@ -196,27 +133,114 @@ def test_a_snapshot_has_every_file_or_says_what_is_too_much(workspace: Workspace
             workspace.files_snapshot(file_count=count, file_bytes=size)
 
 
-def test_writers_at_once_keep_the_quota_and_readers_see_whole_files(root: Path) -> None:
+def test_a_folder_is_not_read_nor_a_file_listed(workspace: Workspace) -> None:
+    workspace.write("out/x", b"1")
+    with pytest.raises(WorkspacePathInvalid, match="is a folder"):
+        workspace.read("out")
+    for path in ("out/x", "out/x/y"):
+        with pytest.raises(WorkspacePathInvalid, match="leads through a file"):
+            workspace.list(path)
+    for operation in (workspace.read, workspace.delete):
+        with pytest.raises(WorkspacePathInvalid, match="leads through a file"):
+            operation("out/x/y")
+
+
+def test_names_are_apart_by_case_and_one_by_unicode_spelling(workspace: Workspace) -> None:
+    workspace.apply(files_changed={"A.txt": b"1", "a.txt": b"2", "e\u0301": b"3"}, files_deleted=())
+    assert [(entry.path, workspace.read(entry.path)) for entry in workspace.files()] == [
+        ("A.txt", b"1"),
+        ("a.txt", b"2"),
+        ("\u00e9", b"3"),
+    ]
+    workspace.write("\u00e9", b"4")
+    assert workspace.read("e\u0301") == b"4"
+    assert len(workspace.files()) == 3
+
+
+def test_signs_of_patterns_in_a_name_are_only_signs(workspace: Workspace) -> None:
+    files = {"a_b/x": b"1", "aXb/x": b"2", "a%/x": b"3", "[a]*?": b"4"}
+    workspace.apply(files_changed=files, files_deleted=())
+    assert [entry.path for entry in workspace.list("a_b")] == ["a_b/x"]
+    workspace.delete("a_b")
+    assert [entry.path for entry in workspace.files()] == ["[a]*?", "a%/x", "aXb/x"]
+
+
+def test_a_file_is_written_in_pieces_up_to_its_limit(workspace: Workspace) -> None:
+    assert workspace.write_pieces("a/b", [b"12", b"", b"345"]) == 5
+    assert workspace.read("a/b") == b"12345"
+    asked = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            asked.append(1)
+            yield bytes(100)
+
+    with pytest.raises(WorkspaceQuotaExceeded):
+        workspace.write_pieces("a/b", endless())
+    assert len(asked) == 6
+    assert workspace.read("a/b") == b"12345"
+    assert [entry.path for entry in workspace.files()] == ["a/b"]
+
+
+def test_a_client_that_breaks_off_leaves_nothing(workspace: Workspace) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"1"
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        workspace.write_pieces("a", broken())
+    assert workspace.files() == []
+
+
+def test_what_is_opened_can_be_read_by_ranges_and_does_not_change(workspace: Workspace) -> None:
+    workspace.write("a", b"0123456789")
+    with workspace.open_file("a") as file:
+        workspace.write("a", b"other")
+        file.seek(4)
+        assert file.read(3) == b"456"
+        assert os.fstat(file.fileno()).st_size == 10
+    with workspace.open_file("a") as file:
+        workspace.delete("a")
+        assert file.read() == b"other"
+
+
+def test_texts_are_searched_edited_and_compared(workspace: Workspace) -> None:
+    workspace.apply(files_changed={"a.txt": b"one\ntwo\n", "b.bin": b"\xff two"}, files_deleted=())
+    assert [(match.path, match.line) for match in text_search(workspace, "TWO").matches] == [("a.txt", 2)]
+    assert "-two\n+2\n" in text_edit(workspace, "a.txt", old="two", new="2")
+    workspace.write("c.txt", b"one\n2\n")
+    assert text_diff(workspace, "a.txt", "c.txt") == ""
+
+
+def test_workspaces_of_two_sessions_are_apart(make: Make) -> None:
+    make(QUOTA, folder="one").write("a", b"1")
+    assert make(QUOTA, folder="two").files() == []
+    assert make(QUOTA, folder="one").read("a") == b"1"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_writers_at_once_keep_the_quota_and_readers_see_whole_files(make: Make) -> None:
     quota = WorkspaceQuota(file_count=5, total_bytes=10**9, file_bytes=10**9)
-    whole = [bytes([n]) * 200_000 for n in range(8)]
-    Workspace(root, quota).write("shared", whole[0])
+    whole = [bytes([n]) * 200_000 for n in range(6)]
+    make(quota).write("shared", whole[0])
     torn, refused = [], []
 
     def write(number: int) -> None:
-        for _ in range(10):
-            Workspace(root, quota).write("shared", whole[number])
-            if Workspace(root, quota).read("shared") not in whole:
+        for _ in range(5):
+            make(quota).write("shared", whole[number])
+            if make(quota).read("shared") not in whole:
                 torn.append(number)
         try:
-            Workspace(root, quota).write(f"own-{number}", b"")
+            make(quota).write(f"own-{number}", b"")
         except WorkspaceQuotaExceeded:
             refused.append(number)
+        connections.close_all()
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert torn == []
-    assert len(Workspace(root, quota).files()) == 5
-    assert len(refused) == 4
+    assert len(make(quota).files()) == 5
+    assert len(refused) == 2
