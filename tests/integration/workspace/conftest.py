@@ -1,19 +1,13 @@
 """One workspace for each place where its files may lie: a disk, and an object store that speaks S3's protocol."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 from storages.backends.s3 import S3Storage
-
-from sandbox.workspace import DiskWorkspace, StoredWorkspace, Workspace, WorkspaceQuota
-
-Make = Callable[..., Workspace]
-QUOTA = WorkspaceQuota(file_count=10, total_bytes=1000, file_bytes=500)
 
 
 @pytest.fixture(scope="session")
@@ -42,12 +36,10 @@ def storage(object_store: dict[str, Any]) -> S3Storage:
 
 
 @pytest.fixture(params=["disk", "object store"])
-def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Make workspaces of one tenant: `make(quota, folder=…)`."""
-    tenant_id = uuid4()
+    from tests.integration.workspace import stores  # noqa: PLC0415 - pytest loads this file before Django is ready
+
     if request.param == "disk":
-        return lambda quota, folder="session": DiskWorkspace(tmp_path / str(tenant_id) / folder, quota)
-    storage = request.getfixturevalue("storage")
-    return lambda quota, folder="session": StoredWorkspace(
-        tenant_id=tenant_id, folder=folder, quota=quota, storage=storage
-    )
+        return stores.on_disk(tmp_path / "tenant")
+    return stores.in_store(request.getfixturevalue("storage"))

@@ -15,7 +15,7 @@ from sandbox import services
 from sandbox.errors import WorkspaceQuotaExceeded
 from sandbox.models import StoredFile
 from sandbox.workspace import StoredWorkspace
-from tests.integration.workspace.conftest import QUOTA
+from tests.integration.workspace.stores import QUOTA
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

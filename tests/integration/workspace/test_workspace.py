@@ -10,7 +10,7 @@ from django.db import connections
 from sandbox.errors import WorkspaceFileMissing, WorkspacePathInvalid, WorkspaceQuotaExceeded
 from sandbox.types import FileEntry
 from sandbox.workspace import Workspace, WorkspaceQuota, text_diff, text_edit, text_search
-from tests.integration.workspace.conftest import QUOTA, Make
+from tests.integration.workspace.stores import QUOTA, Make
 
 pytestmark = pytest.mark.django_db
 
