@@ -16,7 +16,7 @@ from agents.tools.programs import ProgramTool
 from agents.tools.registry import _builtin
 from policy.services import policies_forget, policy_save
 from policy.types import Principal
-from sandbox.services import workspace_open
+from sandbox.services import warm, workspace_open
 from tests.integration.agents.steps import step_of
 from tests.integration.platform.outbound.servers import Site, site
 
@@ -27,6 +27,12 @@ mean = sum(float(row["price"]) for row in rows) / len(rows)
 json.dump({"mean": mean}, open("result.json", "w"))
 print(mean)
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm() -> None:
+    """Compile before a test holds a transaction open."""
+    warm()
 
 
 def test_a_program_reads_the_sessions_table_and_leaves_a_file(principal: Principal) -> None:
