@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from agents.context import Emit, StepContext
 from agents.errors import ApprovalDenied, StepWaits
-from agents.journal import Effect, Journal
+from agents.journal import Effect, EffectDraft, Journal
 from agents.types import ApprovalAnswer, ApprovalAsk, AskedBy
 from policy.errors import ApprovalRequired
 from policy.services import authorize
@@ -39,6 +39,23 @@ def approval_ask(
         JournalMismatch: An earlier attempt asked something else here.
     """
 
+    draft = approval_draft(ctx, ask, announce=announce)
+    response = journal.effect(
+        kind=draft.kind,
+        key=draft.key,
+        request=draft.request,
+        perform=draft.perform,
+        idempotent=draft.idempotent,
+        before=draft.before,
+    )
+    return ApprovalAnswer.from_json(response)
+
+
+def approval_draft(
+    ctx: StepContext, ask: ApprovalAsk, *, announce: Callable[[Emit], None] | None = None
+) -> EffectDraft:
+    """Return the effect of asking a person, for `Journal.effects`; its response is an `ApprovalAnswer` as JSON."""
+
     def perform(effect: Effect) -> dict[str, Any]:
         answer = ctx.engine.approval_answer(effect.position)
         if answer is None:
@@ -49,15 +66,15 @@ def approval_ask(
         if ctx.engine.approval_request(position, ask, emit) and announce is not None:
             announce(emit)
 
-    response = journal.effect(
+    return EffectDraft(
         kind=APPROVAL,
         key=ask.action,
         request={"action": ask.action, "subject": dict(ask.subject)},
         perform=perform,
         idempotent=True,
         before=put,
+        is_instant=True,
     )
-    return ApprovalAnswer.from_json(response)
 
 
 @dataclass(slots=True)
@@ -87,7 +104,7 @@ class Permit:
             StepWaits: A person was asked and has not decided.
         """
         if self.answer is None and self.journal.next_kind() == APPROVAL:
-            self._ask(AskedBy.POLICY, {}, {})
+            self.answer = approval_ask(self.ctx, self.journal, self.question(AskedBy.POLICY))
 
     def obtain(self, resource: Mapping[str, Any], *, asked_by_tool: bool = False) -> Decision:
         """Ask the policies, and a person if they or the tool want one. What a person allowed, a policy may still deny.
@@ -100,6 +117,21 @@ class Permit:
             ApprovalDenied: A person did not allow it, or nobody decided in time.
             StepWaits: A person is asked.
         """
+        decision, ask = self.decide(resource, asked_by_tool=asked_by_tool)
+        if ask is not None and self.journal.next_kind() is None:  # what began in an earlier attempt was allowed then
+            self.answer = approval_ask(self.ctx, self.journal, ask)
+            self._check_answer(self.answer)
+        return decision
+
+    def decide(
+        self, resource: Mapping[str, Any], *, asked_by_tool: bool = False
+    ) -> tuple[Decision, ApprovalAsk | None]:
+        """Ask the policies only; return their decision, and what a person is to be asked who has not answered yet.
+
+        Raises:
+            PolicyDenied: A policy does not allow it.
+            ApprovalDenied: A person has answered, and did not allow it.
+        """
         if self.answer is not None:
             self._check_answer(self.answer)
         try:
@@ -111,29 +143,25 @@ class Permit:
         else:
             asked_by = AskedBy.TOOL
             if not asked_by_tool:
-                return decision
-        if (
-            self.answer is None and self.journal.next_kind() is None
-        ):  # what began in an earlier attempt was allowed then
-            why = {"rule": decision.rule, "reason": decision.reason} if asked_by is AskedBy.POLICY else {}
-            self._check_answer(self._ask(asked_by, decision.obligations, {**why, "resource": dict(resource)}))
-        return decision
+                return decision, None
+        if self.answer is not None:
+            return decision, None
+        why = {"rule": decision.rule, "reason": decision.reason} if asked_by is AskedBy.POLICY else {}
+        return decision, self.question(asked_by, decision.obligations, {**why, "resource": dict(resource)})
 
-    def _ask(self, asked_by: AskedBy, obligations: Mapping[str, Any], why: Mapping[str, Any]) -> ApprovalAnswer:
-        self.answer = approval_ask(
-            self.ctx,
-            self.journal,
-            ApprovalAsk(
-                action=str(self.action),
-                subject=self.subject(),
-                message=self.message,
-                requested_by=asked_by,
-                context=why,
-                modifiable=self.modifiable,
-                **waiting_terms(obligations),
-            ),
+    def question(
+        self, asked_by: AskedBy, obligations: Mapping[str, Any] | None = None, why: Mapping[str, Any] | None = None
+    ) -> ApprovalAsk:
+        """Return what a person is asked about this effect."""
+        return ApprovalAsk(
+            action=str(self.action),
+            subject=self.subject(),
+            message=self.message,
+            requested_by=asked_by,
+            context=why or {},
+            modifiable=self.modifiable,
+            **waiting_terms(obligations or {}),
         )
-        return self.answer
 
     def _check_answer(self, answer: ApprovalAnswer) -> None:
         if not answer.approved:

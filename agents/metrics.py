@@ -27,6 +27,7 @@ MODEL_SAVED_USD = Counter(
     "shannon_model_saved_usd", "US dollars that caches spared; provider: those of the providers' own.", ["kind"]
 )
 TOOL_CALLS = Counter("shannon_tool_calls", "Tool calls, by outcome (ok or the error's code).", ["tool", "outcome"])
+TOOL_CACHE = Counter("shannon_tool_cache", "Looks into the cache of tools' answers.", ["tool", "outcome"])
 JOURNAL_EFFECTS = Counter(
     "shannon_journal_effects", "Journaled effects: performed, replayed or failed.", ["kind", "outcome"]
 )

@@ -280,7 +280,7 @@ class ToolResult:
 class ToolInfo:
     """What the API and a planner may know of a tool. `parameters` is a JSON schema.
 
-    `implicit`: agents are offered it when they have a use for it; it is in nobody's list of tools.
+    `implicit`: agents are offered it when they have a use for it, or when a role or a template names it.
     """
 
     name: str

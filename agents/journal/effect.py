@@ -1,11 +1,12 @@
-"""One effect while it happens, and the callbacks around it."""
+"""One effect: as it is wanted, while it happens, and the callbacks around it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from agents.context import Emit
+from agents.types import UnknownOutcome
 from shannon_project.foundation.errors import ShannonError
 
 
@@ -14,11 +15,13 @@ class Effect:
     """One effect while it happens.
 
     `idempotency_key` is `step_id:position`, the same in every attempt: the other side may know by it what it has done.
+    `is_repeated`: an earlier attempt began it and did not record its end.
     """
 
     position: int
     attempt: int
     idempotency_key: str = ""
+    is_repeated: bool = False
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: Decimal | None = None
@@ -38,3 +41,22 @@ OnFailure = Callable[[Emit, int, ShannonError], None]
 
 def nothing(*_: object) -> None:
     """Do nothing: the default of every callback."""
+
+
+@dataclass(frozen=True, slots=True)
+class EffectDraft:
+    """An effect that a step wants; `Journal.effect` says what each of these is.
+
+    `is_instant`: it does not leave the platform and asks no more than a row, so it needs no thread of its own.
+    """
+
+    kind: str
+    key: str
+    request: Mapping[str, Any]
+    perform: Perform
+    idempotent: bool
+    unknown_outcome: UnknownOutcome = UnknownOutcome.FAIL
+    before: Before = nothing
+    after: After = nothing
+    on_failure: OnFailure = nothing
+    is_instant: bool = False

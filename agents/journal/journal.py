@@ -1,45 +1,30 @@
 """Effects that happen once, however often the step is run."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from random import SystemRandom
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from agents.blobs.base import BlobStore
-from agents.blobs.packing import value_pack, value_unpack
+from agents.blobs.packing import value_unpack
 from agents.blobs.postgres import PostgresBlobStore
-from agents.context import Emit, StepContext
-from agents.errors import (
-    JournalValueTooLarge,
-    RecordedFailure,
-    StepDeadlineExceeded,
-    StepSuperseded,
-    StepWaits,
-    TaskCancelled,
-)
+from agents.context import StepContext
+from agents.errors import RecordedFailure, StepWaits
 from agents.journal.base import JournalStore
-from agents.journal.bounds import bounded_json, canonical_digest, storable_json
-from agents.journal.closing import write_patiently
+from agents.journal.bounds import canonical_digest, storable_json
 from agents.journal.copying import COPIED_ATTEMPT
-from agents.journal.effect import After, Before, Effect, OnFailure, Perform, nothing
-from agents.journal.entries import entry_close, entry_new
+from agents.journal.effect import After, Before, EffectDraft, OnFailure, Perform, nothing
+from agents.journal.entries import entry_new
+from agents.journal.happening import Begun, Happening
 from agents.journal.matching import first_difference, mismatch
 from agents.journal.postgres import PostgresJournalStore
 from agents.journal.unknown import unknown_outcome_settle
 from agents.metrics import JOURNAL_EFFECTS
 from agents.models import JournalEntry
 from agents.types import JournalStatus, UnknownOutcome
-from shannon_project.foundation.database import connection_release
-from shannon_project.foundation.errors import ShannonError
-from shannon_project.foundation.failpoints import Seam, hit
-
-# The step was stopped, the effect did not fail: its entry stays started, which is what is known about it.
-_STOPS = (TaskCancelled, StepSuperseded, StepDeadlineExceeded, StepWaits)
-
 
 _chance = SystemRandom()
 
@@ -48,7 +33,7 @@ class Journal:
     """The journal of one execution of a step.
 
     Positions are given in the order of asking, so a step must ask in the same order each time it is run. Reading
-    entries costs one query per execution. `effect` may be called from several threads with reserved positions.
+    entries costs one query per execution. Several effects may happen at the same time, see `effects`.
     """
 
     def __init__(self, ctx: StepContext, store: JournalStore | None = None, blobs: BlobStore | None = None) -> None:
@@ -60,21 +45,26 @@ class Journal:
         self._next_position = 0
         self._recorded: dict[int, JournalEntry] | None = None
         self._notes: list[JournalEntry] = []
+        self._happening = Happening(ctx, self._store, self._blobs)
 
     def reserve_positions(self, count: int) -> range:
-        """Take the next `count` positions, for effects that will run at the same time."""
+        """Take the next `count` positions, for effects that will happen at the same time."""
         with self._lock:
             first = self._next_position
             self._next_position += count
         return range(first, first + count)
 
-    def will_perform(self, position: int | None = None) -> bool:
+    def will_perform(self, position: int | None = None, *, last: int | None = None) -> bool:
         """Return whether the effect at this position (default: the next one) will happen rather than be read.
 
         Whoever authorises effects asks this first: what was decided in an earlier attempt stays decided.
+
+        Args:
+            position: The effect's place.
+            last: The last place of the effects that happen together with it; default: it is alone.
         """
         entry = self._entry_at(self._next_position if position is None else position)
-        return entry is None or self._is_open(entry)
+        return entry is None or self._is_open(entry, last)
 
     @property
     def position(self) -> int:
@@ -84,7 +74,11 @@ class Journal:
 
     def next_kind(self) -> str | None:
         """Return the kind of what an earlier attempt did at the next position; None: it did not come so far."""
-        entry = self._entry_at(self._next_position)
+        return self.kind_at(self._next_position)
+
+    def kind_at(self, position: int) -> str | None:
+        """Return the kind of what an earlier attempt did at a position; None: nothing."""
+        entry = self._entry_at(position)
         return None if entry is None else entry.kind
 
     def effect(
@@ -128,16 +122,44 @@ class Journal:
         """
         if position is None:
             position = self.reserve_positions(1)[0]
-        digest = canonical_digest(request)
-        entry = self._entry_at(position)
-        if entry is not None:
-            self._check_same(entry, kind=kind, key=key, digest=digest, request=request)
-            if not self._is_open(entry):
-                return self._replayed(entry)
-            if entry.status == JournalStatus.STARTED and not idempotent:
-                unknown_outcome_settle(self._ctx, entry, unknown_outcome, request=request)
-        entry = self._start(entry, position=position, kind=kind, key=key, digest=digest, request=request, before=before)
-        return self._perform(entry, perform, after, on_failure)
+        draft = EffectDraft(kind, key, request, perform, idempotent, unknown_outcome, before, after, on_failure)
+        opened = self._open(draft, position, last=position)
+        if not isinstance(opened, Begun):
+            return opened
+        return self._happening.one(self._started([opened])[0])
+
+    def effects(self, drafts: Mapping[int, EffectDraft], *, last: int) -> dict[int, dict[str, Any] | BaseException]:
+        """Do several things outside the step at the same time, or return what they gave when an earlier attempt did.
+
+        Their starts are recorded in one transaction before the first of them happens, and each end when it has come,
+        whatever became of the others. So after a crash the journal says of all of them how far they came.
+
+        Args:
+            drafts: By their positions, which `reserve_positions` gave.
+            last: The last position of the effects that belong together: what an earlier attempt did behind it builds
+                on how these ended. A passing failure among them is tried again only where nothing does.
+
+        Returns:
+            By position: the response, or what was raised in its place.
+
+        Raises:
+            JournalMismatch, OutcomeUnknown, RecordedFailure: As `effect`; then none of them has begun now.
+            ShannonError: What `before` raised; likewise.
+        """
+        ended: dict[int, dict[str, Any] | BaseException] = {}
+        begun: list[Begun] = []
+        for position, draft in sorted(drafts.items()):
+            try:
+                opened = self._open(draft, position, last=last)
+            except StepWaits as wait:  # a person is asked about this one; the others need not wait
+                opened, ended[position] = {}, wait
+            if isinstance(opened, Begun):
+                begun.append(opened)
+            else:
+                ended.setdefault(position, opened)
+        if begun:
+            ended.update(self._happening.all(self._started(begun)))
+        return ended
 
     def note(self, kind: str, key: str, request: Mapping[str, Any], response: Mapping[str, Any]) -> None:
         """Record an instant, free, repeatable effect of this process.
@@ -203,16 +225,43 @@ class Journal:
                 self._recorded = self._store.load(self._ctx.step_id)
             return self._recorded.get(position)
 
-    def _is_open(self, entry: JournalEntry) -> bool:
+    def _is_open(self, entry: JournalEntry, last: int | None = None) -> bool:
         """Return whether the entry leaves something to do.
 
         A passing failure is tried again, but only where the earlier attempt stopped there: if it went on, the
         later entries build on the failure.
         """
         if entry.status == JournalStatus.FAILED:
-            went_on = entry.position < max(self._recorded or (0,))
+            went_on = max(entry.position, last or 0) < max(self._recorded or (0,))
             return bool((entry.error or {}).get("retryable")) and not went_on
         return entry.status == JournalStatus.STARTED
+
+    def _open(self, draft: EffectDraft, position: int, *, last: int) -> dict[str, Any] | Begun:
+        """Return what was recorded of an effect, or the effect that is to begin."""
+        digest = canonical_digest(draft.request)
+        entry = self._entry_at(position)
+        if entry is None:
+            entry = entry_new(self._ctx, position=position, kind=draft.kind, key=draft.key, digest=digest)
+            return Begun(draft, entry, is_new=True)
+        self._check_same(entry, kind=draft.kind, key=draft.key, digest=digest, request=draft.request)
+        if not self._is_open(entry, last):
+            return self._replayed(entry)
+        if entry.status == JournalStatus.STARTED and not draft.idempotent:
+            unknown_outcome_settle(self._ctx, entry, draft.unknown_outcome, request=draft.request)
+        is_repeated = entry.status == JournalStatus.STARTED
+        entry.attempt = self._ctx.attempt
+        entry.status = JournalStatus.STARTED
+        entry.error = None
+        return Begun(draft, entry, is_new=False, is_repeated=is_repeated)
+
+    def _started(self, begun: Sequence[Begun]) -> Sequence[Begun]:
+        """Record that effects begin, and with the first new ones what was noted before them."""
+        notes = self.pending_notes() if any(each.is_new for each in begun) else []
+        self._happening.start(begun, notes)
+        if notes:
+            with self._lock:
+                self._notes = [note for note in self._notes if note not in notes]
+        return begun
 
     def _check_same(self, entry: JournalEntry, *, kind: str, key: str, digest: str, request: Mapping[str, Any]) -> None:
         recorded, asked = (entry.kind, entry.key, entry.request_digest), (kind, key, digest)
@@ -232,89 +281,4 @@ class Journal:
         return storable_json(response)[0]
 
     def _packed(self, value: dict[str, Any], size_bytes: int) -> dict[str, Any]:
-        """Return the value as its row holds it: what is large is stored apart, before the row is written."""
-        return value_pack(self._ctx.principal.tenant_id, value, size_bytes=size_bytes, store=self._blobs)
-
-    def _start(
-        self,
-        entry: JournalEntry | None,
-        *,
-        position: int,
-        kind: str,
-        key: str,
-        digest: str,
-        request: Mapping[str, Any],
-        before: Before,
-    ) -> JournalEntry:
-        is_new = entry is None
-        if entry is None:
-            entry = entry_new(self._ctx, position=position, kind=kind, key=key, digest=digest)
-            entry.request = self._packed(*storable_json(request))
-            entry.started_at = timezone.now()
-        entry.attempt = self._ctx.attempt
-        entry.status = JournalStatus.STARTED
-        entry.error = None
-        notes = self.pending_notes()
-        with self._ctx.engine.transaction(begins=True) as emit:
-            if is_new:
-                self._store.insert([*notes, entry])
-            else:
-                self._store.update(entry)
-            before(emit, position)
-        if is_new:
-            with self._lock:
-                self._notes = [note for note in self._notes if note not in notes]
-        return entry
-
-    def _perform(self, entry: JournalEntry, perform: Perform, after: After, on_failure: OnFailure) -> dict[str, Any]:
-        key = f"{self._ctx.step_id}:{entry.position}"
-        effect = Effect(position=entry.position, attempt=entry.attempt, idempotency_key=key)
-        connection_release()
-        hit(Seam.EFFECT_STARTED, entry.kind)
-        self._ctx.engine.confirm()
-        try:
-            response, size_bytes = storable_json(perform(effect))
-            if size_bytes > settings.SHANNON_JOURNAL_RESPONSE_MAX_BYTES:
-                raise JournalValueTooLarge(
-                    f"{entry.kind} {entry.key} returned {size_bytes} bytes of JSON; the journal keeps at most "
-                    f"{settings.SHANNON_JOURNAL_RESPONSE_MAX_BYTES}.",
-                )
-        except _STOPS:
-            raise
-        except ShannonError as error:
-            self._record_failure(entry, effect, error, on_failure)
-            raise
-        hit(Seam.EFFECT_PERFORMED, entry.kind)
-        entry_close(entry, effect, JournalStatus.FINISHED)
-        self._write_end(
-            entry,
-            lambda emit: after(emit, entry.position, response),
-            pack=lambda: self._packed(response, size_bytes),
-        )
-        hit(Seam.EFFECT_RECORDED, entry.kind)
-        JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="performed").inc()
-        return response
-
-    def _record_failure(self, entry: JournalEntry, effect: Effect, error: ShannonError, on_failure: OnFailure) -> None:
-        entry_close(entry, effect, JournalStatus.FAILED, error=bounded_json(error.as_json()))
-        self._write_end(entry, lambda emit: on_failure(emit, entry.position, error))
-        JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="failed").inc()
-
-    def _write_end(
-        self, entry: JournalEntry, tell: Callable[[Emit], None], pack: Callable[[], dict[str, Any]] | None = None
-    ) -> None:
-        """Record how the effect ended. It has happened, so this does not give up at the first lost connection."""
-
-        def write(may_be_written: bool) -> None:
-            entry.response = None if pack is None else pack()
-            with self._ctx.engine.transaction() as emit:
-                if may_be_written and self._is_written(entry):
-                    return
-                self._store.update(entry)
-                tell(emit)
-
-        write_patiently(write)
-
-    def _is_written(self, entry: JournalEntry) -> bool:
-        kept = self._store.load(self._ctx.step_id)[entry.position]
-        return (kept.status, kept.attempt) == (entry.status, entry.attempt)
+        return self._happening.packed(value, size_bytes)

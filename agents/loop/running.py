@@ -1,5 +1,6 @@
 """Running an agent in a step."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from agents.loop.team import TeamPosts, team_definitions
 from agents.loop.turns import TurnLimits, Turns
 from agents.roles.catalogue import role_for
 from agents.step_budget import step_limited
-from agents.tools.calling import tool_call
+from agents.tools.calling import AskedCall, tool_calls
 from agents.tools.long_output import PAGING_TOOL
 from agents.tools.registry import is_tenant_tool, tool_definitions
 from agents.types import AgentResult, AgentSpec, ToolResult
@@ -46,14 +47,15 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
 
     team = TeamPosts(spec.team_actions)
 
-    def call_tool(call: ToolCall, thought: str) -> ToolResult:
-        if team.takes(call):
-            return team.post(call)
-        return tool_call(ctx, journal, call.name, call.arguments_json, offered=names + paging, thought=thought)
+    def call_tools(calls: Sequence[ToolCall], thought: str) -> list[ToolResult]:
+        asked = [AskedCall(call.name, call.arguments_json) for call in calls if not team.takes(call)]
+        asked[:1] = [replace(first, thought=thought) for first in asked[:1]]
+        made = iter(tool_calls(ctx, journal, asked, offered=names + paging))
+        return [team.post(call) if team.takes(call) else next(made) for call in calls]
 
     turns = Turns(
         ask=lambda request: model_call(ctx, journal, request),
-        call_tool=call_tool,
+        call_tools=call_tools,
         messages=opening_messages(spec, role=role, workspace_overview=seen["text"]),
         tools=[*_definitions(ctx, journal, names), *team_definitions(spec.team_actions)],
         paging=tool_definitions(paging, tenant_id=ctx.principal.tenant_id),

@@ -16,7 +16,7 @@ _WRONG_FORM: Final = "Your answer does not have the form that was asked for. Wri
 _SAY_SOMETHING: Final = "Your message was empty. Call a tool or write the answer."
 
 Ask = Callable[[ModelRequest], ModelReply]
-CallTool = Callable[[ToolCall, str], ToolResult]
+CallTools = Callable[[Sequence[ToolCall], str], Sequence[ToolResult]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,18 @@ class TurnLimits:
 
 @dataclass(slots=True)
 class Turns:
-    """One agent's conversation. `ask` and `call_tool` are its only ways to the world outside.
+    """One agent's conversation. `ask` and `call_tools` are its only ways to the world outside.
 
     Attributes:
         messages: The conversation so far; it grows.
         tools: What the model is offered, in the OpenAI format.
         paging: What it is offered besides once a tool's output was too long to be shown, to read on in it.
-        call_tool: Given a call and what the model said with it.
+        call_tools: Given the calls of a turn and what the model said with them; returns their results in that order.
         hear: What people said since the last turn, as messages of the conversation.
     """
 
     ask: Ask
-    call_tool: CallTool
+    call_tools: CallTools
     messages: list[dict[str, Any]]
     tools: Sequence[dict[str, Any]]
     tier: str
@@ -110,17 +110,14 @@ class Turns:
         return reply
 
     def _make_calls(self, reply: ModelReply) -> None:
-        """Make the calls one after another, so that their places in the journal are the same in every attempt."""
-        thought = reply.text.strip()
-        for number, call in enumerate(reply.tool_calls):
-            if number < MAX_CALLS_PER_TURN:
-                result = self.call_tool(call, thought)
-                self.usage = self.usage.with_tool_call()
-            else:
-                result = _one_too_many()
-            thought = ""
-            if result.references:
-                self.tools, self.paging = [*self.tools, *self.paging], ()
+        """Make the turn's calls; their results are shown in the order of the calls, whichever ended first."""
+        made = self.call_tools(reply.tool_calls[:MAX_CALLS_PER_TURN], reply.text.strip())
+        for _ in made:
+            self.usage = self.usage.with_tool_call()
+        if any(result.references for result in made):
+            self.tools, self.paging = [*self.tools, *self.paging], ()
+        results = [*made, *(_one_too_many() for _ in reply.tool_calls[MAX_CALLS_PER_TURN:])]
+        for call, result in zip(reply.tool_calls, results, strict=True):
             self.messages.append(tool_message(call.id, call.name, result))
 
     def _result(self, reply: ModelReply, turns: int, stop_reason: str) -> AgentResult:

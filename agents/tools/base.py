@@ -3,10 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from agents.types import Json, ToolError, ToolInfo, UnknownOutcome
+from agents.types import ApprovalAnswer, ApprovalAsk, Json, ToolError, ToolInfo, UnknownOutcome
+
+
+class FileUse(StrEnum):
+    """What a tool does with the session's files: calls of one turn that would spoil each other's are made in turn."""
+
+    NONE = "none"
+    READS = "reads"
+    WRITES = "writes"
+    RUNS = "runs"  # a program: it works on a copy, and what it changed is put back at its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +24,8 @@ class ToolContext:
     """For whom a tool works, and how long it may take (`timeout_seconds` > 0).
 
     `idempotency_key` is the same whenever this call is made again: for services that do the same request once.
+    `is_repeated`: an earlier attempt began this call, and nobody knows whether it happened.
+    `answer`: what a person said to the tool's `question`.
     """
 
     tenant_id: UUID
@@ -21,6 +33,8 @@ class ToolContext:
     task_id: UUID
     timeout_seconds: float
     idempotency_key: str = ""
+    is_repeated: bool = False
+    answer: ApprovalAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +60,7 @@ class Tool(ABC):
     Attributes:
         name: How models call it: letters, digits and `_`.
         description: For models: what it does, and when to use it.
-        category: For people: `compute`, `files`, `memory` or `web`.
+        category: For people: `compute`, `files`, `memory`, `people` or `web`.
         parameters: JSON schema of the arguments; arguments that do not fit never reach `execute`.
         dangerous: Whether it changes the world outside the platform.
         requires_approval: Whether a person must agree to every call.
@@ -54,8 +68,13 @@ class Tool(ABC):
         needs_network: Whether it reaches outside the platform, through the guard for outgoing requests.
         unknown_outcome: What to do about a call that is not idempotent when nobody knows whether it happened;
             `SHANNON_TOOL_UNKNOWN_OUTCOME` says otherwise by name.
-        implicit: Whether agents are offered it when they have a use for it, so that it is in nobody's list of tools.
+        file_use: What it does with the session's files.
+        implicit: Whether agents are offered it only when they have a use for it, or a role or a template names it.
         timeout_seconds: The most that one call may take; `ToolContext` says what is left of it.
+        calls_per_minute: How often a tenant may call it, over all workers; None: as often as it likes.
+        cache_seconds: How long an answer is given again to the same arguments of the same tenant; 0: never. Only for
+            a tool whose answer depends on nothing else, and never for one that is dangerous or needs an approval.
+            `SHANNON_TOOL_LIMITS` says otherwise about both by name.
     """
 
     name: str
@@ -67,8 +86,11 @@ class Tool(ABC):
     idempotent: bool = True
     needs_network: bool = False
     unknown_outcome: UnknownOutcome = UnknownOutcome.FAIL
+    file_use: FileUse = FileUse.NONE
     implicit: bool = False
     timeout_seconds: float = 10.0
+    calls_per_minute: int | None = None
+    cache_seconds: int = 0
 
     @abstractmethod
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
@@ -79,6 +101,20 @@ class Tool(ABC):
             ToolFailed: It cannot be done.
             ShannonError: A retryable one stops the step, which is tried again; any other is told to the model.
         """
+
+    def question(self, arguments: Mapping[str, Any]) -> ApprovalAsk | None:  # noqa: ARG002 - most ask nothing
+        """Return what a person is asked before the tool works; it is then given the answer, a denial too.
+
+        Not asked where a policy denies the call. Only `action` and `subject` must be the same each time.
+
+        Raises:
+            ToolInputInvalid: As for `execute`.
+        """
+        return None
+
+    def is_lasting(self, output: Json) -> bool:  # noqa: ARG002 - most answers are
+        """Return whether an answer is good enough to be kept for `cache_seconds`."""
+        return True
 
     def info(self) -> ToolInfo:
         """Return what others may know of this tool."""

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from agents.errors import ToolInputInvalid
 from agents.journal.bounds import bounded_text
-from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
 from agents.types import ToolError
 from sandbox.services import execute, limits_default, workspace_open
 from sandbox.types import NETWORK_HOSTS_MAX, ExecutionRequest, ExecutionResult, SandboxLimits
@@ -38,6 +38,7 @@ class ProgramTool(Tool):
     """
 
     category = "compute"
+    file_use = FileUse.RUNS
     guest: str
     network_use: str
     timeout_seconds = settings.SHANNON_SANDBOX_WAIT_SECONDS + settings.SHANNON_SANDBOX_WALL_SECONDS

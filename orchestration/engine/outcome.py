@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from agents.models import JournalEntry
 from agents.services import notes_write
+from orchestration.engine.approvals import questions_withdraw
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.dependencies import BlockedStep, Release, releases
 from orchestration.errors import DependencyFailed
@@ -64,6 +65,9 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
         unsettled = [end.step.step_id for end in recorded if end.status is not StepStatus.SUCCEEDED]
         if unsettled:
             budgets_release(unsettled)
+        failed = [end.step.step_id for end in recorded if end.status in (StepStatus.FAILED, StepStatus.CANCELLED)]
+        if failed:
+            questions_withdraw(task_id, failed)
         ended = {end.step.key: end.status for end in recorded if end.status in STEP_TERMINAL}
         changes = dependants_release(task_id, ended)
         _usage_add(task_id, recorded)

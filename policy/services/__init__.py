@@ -30,7 +30,7 @@ from policy.services.policies import (
     policy_deactivate,
     policy_save,
 )
-from policy.services.rate_limits import RateState
+from policy.services.rate_limits import RateState, use_admit
 from policy.services.tenants import tenant_limits_set, tenant_seed, tenant_switch
 
 __all__ = [
@@ -68,4 +68,5 @@ __all__ = [
     "tenant_limits_set",
     "tenant_seed",
     "tenant_switch",
+    "use_admit",
 ]

@@ -1,4 +1,4 @@
-"""Requests per minute of a key and of its tenant, counted in Valkey by its own clock.
+"""Requests per minute of a key and of its tenant, and its uses of a tool, counted in Valkey by its own clock.
 
 A sliding window in two counters: what was asked in this minute, and the part of the last one that is not a minute ago
 yet (https://blog.cloudflare.com/counting-things-a-lot-of-different-things/). One round trip; a refused request is not
@@ -113,6 +113,27 @@ def request_admit(*, tenant_id: UUID, api_key_id: UUID, tenant_limit: int | None
         details={"whose": reached.whose, "limit": reached.limit, "retry_after_seconds": reached.retry_after_seconds},
         headers=reached.headers(),
     )
+
+
+def use_admit(*, tenant_id: UUID, what: str, limit_per_minute: int) -> int:
+    """Count one use of something by a tenant, or refuse it.
+
+    Args:
+        tenant_id: Who uses it.
+        what: What is used, for example `tool:web_search`.
+        limit_per_minute: How often a minute; 0: never.
+
+    Returns:
+        0 when it may be used now, or Valkey does not answer; else the seconds (at least 1) after which one more fits.
+    """
+    if limit_per_minute <= 0:
+        return WINDOW_SECONDS
+    answer = None if _away.is_set_now() else _count({(what, tenant_id): limit_per_minute})
+    if answer is None or answer[-1]:
+        return 0
+    (state,) = states_of(answer, [(what, limit_per_minute)])
+    REQUESTS_REFUSED.labels(whose="tool").inc()
+    return max(1, state.retry_after_seconds)
 
 
 def states_of(answer: Sequence[Any], limits: Sequence[tuple[str, int]]) -> list[RateState]:

@@ -41,6 +41,12 @@ SHANNON_INLINE_MAX_BYTES = 64 * 1024  # bytes of JSON in a row; of a larger valu
 SHANNON_BLOB_MAX_BYTES = 16 * 1024 * 1024  # of one blob
 SHANNON_JOURNAL_RESPONSE_MAX_BYTES = 1024 * 1024  # bytes of JSON; an effect that returns more fails
 SHANNON_TOOL_OUTPUT_MAX_BYTES = 64 * 1024  # bytes of JSON that a model is shown of one tool call
+SHANNON_TOOL_CALLS_AT_ONCE = 8  # of one turn of one agent
+SHANNON_TOOL_LIMITS = json.loads(
+    ENV.tool_limits
+)  # name -> {"calls_per_minute", "cache_seconds"}, before the tool's own
+SHANNON_TOOL_RATE_WAIT_SECONDS = 5.0  # how long a call waits for its turn before the model is told
+SHANNON_TOOL_CACHE_MAX_BYTES = 256 * 1024  # of one answer that is kept
 SHANNON_TOOL_UNKNOWN_OUTCOME: dict[str, str] = {}  # by tool: fail, ask or retry when nobody knows if a call happened
 SHANNON_EMBEDDER = "agents.memory.wordllama.WordllamaEmbedder"  # dotted path of an `Embedder`
 SHANNON_MEMORY_CONTENT_MAX_CHARACTERS = 4_000
@@ -50,10 +56,15 @@ SHANNON_HISTORY_MAX_MESSAGES = 20
 SHANNON_HISTORY_MESSAGE_MAX_CHARACTERS = 4_000
 SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS = 6_000
 SHANNON_TOOLS = [  # dotted paths of `Tool` classes
+    "agents.tools.builtin.ask_human.AskHumanTool",
     "agents.tools.builtin.calculator.CalculatorTool",
     "agents.tools.builtin.current_time.CurrentTimeTool",
+    "agents.tools.builtin.file_delete.FileDeleteTool",
+    "agents.tools.builtin.file_diff.FileDiffTool",
+    "agents.tools.builtin.file_edit.FileEditTool",
     "agents.tools.builtin.file_list.FileListTool",
     "agents.tools.builtin.file_read.FileReadTool",
+    "agents.tools.builtin.file_search.FileSearchTool",
     "agents.tools.builtin.file_write.FileWriteTool",
     "agents.tools.builtin.http_fetch.HttpFetchTool",
     "agents.tools.builtin.javascript.JavascriptTool",
@@ -63,6 +74,8 @@ SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.output_read.OutputReadTool",
     "agents.tools.builtin.python.PythonTool",
     "agents.tools.builtin.skill_read.SkillReadTool",
+    "agents.tools.builtin.table_query.TableQueryTool",
+    "agents.tools.builtin.table_statistics.TableStatisticsTool",
     "agents.tools.builtin.wasm_run.WasmRunTool",
     "agents.tools.builtin.web_search.WebSearchTool",
 ]

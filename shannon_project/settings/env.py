@@ -94,6 +94,7 @@ class Environment(BaseSettings):
     http_max_bytes: int = Field(5 * 1024**2, gt=0, description="Content that one fetch of a tool may read.")
 
     mcp_stdio_servers: str = Field("{}", description="MCP servers that workers start themselves, as a JSON object.")
+    tool_limits: str = Field("{}", description="Calls a minute and cache of tools by name, as a JSON object.")
     skills_dir: Path | None = Field(None, description="A folder of skills beside the shipped ones.")
     searxng_url: str = Field("", description="A SearXNG server that web_search asks.")
     tavily_api_key: SecretStr = Field(SecretStr(""), validation_alias="TAVILY_API_KEY")

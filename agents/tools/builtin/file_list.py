@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
 from sandbox.services import workspace_open
 
 _MAX_ENTRIES = 500
@@ -15,6 +15,7 @@ class FileListTool(Tool):
     name = "file_list"
     description = "List the files and folders in one folder of the session's workspace, with their sizes in bytes."
     category = "files"
+    file_use = FileUse.READS
     parameters = {
         "type": "object",
         "properties": {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
 from sandbox.services import workspace_open
 
 _DEFAULT_CHARACTERS = 8_000
@@ -19,6 +19,7 @@ class FileReadTool(Tool):
         "instead of reading it."
     )
     category = "files"
+    file_use = FileUse.READS
     parameters = {
         "type": "object",
         "properties": {

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
 from sandbox.services import workspace_open
 
 
@@ -13,6 +13,7 @@ class FileWriteTool(Tool):
     name = "file_write"
     description = "Write a text file into the session's workspace; a file of that name is replaced."
     category = "files"
+    file_use = FileUse.WRITES
     parameters = {
         "type": "object",
         "properties": {

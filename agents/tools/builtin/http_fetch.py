@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.tools.pages import page_markdown, page_title
-from agents.types import ToolError
+from agents.types import Json, ToolError
 from shannon_project.foundation.outbound import OutboundResponse, fetch
 
 _HTML: Final = frozenset({"text/html", "application/xhtml+xml"})
 _TEXT: Final = frozenset(
     {"application/json", "application/xml", "application/javascript", "application/yaml", "application/x-yaml", ""}
 )
+_OK: Final = 200
 _DEFAULT_CHARACTERS: Final = 10_000
 _MAX_CHARACTERS: Final = 50_000
 _SHOWN_HEADERS: Final = ("content-type", "content-length", "last-modified", "etag", "location", "retry-after")
@@ -45,6 +46,11 @@ class HttpFetchTool(Tool):
     }
     timeout_seconds = 30.0
     needs_network = True
+    cache_seconds = 60
+
+    def is_lasting(self, output: Json) -> bool:
+        """Return whether it is a page, rather than an error of its server."""
+        return isinstance(output, dict) and output.get("status") == _OK
 
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
         """Return `{"url", "status", "title", "media_type", "text", "offset", "next_offset", "total_characters"}`.

@@ -8,7 +8,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from agents.errors import ToolInputInvalid
-from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
 from sandbox.services import workspace_open
 
 _MAX_BYTES = 4 * 1024 * 1024
@@ -23,6 +23,7 @@ class JsonQueryTool(Tool):
         "Give a JSON file of the workspace as path, or JSON text as text."
     )
     category = "compute"
+    file_use = FileUse.READS
     parameters = {
         "type": "object",
         "properties": {

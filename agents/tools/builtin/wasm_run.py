@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
 from agents.tools.programs import program_run
 from sandbox.services import module_run
 
@@ -20,6 +20,7 @@ class WasmRunTool(Tool):
         "is kept."
     )
     category = "compute"
+    file_use = FileUse.RUNS
     parameters = {
         "type": "object",
         "properties": {

@@ -27,6 +27,7 @@ class WebSearchTool(Tool):
     }
     timeout_seconds = 20.0
     needs_network = True
+    cache_seconds = 300
 
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
         """Return `{"engine", "results": [{"title", "url", "snippet", "published_at"}]}`, the best first."""

@@ -1,5 +1,6 @@
 """Putting a question to people and reading what they said. The caller holds the task's row lock where it writes."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from django.db.models.functions import Now
 
 from agents.services import bounded_json
 from agents.types import ApprovalAnswer, ApprovalAsk
-from orchestration.engine.approvals.clock import clock_stop
+from orchestration.engine.approvals.clock import clock_start, clock_stop
 from orchestration.events.write import EventDraft
 from orchestration.metrics import APPROVALS_ASKED, APPROVALS_CLOSED
 from orchestration.models import Approval
@@ -93,3 +94,13 @@ def approvals_withdraw(task_id: UUID) -> None:
         status=ApprovalStatus.WITHDRAWN, decided_at=Now()
     )
     APPROVALS_CLOSED.labels(outcome=ApprovalStatus.WITHDRAWN.value).inc(withdrawn)
+
+
+def questions_withdraw(task_id: UUID, step_ids: Sequence[UUID]) -> None:
+    """Take back what is still asked for steps that have ended without success: the answer would help nobody."""
+    withdrawn = Approval.objects.filter(step_id__in=step_ids, status=ApprovalStatus.PENDING).update(
+        status=ApprovalStatus.WITHDRAWN, decided_at=Now()
+    )
+    if withdrawn:
+        clock_start(task_id)
+        APPROVALS_CLOSED.labels(outcome=ApprovalStatus.WITHDRAWN.value).inc(withdrawn)

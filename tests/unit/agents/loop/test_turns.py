@@ -17,23 +17,23 @@ class Script:
     def __init__(self, replies: Sequence[ModelReply]) -> None:
         self.replies = list(replies)
         self.requests: list[ModelRequest] = []
-        self.calls: list[tuple[str, str]] = []
+        self.calls: list[tuple[str, ...]] = []
 
     def ask(self, request: ModelRequest) -> ModelReply:
         """Give the next reply."""
         self.requests.append(request)
         return self.replies.pop(0)
 
-    def call(self, call: ToolCall, thought: str) -> ToolResult:
+    def call(self, calls: Sequence[ToolCall], thought: str) -> list[ToolResult]:
         """Answer any call."""
-        self.calls.append((call.name, thought))
-        return ToolResult(ok=True, output=call.name)
+        self.calls.append((thought, *(call.name for call in calls)))
+        return [ToolResult(ok=True, output=call.name) for call in calls]
 
     def run(self, max_turns: int = 5) -> AgentResult:
         """Run the loop over this script."""
         turns = Turns(
             ask=self.ask,
-            call_tool=self.call,
+            call_tools=self.call,
             messages=[{"role": "user", "content": "go"}],
             tools=TOOLS,
             tier="small",
@@ -62,7 +62,7 @@ def test_an_answer_ends_the_loop() -> None:
 def test_tools_are_called_in_order_and_their_results_are_shown() -> None:
     script = Script([says("let me see", "a", "b"), says("done")])
     result = script.run()
-    assert script.calls == [("a", "let me see"), ("b", "")]
+    assert script.calls == [("let me see", "a", "b")]
     shown = script.requests[1].messages[1:]
     assert [message["role"] for message in shown] == ["assistant", "tool", "tool"]
     assert [call["id"] for call in shown[0]["tool_calls"]] == [message["tool_call_id"] for message in shown[1:]]
@@ -94,7 +94,7 @@ def test_an_empty_reply_is_asked_again() -> None:
 def test_a_flood_of_calls_is_refused_beyond_a_bound() -> None:
     script = Script([says("", *["t"] * (MAX_CALLS_PER_TURN + 2)), says("done")])
     result = script.run()
-    assert len(script.calls) == MAX_CALLS_PER_TURN
+    assert len(script.calls[0][1:]) == MAX_CALLS_PER_TURN
     assert result.usage.tool_calls == MAX_CALLS_PER_TURN
     results = [message for message in script.requests[1].messages if message["role"] == "tool"]
     assert len(results) == MAX_CALLS_PER_TURN + 2

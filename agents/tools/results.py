@@ -1,0 +1,67 @@
+"""What tools answered, given again to the same question of the same tenant, where the tool says that it may be."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+import redis
+import structlog
+from django.conf import settings
+
+from agents.journal.bounds import canonical_digest
+from agents.metrics import TOOL_CACHE
+from agents.tools.base import Tool, ToolOutput
+
+log = structlog.get_logger(__name__)
+
+_SERVER_TIMEOUT_SECONDS: Final = 0.25
+
+
+def cache_seconds(tool: Tool) -> int:
+    """Return how long an answer of a tool may be given again; the operator's word comes before the tool's; 0: never.
+
+    Never that of a call that changes something, or that a person has to agree to.
+    """
+    if tool.dangerous or tool.requires_approval or not tool.idempotent:
+        return 0
+    return int(settings.SHANNON_TOOL_LIMITS.get(tool.name, {}).get("cache_seconds", tool.cache_seconds))
+
+
+def result_find(tool: Tool, arguments: Mapping[str, Any], *, tenant_id: UUID) -> ToolOutput | None:
+    """Return what the tool answered before; a Valkey that is away knows nothing."""
+    try:
+        found: Any = _client().get(_key(tool, arguments, tenant_id))
+    except redis.RedisError as error:
+        log.warning("tool_cache_unreachable", error=str(error))
+        return None
+    TOOL_CACHE.labels(tool=tool.name, outcome="miss" if found is None else "hit").inc()
+    return None if found is None else ToolOutput(json.loads(found))
+
+
+def result_keep(tool: Tool, arguments: Mapping[str, Any], done: ToolOutput, *, tenant_id: UUID) -> None:
+    """Keep an answer, if the tool says that this one is good for others, and it is not too large."""
+    if done.error is not None or done.files_changed or not tool.is_lasting(done.output):
+        return
+    text = json.dumps(done.output)
+    if len(text) > settings.SHANNON_TOOL_CACHE_MAX_BYTES:
+        return
+    try:
+        _client().set(_key(tool, arguments, tenant_id), text, ex=cache_seconds(tool))
+    except redis.RedisError as error:
+        log.warning("tool_cache_unreachable", error=str(error))
+
+
+def _key(tool: Tool, arguments: Mapping[str, Any], tenant_id: UUID) -> str:
+    return f"shannon:tool:{tenant_id}:{canonical_digest({'tool': tool.name, 'arguments': dict(arguments)})}"
+
+
+@cache
+def _client() -> "redis.Redis":
+    """One client, with its own pool of connections, per process."""
+    return redis.Redis.from_url(
+        settings.CELERY_BROKER_URL,
+        socket_connect_timeout=_SERVER_TIMEOUT_SECONDS,
+        socket_timeout=_SERVER_TIMEOUT_SECONDS,
+    )
