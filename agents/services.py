@@ -28,7 +28,7 @@ from agents.llm.keeping import texts_purge
 from agents.llm.types import ModelTier
 from agents.loop.messages import dependency_share_characters
 from agents.loop.running import agent_run
-from agents.memory.remembering import answer_remember, memory_remember, memory_search
+from agents.memory.remembering import answer_remember, memories_write, memory_remember, memory_search
 from agents.memory.selection import embedder
 from agents.months import month_tables
 from agents.planning.drafts import PlanDraft, PlanRequest, plan_draft
@@ -92,6 +92,7 @@ __all__ = [
     "mcp_server_create",
     "mcp_server_delete",
     "mcp_server_refresh",
+    "memories_write",
     "memory_remember",
     "memory_search",
     "message_append",

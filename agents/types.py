@@ -1,6 +1,6 @@
 """Values that cross the door of this app."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +20,18 @@ class MessageRole(StrEnum):
     USER = "user"
     ASSISTANT = "assistant"
     SYSTEM = "system"  # a caller's own instructions
+
+
+@dataclass(frozen=True, slots=True)
+class NewMemory:
+    """Something that is to be remembered, and where it lies in the space of meanings; it is not written yet."""
+
+    tenant_id: UUID
+    session_id: UUID | None
+    task_id: UUID
+    digest: str
+    content: str
+    embedding: Sequence[float]
 
 
 class JournalStatus(StrEnum):

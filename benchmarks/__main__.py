@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", help="names of rows, for example fanout submit; none: all")
     parser.add_argument("--runs", type=int, default=3, help="counted runs of each fan-out, after one warm-up")
     parser.add_argument("--scale", type=float, default=1.0, help="less than 1: smaller counts, to see that it works")
+    parser.add_argument("--minutes", type=float, default=11.0, help="for all rows together; what is left is told")
     parser.add_argument("--write", action="store_true", help="write the results of named rows as well: they become all")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="shannon-bench-", ignore_cleanup_errors=True) as folder:
@@ -71,13 +72,13 @@ def _measure(stack: dict[str, Any], asked: argparse.Namespace) -> int:
         print(f"There is no row {', '.join(unknown)}; there are {', '.join(ROWS)}.", file=sys.stderr)
         return 2
     chosen = {name: row for name, row in ROWS.items() if not asked.rows or name in asked.rows}
-    rows, failures = run_rows(Bench(stack, asked.runs, asked.scale), chosen)
+    run = run_rows(Bench(stack, asked.runs, asked.scale), chosen, minutes=asked.minutes)
     machine = machine_description()
-    report_print(rows, failures, machine)
+    report_print(run, machine)
     if asked.scale == 1.0 and (asked.write or not asked.rows):
-        report_write(rows, failures, machine, ROOT / "benchmarks" / "results" / "latest.json")
-        plots_write(rows, ROOT / "docs")
-    return 1 if failures else 0
+        report_write(run, machine, ROOT / "benchmarks" / "results" / "latest.json")
+        plots_write(run.rows, ROOT / "docs")
+    return 1 if run.failures else 0
 
 
 if __name__ == "__main__":

@@ -13,10 +13,12 @@ from typing import Any
 from uuid import UUID
 
 import psutil
+import redis
+from django.conf import settings
 from rich.console import Console
 
-from benchmarks.report import Row
-from orchestration.models import Task
+from benchmarks.report import Row, Run
+from orchestration.models import Step, Task
 from orchestration.types import TASK_TERMINAL, TaskStatus
 from policy.services import principal_authenticate
 from policy.types import Principal
@@ -26,7 +28,8 @@ from shannon_project.stack.supervisor import SupervisorClient
 
 ROOT = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 0.002
-START_SECONDS = 120.0
+START_SECONDS = 60.0
+CONSUMERS = ("worker", "control")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,22 @@ class Bench:
         """Return a count at this scale, at least 1."""
         return max(1, round(count * self.scale))
 
+    def stand_by(self, *roles: str) -> None:
+        """Stop processes of the stack; `stand_up` starts them again before a row that needs them."""
+        SupervisorClient(self.stack["supervisor_url"]).stop(*roles)
+
+    def stand_up(self) -> None:
+        """Start what stands by and wait until it works."""
+        supervisor = SupervisorClient(self.stack["supervisor_url"])
+        reports = supervisor.reports()
+        if idle := [role for role in CONSUMERS if not reports[role].is_up]:
+            supervisor.start(*idle)
+            self._await(idle)
+
     @contextmanager
     def workers(self, count: int, *, threads: int, **variables: str) -> Iterator[list[psutil.Process]]:
-        """Yield workers of this row's own instead of the stack's worker, which stands by meanwhile."""
-        supervisor = SupervisorClient(self.stack["supervisor_url"])
-        supervisor.stop("worker")
+        """Yield workers of this row's own instead of the stack's worker, which stands by from now on."""
+        self.stand_by("worker")
         names = [f"bench-{os.getpid()}-{time.monotonic_ns()}-{number}" for number in range(count)]
         log = (Path(self.stack["log_dir"]) / "bench.log").open("ab")
         started = [
@@ -70,14 +84,12 @@ class Bench:
                 process.kill()
                 process.wait()
             log.close()
-            supervisor.start("worker")
-            self._await(["worker"])
 
     def _await(self, names: list[str]) -> None:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
-            alive = {name.split("@")[0] for name in workers_alive(self.stack["broker_url"], timeout_seconds=1.0)}
-            if alive >= set(names):
+            answers = workers_alive(self.stack["broker_url"], role="*", timeout_seconds=1.0)
+            if {name.split("@")[0] for name in answers} >= set(names):
                 return
         raise TimeoutError(f"workers did not start in {START_SECONDS:.0f} s: {', '.join(names)}")
 
@@ -133,29 +145,52 @@ def of_stack(measure: Callable[[dict[str, Any], int], list[Row]]) -> RowFunction
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One measurement and the time that it may take."""
+    """One measurement and the time that it may take. `is_alone`: it brings its own workers, if it needs any."""
 
     measure: RowFunction
     limit_seconds: int
+    is_alone: bool = False
 
 
-def run_rows(bench: Bench, chosen: Mapping[str, Measure]) -> tuple[list[Row], dict[str, str]]:
-    """Run each row within its limit. Returns what was found, and what failed with its reason, by name."""
-    console, rows, failures = Console(stderr=True), [], {}
+def run_rows(bench: Bench, chosen: Mapping[str, Measure], *, minutes: float) -> Run:
+    """Run each row within its limit, and all of them within `minutes`; one that fails stops no other."""
+    console, run = Console(stderr=True), Run()
+    end = time.monotonic() + minutes * 60
     signal.signal(signal.SIGALRM, _over)
     for name, row in chosen.items():
-        console.print(f"measuring {name} (at most {row.limit_seconds} s)")
-        signal.alarm(row.limit_seconds)
+        seconds = min(row.limit_seconds, int(end - time.monotonic()))
+        if seconds <= 0:
+            run.failures[name] = f"the {minutes:g} minutes of the whole run were over"
+            continue
+        console.print(f"measuring {name} (at most {seconds} s)")
+        started = time.monotonic()
+        signal.alarm(seconds)
         try:
-            rows += row.measure(bench)
+            if not row.is_alone:
+                bench.stand_up()
+            run.rows += row.measure(bench)
         except RowOverdue:
-            failures[name] = f"it was not done after {row.limit_seconds} s"
+            run.failures[name] = f"it was not done after {seconds} s"
         except Exception as error:  # noqa: BLE001 - the outermost edge of a row: the others are measured all the same
-            failures[name] = f"{type(error).__name__}: {error}"[:500]
+            run.failures[name] = f"{type(error).__name__}: {error}"[:500]
             console.print(traceback.format_exc(limit=-4))
         finally:
             signal.alarm(0)
-    return rows, failures
+            run.seconds[name] = round(time.monotonic() - started, 1)
+        if name in run.failures:
+            leftovers_clear()
+    return run
+
+
+def leftovers_clear() -> None:
+    """End what a row that failed has left at work, so that the next one does not measure it too."""
+    open_tasks = Task.objects.exclude(status__in=sorted(TASK_TERMINAL))
+    open_steps = Step.objects.filter(task__in=open_tasks, status__in=["ready", "blocked", "waiting"])
+    open_steps.update(status="cancelled")
+    open_tasks.update(status=TaskStatus.CANCELLED, waits_since=None)
+    broker = redis.Redis.from_url(settings.CELERY_BROKER_URL)
+    broker.delete(*settings.SHANNON_QUEUES)
+    broker.close()
 
 
 class RowOverdue(BaseException):

@@ -3,13 +3,14 @@
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -33,6 +34,15 @@ class Row:
     runs: int = 0
     note: str = ""
     key: str = ""
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run found: rows, why others could not be measured, and how long each took, by name."""
+
+    rows: list[Row] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def spread(values: list[float]) -> tuple[float, float, float]:
@@ -63,33 +73,50 @@ def _cpuinfo() -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-def report_print(rows: list[Row], failures: dict[str, str], machine: dict[str, str]) -> None:
-    """Print the table, then the notes, then what could not be measured."""
+def report_print(run: Run, machine: dict[str, str]) -> None:
+    """Print the table, those that failed in it, then the notes and the sum."""
     table = Table(title=f"{machine['cores']} × {machine['cpu']}, Python {machine['python']}")
-    for heading in ("measure", "ours (median)", "min … max", "compared with", "ratio", "target", "met"):
+    for heading in ("measure", "target", "figure", "min … max", "compared with", "ratio", "verdict"):
         table.add_column(heading)
-    for row in rows:
+    for row in run.rows:
         table.add_row(
             row.name,
+            row.target,
             f"{row.ours:.2f} {row.unit}",
             f"{row.ours_min:.2f} … {row.ours_max:.2f}",
             "" if row.reference is None else f"{row.reference_name}: {row.reference:.2f}",
             "" if row.ratio is None else f"{row.ratio:.2f}",
-            row.target,
-            {None: "", True: "yes", False: "NO"}[row.met],
+            {None: "", True: "met", False: "MISSED"}[row.met],
+            style="bold red" if row.met is False else None,
         )
+    for name, reason in run.failures.items():
+        table.add_row(name, "", escape(reason[:80]), "", "", "", "FAILED", style="red")
     console = Console(width=160)
     console.print(table)
-    for row in rows:
+    for row in run.rows:
         if row.note:
-            console.print(f"{row.name}: {row.note}")
-    for name, reason in failures.items():
-        console.print(f"NOT MEASURED: {name}: {reason}", style="red", markup=False)
+            console.print(f"{row.name}: {row.note}", markup=False)
+    for name, reason in run.failures.items():
+        console.print(f"FAILED: {name}: {reason}", style="red", markup=False)
+    console.print(_summary(run), markup=False)
 
 
-def report_write(rows: list[Row], failures: dict[str, str], machine: dict[str, str], path: Path) -> None:
+def _summary(run: Run) -> str:
+    met, missed = (sum(row.met is verdict for row in run.rows) for verdict in (True, False))
+    slowest = sorted(run.seconds.items(), key=lambda item: -item[1])[:3]
+    longest = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest)
+    told = f"{met} targets met, {missed} missed, {len(run.failures)} measurements failed"
+    return f"{told}, in {sum(run.seconds.values()):.0f} s (longest: {longest})"
+
+
+def report_write(run: Run, machine: dict[str, str], path: Path) -> None:
     """Write the results beside the machine's description."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    results = {"machine": machine, "rows": [asdict(row) for row in rows], "not_measured": failures}
+    results = {
+        "machine": machine,
+        "rows": [asdict(row) for row in run.rows],
+        "not_measured": run.failures,
+        "seconds": run.seconds,
+    }
     path.write_text(json.dumps(results, indent=2) + "\n")
     Console().print(f"written to {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path.name}")

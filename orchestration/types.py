@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from agents.types import Usage
+from agents.types import NewMemory, Usage
 
 
 class TaskStatus(StrEnum):
@@ -235,10 +235,14 @@ class TaskRequest:
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """How one execution of a step ended: an output, or an error as `ShannonError.as_json()` gives it."""
+    """How one execution of a step ended: an output, or an error as `ShannonError.as_json()` gives it.
+
+    `memories` are remembered with it.
+    """
 
     output: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
     usage: Usage = field(default_factory=Usage)
     model_used: str = ""
     provider: str = ""
+    memories: tuple[NewMemory, ...] = ()

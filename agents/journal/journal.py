@@ -168,20 +168,24 @@ class Journal:
         """
         self._add_note(self.reserve_positions(1)[0], kind, key, request, response)
 
-    def observe(self, kind: str, key: str, look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def observe(
+        self, kind: str, key: str, look: Callable[[], dict[str, Any]], request: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Return what `look` sees, or what it saw in an earlier attempt that went on from there.
 
-        For instant reads of what may change between attempts, such as a listing of files. Written like a note.
+        For instant reads of what may change between attempts, such as a listing of files, and for what is written with
+        the step's outcome. Written like a note. `request` is what determines it, if anything does.
 
         Raises:
             JournalMismatch: An earlier attempt did something else at this position.
         """
         position = self.reserve_positions(1)[0]
+        asked = request or {}
         entry = self._entry_at(position)
         if entry is not None:
-            self._check_same(entry, kind=kind, key=key, digest=canonical_digest({}), request={})
-            return self._replayed(entry)
-        return self._add_note(position, kind, key, {}, look())
+            self._check_same(entry, kind=kind, key=key, digest=canonical_digest(asked), request=asked)
+            return look() if self._is_open(entry) else self._replayed(entry)
+        return self._add_note(position, kind, key, asked, look())
 
     def now(self) -> datetime:
         """Return the time (aware, UTC), or what it was when an earlier attempt asked here.

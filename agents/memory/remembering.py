@@ -1,5 +1,6 @@
 """Remembering answers and finding them again."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -8,11 +9,10 @@ from pgvector.django import CosineDistance
 
 from agents.context import StepContext
 from agents.journal.bounds import bounded_text, canonical_digest
-from agents.journal.effect import Effect
 from agents.journal.journal import Journal
 from agents.memory.selection import embedder
 from agents.models import Memory
-from agents.types import MemoryHit
+from agents.types import MemoryHit, NewMemory
 from shannon_project.foundation.text import storable_text
 
 _QUERY_MAX_CHARACTERS: Final = 500  # of the question, in what is remembered and in what is embedded
@@ -28,24 +28,26 @@ def memory_remember(*, tenant_id: UUID, session_id: UUID | None, task_id: UUID, 
     Returns:
         False if there was nothing to remember: the question or the answer is empty, or no word of it has a meaning.
     """
-    question, found = " ".join(storable_text(query).split()), storable_text(answer).strip()
-    if not question or not found:
-        return False
-    question = bounded_text(question, _QUERY_MAX_CHARACTERS)
-    content = bounded_text(f"{question}\n\n{found}", settings.SHANNON_MEMORY_CONTENT_MAX_CHARACTERS)
-    vector = embedder().embed([content])[0]
-    if not any(vector):
-        return False
-    memory = Memory(
-        tenant_id=tenant_id,
-        session_id=session_id,
-        task_id=task_id,
-        digest=canonical_digest(content),
-        content=content,
-        embedding=vector,
-    )
-    Memory.objects.bulk_create([memory], ignore_conflicts=True)
-    return True
+    memory = _new_memory(tenant_id=tenant_id, session_id=session_id, task_id=task_id, query=query, answer=answer)
+    memories_write([] if memory is None else [memory])
+    return memory is not None
+
+
+def memories_write(memories: Sequence[NewMemory]) -> None:
+    """Insert memories, in one statement; one that its task has already stays as it is."""
+    if memories:
+        rows = [
+            Memory(
+                tenant_id=memory.tenant_id,
+                session_id=memory.session_id,
+                task_id=memory.task_id,
+                digest=memory.digest,
+                content=memory.content,
+                embedding=memory.embedding,
+            )
+            for memory in memories
+        ]
+        Memory.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def memory_search(*, tenant_id: UUID, query: str, limit: int = 5) -> list[MemoryHit]:
@@ -76,24 +78,42 @@ def memory_search(*, tenant_id: UUID, query: str, limit: int = 5) -> list[Memory
     ]
 
 
-def answer_remember(ctx: StepContext, journal: Journal, query: str, answer: str) -> bool:
-    """Remember a step's answer, once in the journal; returns what `memory_remember` does.
+def answer_remember(ctx: StepContext, journal: Journal, query: str, answer: str) -> tuple[NewMemory, ...]:
+    """Return what is to be remembered of a step's answer: written with its outcome, so both happen or neither.
+
+    It is in the journal, so a step that is run again after that remembers nothing anew. Nothing is returned where
+    `memory_remember` would return False.
 
     Raises:
         JournalMismatch: An earlier attempt did something else here.
     """
+    made: list[NewMemory] = []
 
-    def perform(_: Effect) -> dict[str, bool]:
-        remembered = memory_remember(
+    def look() -> dict[str, bool]:
+        memory = _new_memory(
             tenant_id=ctx.principal.tenant_id,
             session_id=ctx.session_id,
             task_id=ctx.task_id,
             query=query,
             answer=answer,
         )
-        return {"remembered": remembered}
+        made.extend([] if memory is None else [memory])
+        return {"remembered": memory is not None}
 
-    response = journal.effect(
-        kind="memory_write", key="answer", request={"query": query, "answer": answer}, perform=perform, idempotent=True
-    )
-    return bool(response["remembered"])
+    journal.observe("memory_write", "answer", look, request={"query": query, "answer": answer})
+    return tuple(made)
+
+
+def _new_memory(
+    *, tenant_id: UUID, session_id: UUID | None, task_id: UUID, query: str, answer: str
+) -> NewMemory | None:
+    """Return a question and its answer as one memory, or None when there is nothing to remember."""
+    question, found = " ".join(storable_text(query).split()), storable_text(answer).strip()
+    if not question or not found:
+        return None
+    question = bounded_text(question, _QUERY_MAX_CHARACTERS)
+    content = bounded_text(f"{question}\n\n{found}", settings.SHANNON_MEMORY_CONTENT_MAX_CHARACTERS)
+    vector = embedder().embed([content])[0]
+    if not any(vector):
+        return None
+    return NewMemory(tenant_id, session_id, task_id, canonical_digest(content), content, vector)

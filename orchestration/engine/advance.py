@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.services import storable_json, value_pack, value_unpack
@@ -32,6 +32,7 @@ from orchestration.types import (
     TaskStatus,
     TaskView,
 )
+from shannon_project.foundation.database import prepared_cursor
 from shannon_project.foundation.failpoints import Seam, hit
 from shannon_project.foundation.ids import uuid7
 from shannon_project.foundation.logs import log_context
@@ -89,7 +90,7 @@ def _advance_locked(task: Task, now: datetime) -> list[UUID]:
 
 def task_view(task: Task, strategy: Strategy) -> TaskView:
     """Load what the strategy may know; outputs only of the kinds that it reads. One query."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             "SELECT key, kind, status, title, ARRAY(SELECT jsonb_array_elements_text(depends_on)),"
             " CASE WHEN kind = ANY(%s) AND status = 'succeeded' THEN output END,"
@@ -161,7 +162,7 @@ class _StepRows:
 
     def insert(self) -> None:
         """Insert all rows in one statement of fixed length: arrays, because wide fan-outs come through here."""
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(
                 """
                 INSERT INTO orchestration_step (id, task_id, position, key, kind, title, input, depends_on,

@@ -2,13 +2,35 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from orchestration.types import StepKind
+from shannon_project.foundation.database import prepared_cursor
+
+_CLAIM: Final = """
+    WITH picked AS (
+        SELECT s.id FROM orchestration_step s JOIN orchestration_task t ON t.id = s.task_id
+        WHERE s.task_id = %(task)s AND s.status = 'ready' AND t.status = 'RUNNING'
+          AND (s.not_before IS NULL OR s.not_before <= now())
+          AND (SELECT count(DISTINCT r.lease_owner) FROM orchestration_step r
+               WHERE r.task_id = %(task)s AND r.status = 'running') < t.concurrency_limit
+        ORDER BY s.position
+        LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
+    )
+    UPDATE orchestration_step s
+    SET status = 'running', attempt = attempt + 1, lease_owner = %(owner)s, rung_at = NULL,
+        lease_until = now() + make_interval(secs => %(lease)s), started_at = COALESCE(started_at, now())
+    FROM picked WHERE s.id = picked.id
+    RETURNING s.id, s.task_id, s.key, s.kind, s.title, s.input, s.depends_on, s.attempt, s.failures, s.position,
+        (SELECT EXISTS (SELECT 1 FROM orchestration_task w, orchestration_task me WHERE me.id = %(task)s
+            AND w.status = 'RUNNING' AND w.waits_since IS NOT NULL AND w.id <> me.id
+            AND (w.tenant_id <> me.tenant_id OR w.priority <= me.priority)))
+"""
+# By its id: the order of positions would read every ready step of a wide task for each drainer that begins.
+_CLAIM_FIRST: Final = _CLAIM.replace("WHERE s.task_id", "WHERE s.id = %(first)s AND s.task_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,41 +51,20 @@ class ClaimedStep:
 
 
 def steps_claim(*, task_id: UUID, first: UUID | None, owner: str, limit: int) -> list[ClaimedStep]:
-    """Claim up to `limit` ready steps of a running task, `first` before all others.
+    """Claim up to `limit` ready steps of a running task in their order; `first` alone, if it is still to be had.
 
     Claims nothing when the task has as many owners at work as its concurrency limit allows. Two drainers that claim at
     the same instant may pass that limit by one; the steps they run are correct all the same.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH picked AS (
-                SELECT s.id FROM orchestration_step s JOIN orchestration_task t ON t.id = s.task_id
-                WHERE s.task_id = %(task)s AND s.status = 'ready' AND t.status = 'RUNNING'
-                  AND (s.not_before IS NULL OR s.not_before <= now())
-                  AND (SELECT count(DISTINCT r.lease_owner) FROM orchestration_step r
-                       WHERE r.task_id = %(task)s AND r.status = 'running') < t.concurrency_limit
-                ORDER BY (s.id = %(first)s) IS TRUE DESC, s.position
-                LIMIT %(limit)s FOR UPDATE OF s SKIP LOCKED
-            )
-            UPDATE orchestration_step s
-            SET status = 'running', attempt = attempt + 1, lease_owner = %(owner)s, rung_at = NULL,
-                lease_until = now() + make_interval(secs => %(lease)s), started_at = COALESCE(started_at, now())
-            FROM picked WHERE s.id = picked.id
-            RETURNING s.id, s.task_id, s.key, s.kind, s.title, s.input, s.depends_on, s.attempt, s.failures, s.position,
-                (SELECT EXISTS (SELECT 1 FROM orchestration_task w, orchestration_task me WHERE me.id = %(task)s
-                    AND w.status = 'RUNNING' AND w.waits_since IS NOT NULL AND w.id <> me.id
-                    AND (w.tenant_id <> me.tenant_id OR w.priority <= me.priority)))
-            """,
-            {
-                "task": task_id,
-                "first": first,
-                "limit": limit,
-                "owner": owner,
-                "lease": settings.SHANNON_LEASE_SECONDS,
-            },
-        )
-        rows = sorted(cursor.fetchall(), key=lambda row: row[9])
+    values: dict[str, Any] = {"task": task_id, "limit": limit, "owner": owner, "lease": settings.SHANNON_LEASE_SECONDS}
+    with prepared_cursor() as cursor:
+        rows = []
+        if first is not None:
+            cursor.execute(_CLAIM_FIRST, {**values, "first": first})
+            rows = cursor.fetchall()
+        if not rows:
+            cursor.execute(_CLAIM, values)
+            rows = sorted(cursor.fetchall(), key=lambda row: row[9])
     return [_claimed(row) for row in rows]
 
 

@@ -19,10 +19,11 @@ from orchestration.engine.dispatch import ring_advance
 from orchestration.engine.execute import execute
 from orchestration.engine.kinds import KINDS
 from orchestration.engine.lease import KEEPER, Batch, Lease, leases_hand_back
-from orchestration.engine.outcome import StepEnd, Written, outcomes_write
+from orchestration.engine.outcome import StepEnd, Written
 from orchestration.engine.slots import task_serve, waiting_serve
 from orchestration.engine.step_engine import TaskFacts, task_facts
 from orchestration.engine.stopping import STOPPING
+from orchestration.engine.together import DESK
 from orchestration.events.write import EventDraft
 from orchestration.metrics import STEP_SECONDS, STEPS_ENDED
 from orchestration.models import Task
@@ -220,7 +221,7 @@ def _failed_instead(end: StepEnd, error: ShannonError) -> StepEnd:
         next((draft.agent_id for draft in end.events), ""),
     )
     outcome = StepOutcome(error=error.as_json(), usage=end.outcome.usage)
-    return replace(end, status=failed, outcome=outcome, charges=(), notes=(), events=(event,))
+    return replace(end, status=failed, outcome=outcome, charges=(), notes=(), events=(*end.events[:-1], event))
 
 
 def _write(run: Drain, ends: list[StepEnd]) -> Written:
@@ -228,7 +229,7 @@ def _write(run: Drain, ends: list[StepEnd]) -> Written:
     patience_end = time.monotonic() + WRITE_PATIENCE_SECONDS
     while True:
         try:
-            return outcomes_write(run.facts.task_id, ends)
+            return DESK.write(run.facts.task_id, ends)
         except (OperationalError, InterfaceError, InternalError) as error:  # the last: we stood still in a transaction
             if time.monotonic() > patience_end:
                 raise

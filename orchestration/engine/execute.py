@@ -27,7 +27,9 @@ log = structlog.get_logger(__name__)
 def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None:
     """Execute one claimed step. Returns how it ended, or None when it is not ours any more."""
     kind = KINDS[step.kind]
-    ctx = step_context(step, lease, facts, agent_id=kind.agent_id(step))
+    agent_id = kind.agent_id(step)
+    untold = [_started(step, agent_id)] if kind.announces_start else []  # told when its first effect begins
+    ctx = step_context(step, lease, facts, agent_id=agent_id, untold=untold)
     work = Work(ctx=ctx, journal=Journal(ctx), step=step, facts=facts)
     started = time.monotonic()
     with log_context(step_id=step.step_id, step_key=step.key):
@@ -36,9 +38,6 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
             if is_packed(step.input):
                 step = replace(step, input=value_unpack(ctx.principal.tenant_id, step.input))
                 work = replace(work, step=step)
-            if kind.announces_start:
-                with ctx.engine.transaction(begins=True) as emit:
-                    emit(EventKind.AGENT_STARTED, step.title, _started_payload(step))
             outcome = _own_usage(work, _storable(work, kind.execute(work)))
             end = StepEnd(step, StepStatus.SUCCEEDED, outcome, charges=kind.charges(work))
             end = replace(end, notes=tuple(work.journal.pending_notes()))
@@ -61,7 +60,7 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
             end = _failed(step, facts, ShannonError(f"The step broke: {type(error).__name__}; the log has the rest."))
         finally:
             connection_release()
-    return replace(end, events=(_end_event(end, work, round((time.monotonic() - started) * 1000)),))
+    return replace(end, events=(*untold, _end_event(end, work, round((time.monotonic() - started) * 1000))))
 
 
 def _set_aside(step: ClaimedStep, lease: Lease, stop: ShannonError) -> None:
@@ -92,14 +91,15 @@ def _own_usage(work: Work, outcome: StepOutcome) -> StepOutcome:
     return replace(outcome, usage=_spent(work.step)) if work.journal.has_copies() else outcome
 
 
-def _started_payload(step: ClaimedStep) -> dict[str, object]:
-    return {
+def _started(step: ClaimedStep, agent_id: str) -> EventDraft:
+    payload = {
         "step_key": step.key,
         "kind": step.kind,
         "title": step.title,
         "attempt": step.attempt,
         "depends_on": list(step.depends_on),
     }
+    return EventDraft(EventKind.AGENT_STARTED, step.title, payload, step.key, agent_id)
 
 
 def _failed(step: ClaimedStep, facts: TaskFacts, error: ShannonError) -> StepEnd:

@@ -1,10 +1,8 @@
 """How a task ends: the only place that sets a terminal status. The caller holds the task's row lock."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
-
-from django.db import connection
-from django.db.models.functions import Now
 
 from agents.services import message_append
 from agents.types import MessageRole
@@ -15,6 +13,7 @@ from orchestration.metrics import TASK_SECONDS, TASKS_ENDED
 from orchestration.models import Task
 from orchestration.strategies import Finish, Told
 from orchestration.types import EventKind, TaskStatus
+from shannon_project.foundation.database import prepared_cursor
 from shannon_project.foundation.errors import ShannonError
 
 RESULT_SHOWN_CHARS = 16_000  # what an event carries; the whole result is on the task
@@ -74,20 +73,45 @@ def task_stop(task: Task, *, status: TaskStatus, error: ShannonError, by: str) -
     events_append(task_id=task.id, drafts=[*drafts, EventDraft(EventKind.STREAM_END, "Stream end")])
 
 
-def _end(task: Task, status: TaskStatus, **fields: Any) -> None:
+def _end(
+    task: Task,
+    status: TaskStatus,
+    *,
+    result: str | None = None,
+    result_metadata: Mapping[str, Any] | None = None,
+    error: Mapping[str, Any] | None = None,
+    status_reason: str | None = None,
+    status_changed_by: str | None = None,
+) -> None:
+    """Set the status; what is not given stays as it is."""
     if task.clock_stopped_at is not None:  # only then can there be a question
         approvals_withdraw(task.id)
-    Task.objects.filter(id=task.id).update(status=status, completed_at=Now(), updated_at=Now(), **fields)
+    with prepared_cursor() as cursor:
+        cursor.execute(
+            "UPDATE orchestration_task SET status = %s, completed_at = now(), updated_at = now(),"
+            " result = COALESCE(%s, result), result_metadata = COALESCE(%s::jsonb, result_metadata),"
+            " error = COALESCE(%s::jsonb, error), status_reason = COALESCE(%s, status_reason),"
+            " status_changed_by = COALESCE(%s, status_changed_by)"
+            " WHERE id = %s RETURNING extract(epoch FROM now() - created_at)",
+            [
+                str(status),
+                result,
+                None if result_metadata is None else json.dumps(dict(result_metadata)),
+                None if error is None else json.dumps(dict(error)),
+                status_reason,
+                status_changed_by,
+                task.id,
+            ],
+        )
+        seconds = float(cursor.fetchone()[0])
     task.status = status
     TASKS_ENDED.labels(strategy=task.strategy, status=status).inc()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT extract(epoch FROM now() - created_at) FROM orchestration_task WHERE id = %s", [task.id])
-        TASK_SECONDS.labels(strategy=task.strategy).observe(float(cursor.fetchone()[0]))
+    TASK_SECONDS.labels(strategy=task.strategy).observe(seconds)
 
 
 def _cancel_open_steps(task: Task) -> None:
     """Cancel what is not at work; what such steps used in earlier attempts is counted, what they hold given back."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             "UPDATE orchestration_step SET status = 'cancelled', completed_at = now()"
             " WHERE task_id = %s AND status IN ('ready', 'blocked', 'waiting') RETURNING id, attempt",

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from agents.models import JournalEntry
-from agents.services import notes_write
+from agents.services import memories_write, notes_write
 from orchestration.engine.approvals import questions_withdraw
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.dependencies import BlockedStep, Release, releases
@@ -25,6 +25,7 @@ from orchestration.types import (
 )
 from policy.services import budgets_charge, budgets_release
 from policy.types import Charge
+from shannon_project.foundation.database import prepared_cursor
 from shannon_project.foundation.failpoints import Seam, hit
 
 
@@ -45,9 +46,14 @@ class StepEnd:
 class Written:
     """What a write changed: the steps that were still ours, and how many others became claimable."""
 
-    recorded: int
+    step_ids: frozenset[UUID]
     newly_ready: int
     is_task_open: bool
+
+    @property
+    def recorded(self) -> int:
+        """How many steps were still ours."""
+        return len(self.step_ids)
 
 
 def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
@@ -61,6 +67,7 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
         ours = _steps_update(ends, is_task_open=status not in TASK_TERMINAL)
         recorded = [end for end in ends if end.step.step_id in ours]
         notes_write([note for end in recorded for note in end.notes])
+        memories_write([memory for end in recorded for memory in end.outcome.memories])
         budgets_charge([charge for end in recorded for charge in end.charges])
         unsettled = [end.step.step_id for end in recorded if end.status is not StepStatus.SUCCEEDED]
         if unsettled:
@@ -80,11 +87,11 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
         hit(Seam.OUTCOME_COMMIT)
     hit(Seam.OUTCOME_COMMITTED)
     newly_ready = sum(change.status is StepStatus.READY for change in changes)
-    return Written(len(recorded), newly_ready, status not in TASK_TERMINAL)
+    return Written(frozenset(ours), newly_ready, status not in TASK_TERMINAL)
 
 
 def _task_lock(task_id: UUID) -> str:
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute("SELECT status FROM orchestration_task WHERE id = %s FOR NO KEY UPDATE", [task_id])
         return str(cursor.fetchone()[0])
 
@@ -95,7 +102,7 @@ def _steps_update(ends: Sequence[StepEnd], *, is_task_open: bool) -> set[UUID]:
         str(end.status if is_task_open or end.status is not StepStatus.READY else StepStatus.CANCELLED) for end in ends
     ]
     usages = [end.outcome.usage for end in ends]
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             """
             UPDATE orchestration_step s
@@ -140,7 +147,7 @@ def _usage_add(task_id: UUID, recorded: Sequence[StepEnd]) -> None:
     usages = [end.outcome.usage for end in ended]
     costs = [usage.cost_usd for usage in usages]
     named = next((end.outcome for end in reversed(ended) if end.outcome.model_used), None)
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             "UPDATE orchestration_task SET prompt_tokens = prompt_tokens + %s,"
             " completion_tokens = completion_tokens + %s,"
@@ -166,7 +173,7 @@ def dependants_release(task_id: UUID, ended: Mapping[str, StepStatus]) -> list[R
     """Update the blocked steps that waited for the ended ones. The caller holds the task's lock."""
     if not ended:
         return []
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             "SELECT id, key, ARRAY(SELECT jsonb_array_elements_text(depends_on)), open_dependencies,"
             " on_dependency_failure FROM orchestration_step WHERE task_id = %s AND status = 'blocked'"

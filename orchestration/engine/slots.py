@@ -5,12 +5,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from orchestration.engine.dispatch import ring_steps
 from orchestration.engine.fairness import TenantLoad, next_tenant, shared_slots, slots_free_for
 from orchestration.models import Task
 from orchestration.types import TaskStatus
+from shannon_project.foundation.database import prepared_cursor
 
 LOCK_CLASS: Final = 0x534C_4F54  # "SLOT"
 SERVE_AT_ONCE: Final = 16  # tasks that one call of `waiting_serve` gives slots to
@@ -75,7 +76,7 @@ def slots_take(task: Task) -> list[UUID]:
     The caller holds the task's row lock and rings after its commit. A task that gets none although it has steps ready
     and nobody works on it is noted as waiting; whoever frees a slot serves it.
     """
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         # Two tasks of a tenant do not take the same slot. Held until the commit, which follows at once.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK_CLASS, str(task.tenant_id)])
         loads = _loads(cursor, tenant_id=task.tenant_id, task_id=task.id)
@@ -127,7 +128,7 @@ def waiting_serve() -> int:
 
 def _next_task() -> UUID | None:
     """Return the waiting task whose turn it is, or None when none may have a slot."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         loads = _loads(cursor, tenant_id=None, task_id=None)
         tenant_id = next_tenant(loads.by_tenant, loads.shared)
         if tenant_id is None:
@@ -142,7 +143,7 @@ def _next_task() -> UUID | None:
 
 
 def _somebody_waits() -> bool:
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(f"SELECT EXISTS (SELECT 1 FROM orchestration_task WHERE {_WAITING})")  # noqa: S608 - see above
         return bool(cursor.fetchone()[0])
 

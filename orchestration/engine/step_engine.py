@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.context import Emit, StepContext
@@ -27,6 +27,7 @@ from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL, TaskStatus
 from policy.types import BudgetRef, BudgetScope, Principal, payer_refs
+from shannon_project.foundation.database import prepared_cursor
 
 DELTA_FLUSH_SECONDS = 0.03  # deltas are joined for this long: a message a token would cost more than the token
 
@@ -78,14 +79,23 @@ class StepExecution:
     """Implements `agents.context.StepEngine` for one claimed step."""
 
     def __init__(
-        self, step: ClaimedStep, lease: Lease, *, tenant_id: UUID, agent_id: str, deadline_monotonic_seconds: float
+        self,
+        step: ClaimedStep,
+        lease: Lease,
+        *,
+        tenant_id: UUID,
+        agent_id: str,
+        deadline_monotonic_seconds: float,
+        untold: list[EventDraft],
     ) -> None:
+        """Make the engine of one execution; `untold` are events that go with its first transaction."""
         self._step = step
         self._tenant_id = tenant_id
         self._messages_known = 0
         self._lease = lease
         self._agent_id = agent_id
         self._deadline = deadline_monotonic_seconds
+        self._untold = untold
         self._pending_delta = ""
         self._delta_position = 0
         self._delta_sent_at_seconds = 0.0
@@ -112,14 +122,15 @@ class StepExecution:
                 raise TaskCancelled
             yield emit
             if status not in TASK_TERMINAL:
-                events_append(task_id=self._step.task_id, drafts=drafts)
+                events_append(task_id=self._step.task_id, drafts=[*self._untold, *drafts])
+        self._untold.clear()
 
     def _prove_lease(self) -> str:
         """Lock the task, then the step (the order everywhere), and return the task's status.
 
         While the task's row is locked nobody takes a step out of `running`, so what follows commits under our lease.
         """
-        with connection.cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(
                 "SELECT t.status, t.message_count"
                 " FROM orchestration_task t JOIN orchestration_step s ON s.task_id = t.id"
@@ -216,8 +227,10 @@ class StepExecution:
             )
 
 
-def step_context(step: ClaimedStep, lease: Lease, facts: TaskFacts, *, agent_id: str) -> StepContext:
-    """Build what the agent is handed."""
+def step_context(
+    step: ClaimedStep, lease: Lease, facts: TaskFacts, *, agent_id: str, untold: list[EventDraft] | None = None
+) -> StepContext:
+    """Build what the agent is handed. `untold` is emptied once its events have been written."""
     deadline = time.monotonic() + min(deadline_seconds(step.kind), max(facts.seconds_left, 0.0))
     lease.step_ends_at_seconds = deadline + settings.SHANNON_CALL_GRACE_SECONDS
     engine = StepExecution(
@@ -226,6 +239,7 @@ def step_context(step: ClaimedStep, lease: Lease, facts: TaskFacts, *, agent_id:
         tenant_id=facts.principal.tenant_id,
         agent_id=agent_id,
         deadline_monotonic_seconds=deadline,
+        untold=[] if untold is None else untold,
     )
     limits = facts.parameters.get("budget") or {}
     ctx = StepContext(

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from orchestration.events.wake import wake_publish
+from shannon_project.foundation.database import prepared_cursor
 
 MESSAGE_MAX_CHARS = 2_000
 
@@ -30,7 +31,7 @@ def events_append(*, task_id: UUID, drafts: Sequence[EventDraft]) -> None:
 
 
 def events_append_all(drafts_of: Mapping[UUID, Sequence[EventDraft]]) -> None:
-    """Number and insert events; readers are woken after the commit. Two round trips, however many events and tasks.
+    """Number and insert events; readers are woken after the commit. One round trip, however many events and tasks.
 
     Must run in a transaction: the number is taken by updating the task's row, which stays locked until the commit, so
     that a reader never sees number n + 1 before n. Who writes events of several tasks holds their locks already.
@@ -41,33 +42,37 @@ def events_append_all(drafts_of: Mapping[UUID, Sequence[EventDraft]]) -> None:
     drafts_of = {task_id: drafts for task_id, drafts in drafts_of.items() if drafts}
     if not drafts_of:
         return
-    with connection.cursor() as cursor:
+    drafts = [(task_id, number, draft) for task_id, some in drafts_of.items() for number, draft in enumerate(some, 1)]
+    with prepared_cursor() as cursor:
         cursor.execute(
-            "UPDATE orchestration_task t SET event_seq = event_seq + v.count, updated_at = now()"
-            " FROM unnest(%s::uuid[], %s::int[]) AS v(id, count) WHERE t.id = v.id RETURNING t.id, t.event_seq",
-            [list(drafts_of), [len(drafts) for drafts in drafts_of.values()]],
-        )
-        last_seqs: dict[UUID, int] = dict(cursor.fetchall())
-        numbered = [
-            (task_id, last_seqs[task_id] - len(drafts) + number, draft)
-            for task_id, drafts in drafts_of.items()
-            for number, draft in enumerate(drafts, start=1)
-        ]
-        cursor.execute(
-            "INSERT INTO orchestration_event (task_id, seq, kind, step_key, agent_id, message, payload, created_at)"
-            " SELECT task_id, seq, kind, step_key, agent_id, message, payload, clock_timestamp() FROM unnest("
-            " %s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[])"
-            " AS e(task_id, seq, kind, step_key, agent_id, message, payload)",
+            """
+            WITH numbered AS (
+                UPDATE orchestration_task t SET event_seq = event_seq + v.count, updated_at = now()
+                FROM unnest(%s::uuid[], %s::int[]) AS v(id, count) WHERE t.id = v.id
+                RETURNING t.id, t.event_seq, t.event_seq - v.count AS before
+            ), told AS (
+                INSERT INTO orchestration_event
+                    (task_id, seq, kind, step_key, agent_id, message, payload, created_at)
+                SELECT e.task_id, n.before + e.number, kind, step_key, agent_id, message, payload, clock_timestamp()
+                FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::text[], %s::text[], %s::jsonb[])
+                    AS e(task_id, number, kind, step_key, agent_id, message, payload)
+                JOIN numbered n ON n.id = e.task_id
+            )
+            SELECT id, event_seq FROM numbered
+            """,
             [
-                [task_id for task_id, _, _ in numbered],
-                [seq for _, seq, _ in numbered],
-                [str(draft.kind) for _, _, draft in numbered],
-                [draft.step_key for _, _, draft in numbered],
-                [draft.agent_id for _, _, draft in numbered],
-                [_storable(draft.message)[:MESSAGE_MAX_CHARS] for _, _, draft in numbered],
-                [Jsonb(_storable_json(draft.payload)) for _, _, draft in numbered],
+                list(drafts_of),
+                [len(some) for some in drafts_of.values()],
+                [task_id for task_id, _, _ in drafts],
+                [number for _, number, _ in drafts],
+                [str(draft.kind) for _, _, draft in drafts],
+                [draft.step_key for _, _, draft in drafts],
+                [draft.agent_id for _, _, draft in drafts],
+                [_storable(draft.message)[:MESSAGE_MAX_CHARS] for _, _, draft in drafts],
+                [Jsonb(_storable_json(draft.payload)) for _, _, draft in drafts],
             ],
         )
+        last_seqs: dict[UUID, int] = dict(cursor.fetchall())
     transaction.on_commit(lambda: wake_publish(last_seqs))
 
 

@@ -15,7 +15,6 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
 from django.db.models.functions import Now
 
 from policy.errors import BudgetExceeded, BudgetNotOpen, ReservationMissing
@@ -35,6 +34,7 @@ from policy.types import (
     ReservationStatus,
     Reserved,
 )
+from shannon_project.foundation.database import prepared_cursor
 
 _SETTLE_ATTEMPTS: Final = 5
 
@@ -305,13 +305,13 @@ def _settle_values(step_id: UUID, position: int, actual: Amount | None, buys: Pu
 
 
 def _execute(statement: str, values: dict[str, Any]) -> int:
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(statement, values)
         return int(cursor.rowcount)
 
 
 def _rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(statement, values)
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

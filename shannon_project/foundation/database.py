@@ -1,6 +1,33 @@
 """Database connections and the pool."""
 
+from typing import Any
+
+import psycopg
+from django.conf import settings
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+
+class _PreparedCursor(psycopg.Cursor[Any]):
+    """Sends parameters apart from the statement, which the server then keeps parsed and planned."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        return super().execute(query, params, **{"prepare": True, **options})
+
+
+def prepared_cursor() -> CursorWrapper:
+    """Return a cursor for statements of fixed text that run often: the server plans them once a connection.
+
+    Planning the statements of budgets or of a claim takes longer than running them. The text must not vary with its
+    values: each text is another statement, and a connection keeps the last hundred. A plain cursor where
+    `SHANNON_DATABASE_PREPARES` is off, for poolers that do not know prepared statements.
+    """
+    if not settings.SHANNON_DATABASE_PREPARES:
+        return connection.cursor()
+    connection.ensure_connection()
+    wrapper: Any = connection  # what follows is how Django makes its own cursors
+    cursor: CursorWrapper = wrapper._prepare_cursor(_PreparedCursor(wrapper.connection))
+    return cursor
 
 
 def connection_release() -> None:

@@ -16,6 +16,7 @@ _DEFAULT["OPTIONS"] = {
             f"-c idle_in_transaction_session_timeout={round(ENV.database_transaction_idle_seconds * 1000)}",
         ]
     ).strip(),
+    "prepare_threshold": 1,  # for `prepared_cursor` alone: Django's own cursors put values into the text
     # A server that vanished without a word is noticed in 60 s instead of after hours.
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -29,3 +30,4 @@ _DEFAULT["OPTIONS"] = {
 }
 _DEFAULT["CONN_HEALTH_CHECKS"] = True  # after a restart of Postgres the pool holds dead connections
 DATABASES = {"default": _DEFAULT}
+SHANNON_DATABASE_PREPARES = ENV.database_prepares

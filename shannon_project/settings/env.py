@@ -33,6 +33,9 @@ class Environment(BaseSettings):
 
     database_pool_max_connections: int = Field(16, ge=2, description="Connections per process.")
     database_pool_timeout_seconds: float = Field(10.0, gt=0)
+    database_prepares: bool = Field(
+        True, description="Off behind a pooler that does not know prepared statements, such as PgBouncer before 1.21."
+    )
     database_transaction_idle_seconds: float = Field(15.0, gt=0, description="Then Postgres ends an idle transaction.")
 
     model: str = Field("", description="litellm model name that serves every tier, for example openai/gpt-5-mini.")

@@ -26,8 +26,11 @@ class AgentKind(KindExecutor):
         """Run the loop; the final agent's answer is remembered for later tasks."""
         asked = work.step.input
         result = agent_run(work.ctx, work.journal, _spec(work))
-        if asked.get("is_final"):
+        memories = (
             answer_remember(work.ctx, work.journal, query=work.facts.query, answer=result.text)
+            if asked.get("is_final")
+            else ()
+        )
         more: dict[str, object] = {"posts": list(result.posts)} if result.posts else {}
         if result.format_problem:
             more["format_problem"] = result.format_problem
@@ -36,6 +39,7 @@ class AgentKind(KindExecutor):
             usage=result.usage,
             model_used=result.model,
             provider=result.provider,
+            memories=memories,
         )
 
 

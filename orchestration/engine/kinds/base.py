@@ -32,7 +32,7 @@ class KindExecutor(ABC):
 
     kind: ClassVar[StepKind]
     announces_start: ClassVar[bool] = True
-    """Whether readers are told at once that the step has begun; costs one transaction."""
+    """Whether readers are told that the step has begun: together with the start of its first effect."""
 
     def agent_id(self, step: ClaimedStep) -> str:
         """Return the name under which the step appears in events."""

@@ -59,10 +59,10 @@ class SynthesizeKind(KindExecutor):
                 sampling=work.facts.parameters.get("sampling") or {},
             ),
         )
-        answer_remember(work.ctx, work.journal, query=work.facts.query, answer=answer.text)
         return StepOutcome(
             output=text_output(answer.text),
             usage=answer.usage,
             model_used=answer.model,
             provider=answer.provider,
+            memories=answer_remember(work.ctx, work.journal, query=work.facts.query, answer=answer.text),
         )

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from agents.journal import Journal
 from agents.models import Blob, JournalEntry, Memory, Message, Session
-from agents.services import answer_remember, blob_put, message_append, tool_call
+from agents.services import answer_remember, blob_put, memories_write, message_append, notes_write, tool_call
 from policy.types import Principal
 from tests.integration.agents.steps import step_of
 
@@ -18,7 +18,8 @@ def admin(principal: Principal) -> Client:
     ctx = step_of(principal)
     journal = Journal(ctx)
     tool_call(ctx, journal, "calculator", '{"expression": "6 * 7"}')
-    answer_remember(ctx, journal, "What is 6 * 7?", "x" * 10_000)
+    memories_write(answer_remember(ctx, journal, "What is 6 * 7?", "x" * 10_000))
+    notes_write(journal.pending_notes())
     message_append(session_id=ctx.session_id, task_id=ctx.task_id, role="user", content="What is 6 * 7?")
     blob_put(tenant_id=principal.tenant_id, data="y" * 10_000)
     client = Client()

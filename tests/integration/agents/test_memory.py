@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from agents.journal import Journal
 from agents.models import Memory
-from agents.services import answer_remember, memory_remember, memory_search
+from agents.services import answer_remember, memories_write, memory_remember, memory_search, notes_write
 from policy.types import Principal
 from shannon_project.foundation.ids import uuid7
 from tests.integration.agents.steps import next_attempt, step_of
@@ -69,15 +69,20 @@ def test_a_search_is_one_query(principal: Principal, django_assert_num_queries: 
 
 def test_an_answer_is_remembered_once_however_often_the_step_runs(principal: Principal) -> None:
     ctx = step_of(principal)
-    assert answer_remember(ctx, Journal(ctx), "How many?", "Forty-two.")
+    journal = Journal(ctx)
+    memories = answer_remember(ctx, journal, "How many?", "Forty-two.")
+    assert not Memory.objects.exists(), "it is written with the step's outcome"
     again = next_attempt(ctx)
-    assert answer_remember(again, Journal(again), "How many?", "Forty-two.")
-    memory_remember(
-        tenant_id=principal.tenant_id,
-        session_id=ctx.session_id,
-        task_id=ctx.task_id,
-        query="How many?",
-        answer="Forty-two.",
-    )
+    assert answer_remember(again, Journal(again), "How many?", "Forty-two.") == memories, "the first attempt is lost"
+    memories_write(memories)
+    notes_write(journal.pending_notes())
+    last = next_attempt(again)
+    assert answer_remember(last, Journal(last), "How many?", "Forty-two.") == ()
+    memories_write(memories)
     memory = Memory.objects.get()
     assert (memory.task_id, memory.session_id, memory.tenant_id) == (ctx.task_id, ctx.session_id, principal.tenant_id)
+
+
+def test_an_answer_without_words_is_not_remembered(principal: Principal) -> None:
+    ctx = step_of(principal)
+    assert answer_remember(ctx, Journal(ctx), "How many?", " ") == ()
