@@ -84,9 +84,9 @@ class Usage:
             model_calls=self.model_calls + 1,
         )
 
-    def with_tool_call(self) -> "Usage":
-        """Return this usage with one more tool call."""
-        return replace(self, tool_calls=self.tool_calls + 1)
+    def with_tool_call(self, count: int = 1) -> "Usage":
+        """Return this usage with so many more tool calls."""
+        return replace(self, tool_calls=self.tool_calls + count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +254,7 @@ class ToolResult:
     """How a tool call ended: an output, or an error that the model is told.
 
     `references` name what was cut out of a long output; the tool `output_read` reads it. `note`: what a person said.
+    `calls`: how many calls of other tools it made; they have entries in the journal of their own.
     """
 
     ok: bool
@@ -261,6 +262,7 @@ class ToolResult:
     error: ToolError | None = None
     references: tuple[str, ...] = ()
     note: str = ""
+    calls: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return `{"ok": true, "output"}` or `{"ok": false, "error": {"code", "message", "final", "details"}}`.

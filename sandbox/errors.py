@@ -9,6 +9,12 @@ class SandboxRequestInvalid(InvalidInput):
     code = "SANDBOX_REQUEST_INVALID"
 
 
+class ProgramDiverged(InvalidInput):
+    """The program, run again with the same answers, asked for something else: it depends on time, chance or order."""
+
+    code = "PROGRAM_DIVERGED"
+
+
 class SandboxBusy(Unavailable):
     """Every sandbox host is busy and stayed so for as long as the request was ready to wait."""
 

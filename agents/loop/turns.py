@@ -112,8 +112,7 @@ class Turns:
     def _make_calls(self, reply: ModelReply) -> None:
         """Make the turn's calls; their results are shown in the order of the calls, whichever ended first."""
         made = self.call_tools(reply.tool_calls[:MAX_CALLS_PER_TURN], reply.text.strip())
-        for _ in made:
-            self.usage = self.usage.with_tool_call()
+        self.usage = self.usage.with_tool_call(len(made) + sum(result.calls for result in made))
         if any(result.references for result in made):
             self.tools, self.paging = [*self.tools, *self.paging], ()
         results = [*made, *(_one_too_many() for _ in reply.tool_calls[MAX_CALLS_PER_TURN:])]

@@ -17,6 +17,7 @@ from agents.journal import Effect, EffectDraft, Journal, bounded_json, bounded_t
 from agents.metrics import TOOL_CALLS
 from agents.tools.arguments import arguments_check
 from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.code.driving import CODE_TOOL
 from agents.tools.long_output import output_shown
 from agents.tools.rates import turn_take
 from agents.tools.registry import tool_for
@@ -243,6 +244,8 @@ class Call:
 
     def _observed(self, emit: Emit, position: int, response: dict[str, Any]) -> None:
         result = ToolResult.from_json(response)
+        if self.name == CODE_TOOL and result.ok:
+            return  # the program has only begun; its end is told
         outcome = result.error.code if result.error else "ok"
         # An unknown name is the model's text: as a label it would grow without bound.
         TOOL_CALLS.labels(tool=self.tool.name if self.tool else "unknown", outcome=outcome).inc()

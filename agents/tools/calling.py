@@ -1,13 +1,17 @@
 """Tool calls as the platform makes them: checked, authorised, recorded, made once, and at the same time if they may."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from agents.context import StepContext
 from agents.errors import StepSuperseded, StepWaits, ToolInputInvalid
 from agents.journal import Journal
 from agents.tools.arguments import arguments_from
 from agents.tools.call import Call, refused
+from agents.tools.code.driving import CODE_TOOL, program_drive
+from agents.tools.code.naming import ToolSignature, signatures_of
+from agents.tools.registry import tool_for, tool_infos
 from agents.tools.stages import stages
 from agents.types import ToolError, ToolResult
 from shannon_project.foundation.errors import ShannonError
@@ -64,11 +68,31 @@ def tool_calls(
         ShannonError: A retryable failure of something that a tool needs; the step may be tried again.
     """
     calls = [_call(ctx, journal, each, offered) for each in asked]
-    return [
-        result
-        for stage in stages(calls, tenant_id=ctx.principal.tenant_id)
-        for result in _made_together(journal, stage)
-    ]
+    results: list[ToolResult] = []
+    for stage in stages(calls, tenant_id=ctx.principal.tenant_id):
+        made = _made_together(journal, stage)
+        results += [_whole(call, result, offered) for call, result in zip(stage, made, strict=True)]
+    return results
+
+
+def _whole(call: Call, result: ToolResult, offered: tuple[str, ...] | None) -> ToolResult:
+    """Return a call's result; of a program that was allowed to begin, what it comes to.
+
+    What a program calls is checked, allowed and recorded like any other call, at the next places of the journal.
+    """
+    if call.name != CODE_TOOL or not result.ok:
+        return result
+    tenant_id = call.ctx.principal.tenant_id
+
+    def signatures() -> list[ToolSignature]:
+        names = [info.name for info in tool_infos(tenant_id=tenant_id)] if offered is None else offered
+        return signatures_of(tool_for(name, tenant_id=tenant_id) for name in names if name != CODE_TOOL)
+
+    def make(name: str, arguments: Mapping[str, Any]) -> ToolResult:
+        return _made_together(call.journal, [Call(call.ctx, call.journal, name, dict(arguments))])[0]
+
+    ended = program_drive(call.ctx, call.journal, call.arguments["code"], signatures=signatures, call=make)
+    return replace(ended, note=result.note)
 
 
 def _call(ctx: StepContext, journal: Journal, asked: AskedCall, offered: tuple[str, ...] | None) -> Call:

@@ -9,6 +9,7 @@ from pathlib import Path
 from sandbox.host.confinement import confine, end_with_worker
 from sandbox.host.options import HostOptions
 from sandbox.host.serve import serve
+from sandbox.host.syscalls import starting_refused
 from sandbox.host.wire import Wire
 from sandbox.runtimes.base import Runtime
 
@@ -17,7 +18,7 @@ def main() -> None:
     """Confine this process, then serve."""
     options = HostOptions.from_argument(sys.argv[1])
     os.nice(options.niceness)
-    confine(parent_pid=options.parent_pid, memory_bytes=options.memory_bytes)
+    confine(parent_pid=options.parent_pid, memory_bytes=options.memory_bytes, may_start=options.starts_process)
     # Nothing that prints by mistake may write into the frames: standard output becomes standard error.
     read_fd, write_fd = os.dup(0), os.dup(1)
     os.dup2(2, 1)
@@ -28,8 +29,11 @@ def main() -> None:
     module, _, name = options.runtime.rpartition(".")
     runtime: type[Runtime] = getattr(import_module(module), name)
     os.chdir(options.cache_dir)
-    pipe = Wire(read_fd=read_fd, write_fd=write_fd, frame_max_bytes=options.frame_max_bytes)
-    serve(pipe, runtime(cache_dir=Path(options.cache_dir)), options)
+    made = runtime(cache_dir=Path(options.cache_dir))
+    if options.starts_process:
+        made.start()
+        starting_refused()
+    serve(Wire(read_fd=read_fd, write_fd=write_fd, frame_max_bytes=options.frame_max_bytes), made, options)
 
 
 if __name__ == "__main__":

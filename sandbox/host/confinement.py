@@ -32,7 +32,7 @@ class NotConfined(Exception):
     """The host could not give something up, so it must not run anything."""
 
 
-def confine(*, parent_pid: int, memory_bytes: int) -> None:
+def confine(*, parent_pid: int, memory_bytes: int, may_start: bool = False) -> None:
     """Leave the network, set resource limits, refuse new privileges and needless system calls, end with the worker.
 
     Called while this process has one thread. What the kernel does not offer is left out, and `manage.py check` says so.
@@ -40,6 +40,7 @@ def confine(*, parent_pid: int, memory_bytes: int) -> None:
     Args:
         parent_pid: The worker that started this process.
         memory_bytes: Private writable memory (`RLIMIT_DATA`) of the whole host.
+        may_start: Leave open to start a process, until `starting_refused`.
 
     Raises:
         NotConfined: The system refused, or the worker is already gone.
@@ -60,7 +61,7 @@ def confine(*, parent_pid: int, memory_bytes: int) -> None:
         hard = resource.getrlimit(limit)[1]
         bounded = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (bounded, bounded))
-    syscalls_filtered()
+    syscalls_filtered(may_start=may_start)
     if os.getppid() != parent_pid:
         raise NotConfined("the worker ended before its sandbox host had started")
 

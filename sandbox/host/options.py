@@ -17,6 +17,7 @@ class HostOptions:
         rss_max_bytes: The host ends after a run that leaves it with more resident memory.
         frame_max_bytes: Largest files, input and program of one request together.
         niceness: How far the host stands back for others, 0 to 19: for one that only compiles.
+        starts_process: Whether its runtime starts a process before the host serves its first frame.
     """
 
     parent_pid: int
@@ -27,6 +28,7 @@ class HostOptions:
     rss_max_bytes: int
     frame_max_bytes: int
     niceness: int = 0
+    starts_process: bool = False
 
     def as_argument(self) -> str:
         """Return the command-line argument."""

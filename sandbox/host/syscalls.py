@@ -10,13 +10,16 @@ import ctypes.util
 import errno
 import os
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000  # unshare(2)
 _CLONE_THREAD = 0x00010000  # clone(2)
+_STARTING = ("execve", "execveat", "fork", "vfork")
 _REFUSED = (
-    # other programs and processes
-    *("execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open"),
-    *("pidfd_send_signal", "pidfd_getfd", "tkill", "kcmp"),
+    # other processes
+    *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_open", "pidfd_send_signal", "pidfd_getfd"),
+    *("tkill", "kcmp"),
     # the network; `socketpair` stays: an event loop wakes itself by it
     *("socket", "connect", "bind", "listen", "accept", "accept4"),
     # the machine and its namespaces
@@ -44,30 +47,73 @@ def network_left() -> bool:
     return any(libc.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
 
 
-def syscalls_filtered() -> bool:
-    """Refuse `_REFUSED` to this process from now on; False where libseccomp or the kernel's part of it is missing."""
-    if sys.platform != "linux":
+def syscalls_filtered(*, may_start: bool = False) -> bool:
+    """Refuse `_REFUSED` and the start of processes to this process, and to those that it starts, from now on.
+
+    Args:
+        may_start: Leave the start of processes, and what goes with it, to `starting_refused`.
+
+    Returns:
+        False where libseccomp or the kernel's part of it is missing.
+    """
+    seccomp = _seccomp()
+    if seccomp is None:
         return False
+    try:
+        rules = seccomp.SyscallFilter(seccomp.ALLOW)
+        _refuse(seccomp, rules, _REFUSED)
+        rules.add_rule(seccomp.ERRNO(errno.EPERM), "kill", seccomp.Arg(0, seccomp.NE, os.getpid()))
+        if not may_start:
+            _refuse_starting(seccomp, rules)
+        rules.load()
+    except OSError:
+        return False
+    return True
+
+
+def starting_refused() -> bool:
+    """Refuse the start of processes to every thread of this process; those that were started keep it.
+
+    Returns:
+        False as for `syscalls_filtered`.
+    """
+    seccomp = _seccomp()
+    if seccomp is None:
+        return False
+    try:
+        rules = seccomp.SyscallFilter(seccomp.ALLOW)
+        rules.set_attr(seccomp.Attr.CTL_TSYNC, 1)
+        _refuse_starting(seccomp, rules)
+        rules.load()
+    except OSError:
+        return False
+    return True
+
+
+def _refuse_starting(seccomp: Any, rules: Any) -> None:
+    _refuse(seccomp, rules, _STARTING)
+    rules.add_rule(seccomp.ERRNO(errno.EPERM), "clone", seccomp.Arg(0, seccomp.MASKED_EQ, _CLONE_THREAD, 0))
+    # Its arguments lie in memory, where no filter sees them; without it, threads are made by `clone`.
+    rules.add_rule(seccomp.ERRNO(errno.ENOSYS), "clone3")
+
+
+def _refuse(seccomp: Any, rules: Any, names: Iterable[str]) -> None:
+    for name in names:
+        if seccomp.resolve_syscall(seccomp.Arch.NATIVE, name) >= 0:  # older libraries do not know every one
+            rules.add_rule(seccomp.ERRNO(errno.EPERM), name)
+
+
+def _seccomp() -> Any:
+    """Return the module `pyseccomp`; None where it or its library is missing."""
+    if sys.platform != "linux":
+        return None
     find_library = ctypes.util.find_library
     # It would start three processes, 50 ms of every host's start, to find these two.
     ctypes.util.find_library = {"c": "libc.so.6", "seccomp": "libseccomp.so.2"}.get  # type: ignore[assignment]
     try:
         import pyseccomp  # noqa: PLC0415 - not without the line above
     except (OSError, RuntimeError):
-        return False
+        return None
     finally:
         ctypes.util.find_library = find_library
-    try:
-        rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
-        refused = pyseccomp.ERRNO(errno.EPERM)
-        for name in _REFUSED:
-            if pyseccomp.resolve_syscall(pyseccomp.Arch.NATIVE, name) >= 0:  # older libraries do not know every one
-                rules.add_rule(refused, name)
-        rules.add_rule(refused, "kill", pyseccomp.Arg(0, pyseccomp.NE, os.getpid()))
-        rules.add_rule(refused, "clone", pyseccomp.Arg(0, pyseccomp.MASKED_EQ, _CLONE_THREAD, 0))
-        # Its arguments lie in memory, where no filter sees them; without it, threads are made by `clone`.
-        rules.add_rule(pyseccomp.ERRNO(errno.ENOSYS), "clone3")
-        rules.load()
-    except OSError:
-        return False
-    return True
+    return pyseccomp

@@ -47,6 +47,7 @@ class Runtime(ABC):
     needs_host: ClassVar[bool] = True
     meters_fuel: ClassVar[bool] = False  # whether it takes a request with `limits.fuel`
     calls_outside: ClassVar[frozenset[str]] = frozenset()  # guests that take a request with `limits.network_hosts`
+    starts_process: ClassVar[bool] = False  # whether `start` starts a process, which later nothing in a host may
 
     def __init__(self, *, cache_dir: Path) -> None:
         """Make a runtime; cheap, loads nothing.
@@ -58,6 +59,12 @@ class Runtime(ABC):
         self.spent = (
             False  # True: a given-up guest may still be running here, so this process must not serve another run
         )
+
+    def start(self) -> None:  # noqa: B027 - most runtimes start nothing
+        """Start what may not be started once the host is confined; called once, before its first frame.
+
+        What is started here is confined like the host, but for the refusal of new processes.
+        """
 
     @abstractmethod
     def warm(self, *, guest: str, limits: SandboxLimits) -> None:

@@ -117,7 +117,12 @@ def host_pids() -> list[int]:
 
 
 def run_apart(request: ExecutionRequest, limits: SandboxLimits, runtime: type[Runtime]) -> ExecutionResult:
-    """Run a checked request on hosts of a runtime that is no lane for programs. Raises like `execute`."""
+    """Run a checked request on hosts of a runtime that is no lane for programs.
+
+    Raises:
+        HostCannot, RunUnsupported: The runtime cannot run this one; another may.
+        SandboxBusy, SandboxUnavailable: As for `execute`.
+    """
     key = (os.getpid(), _path(runtime))
     started_at = time.monotonic()
     if runtime.needs_host and key not in _supervisors:
@@ -260,6 +265,7 @@ def supervisor_options(runtime: type[Runtime]) -> SupervisorOptions:
             else settings.SHANNON_SANDBOX_HOST_RUNS
         ),
         rss_max_bytes=settings.SHANNON_SANDBOX_HOST_RSS_BYTES,
+        starts_process=runtime.starts_process,
         frame_max_bytes=(
             settings.SHANNON_SANDBOX_FILE_BYTES
             + settings.SHANNON_SANDBOX_STDIN_MAX_BYTES

@@ -58,6 +58,7 @@ SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS = 6_000
 SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.ask_human.AskHumanTool",
     "agents.tools.builtin.calculator.CalculatorTool",
+    "agents.tools.builtin.code.CodeTool",
     "agents.tools.builtin.current_time.CurrentTimeTool",
     "agents.tools.builtin.file_delete.FileDeleteTool",
     "agents.tools.builtin.file_diff.FileDiffTool",
@@ -79,6 +80,10 @@ SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.wasm_run.WasmRunTool",
     "agents.tools.builtin.web_search.WebSearchTool",
 ]
+
+SHANNON_CODE_CALLS_MAX = 200  # of other tools by one program of the tool `code`
+SHANNON_CODE_SECONDS = 60.0  # that such a program may work in all, without the time of the tools that it calls
+SHANNON_CODE_STATE_MAX_BYTES = 512 * 1024  # of an interpreter's state in the journal; with more, it is not kept
 
 SHANNON_TOOL_SOURCES = ["agents.tools.mcp.source.McpSource"]  # dotted paths of `ToolSource` classes
 SHANNON_TENANT_TOOLS_CACHE_SECONDS = 2.0  # how long a process may not know of a tool that a tenant registered elsewhere

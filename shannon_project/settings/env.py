@@ -58,6 +58,9 @@ class Environment(BaseSettings):
     sandbox_fast_runtime: str = Field(
         "sandbox.runtimes.eryx.EryxRuntime", description="The fast lane for Python; empty: none."
     )
+    sandbox_program_runtime: str = Field(
+        "sandbox.runtimes.monty.MontyRuntime", description="Runs programs that call tools; empty: CPython does."
+    )
     sandbox_hosts: int = Field(2, ge=1, description="Programs at once in each lane, per worker process.")
     sandbox_cache_dir: Path | None = Field(None, description="Compiled guests; default: in the local dir.")
     sandbox_wall_seconds: float = Field(20.0, gt=0, description="Time that one program may take.")

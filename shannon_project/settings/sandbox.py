@@ -5,6 +5,7 @@ from shannon_project.settings.env import ENV
 SHANNON_SANDBOX_RUNTIME = ENV.sandbox_runtime
 SHANNON_SANDBOX_FAST_RUNTIME = ENV.sandbox_fast_runtime
 SHANNON_SANDBOX_SQL_RUNTIME = "sandbox.runtimes.duckdb_sql.DuckdbRuntime"  # dotted path of the `Runtime` for tables
+SHANNON_SANDBOX_PROGRAM_RUNTIME = ENV.sandbox_program_runtime
 SHANNON_SANDBOX_HOSTS = ENV.sandbox_hosts
 SHANNON_SANDBOX_CACHE_DIR = ENV.sandbox_cache_dir or ENV.local_dir / "sandbox-cache"
 

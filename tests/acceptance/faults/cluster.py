@@ -135,9 +135,11 @@ class Cluster:
             "SHANNON_SECRET_KEY": secrets.token_urlsafe(48),
             "SHANNON_SANDBOX_RUNTIME": "sandbox.runtimes.fake.FakeRuntime",
             "SHANNON_MODEL": "openai/gpt-4o-mini",  # litellm knows its price
+            "SHANNON_MODELS_ALLOWED": "openai/gpt-4o-mini,offline/medium",  # the latter for programs, which rules read
             "OPENAI_API_KEY": "none",
             "OPENAI_BASE_URL": f"{self.witness.url}/v1",
             "OPENAI_API_BASE": f"{self.witness.url}/v1",
+            "SHANNON_HTTP_ENDPOINTS_ALLOWED": self.witness.url.removeprefix("http://"),  # for the tool http_fetch
             WITNESS_VARIABLE: self.witness.url,
             **TIMES,
         }

@@ -156,6 +156,9 @@ def _handler(witness: Witness) -> type[BaseHTTPRequestHandler]:
             else:
                 self._send(json.dumps(answer), "application/json")
 
+        def do_GET(self) -> None:
+            self._send(json.dumps(witness.effect(self.path.rpartition("/")[2])), "application/json")
+
         def _send(self, text: str, content_type: str) -> None:
             data = text.encode()
             self.send_response(200)

@@ -7,7 +7,9 @@ from agents.llm.offline.conversation import Turn
 from agents.llm.offline.skills.base import Skill, WantedCall, program_text
 
 PYTHON: Final = "python"
+CODE: Final = "code"
 _BLOCK: Final = re.compile(r"```(?:python|py)?[ \t]*\n(?P<code>.*?)```", re.DOTALL | re.IGNORECASE)
+_TOOL_CALL: Final = re.compile(r"\btools\.\w+\(")
 _INLINE: Final = re.compile(
     r"\b(?:run|execute|evaluate)\b[^`:\n]{0,40}\b(?:python|code|program)\b[^`:\n]{0,40}:?\s{0,4}`(?P<code>[^`]+)`",
     re.IGNORECASE,
@@ -26,13 +28,15 @@ class CodeBlockSkill(Skill):
     def calls(self, turn: Turn) -> tuple[WantedCall, ...]:
         """The block."""
         code = _code(turn)
-        return (WantedCall(PYTHON, {"code": code}),) if code and PYTHON in turn.tools else ()
+        tool = _tool(turn)
+        return (WantedCall(tool, {"code": code}),) if code and tool in turn.tools else ()
 
     def answer(self, turn: Turn) -> str:
         """What it printed."""
-        observations = turn.observed(PYTHON)
+        tool = _tool(turn)
+        observations = turn.observed(tool)
         if not observations:
-            return "Running this program needs the tool `python`, which was not offered to me."
+            return f"Running this program needs the tool `{tool}`, which was not offered to me."
         text, failure = program_text(observations[-1])
         if text is None:
             return failure
@@ -41,6 +45,11 @@ class CodeBlockSkill(Skill):
             if text.strip()
             else "The program ran and printed nothing."
         )
+
+
+def _tool(turn: Turn) -> str:
+    """Return what runs the program: one that calls tools needs the tool that lets it."""
+    return CODE if _TOOL_CALL.search(_code(turn) or "") else PYTHON
 
 
 def _code(turn: Turn) -> str | None:
