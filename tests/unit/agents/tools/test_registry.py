@@ -16,6 +16,7 @@ from agents.tools.registry import tool_definitions, tool_for, tool_infos
 TENANT = uuid4()
 BUILTIN = [
     "calculator",
+    "code",
     "current_time",
     "file_list",
     "file_read",
