@@ -15,11 +15,16 @@ from agents.tools.registry import tool_definitions, tool_for, tool_infos
 
 TENANT = uuid4()
 BUILTIN = [
+    "ask_human",
     "calculator",
     "code",
     "current_time",
+    "file_delete",
+    "file_diff",
+    "file_edit",
     "file_list",
     "file_read",
+    "file_search",
     "file_write",
     "http_fetch",
     "javascript",
@@ -29,6 +34,8 @@ BUILTIN = [
     "output_read",
     "python",
     "skill_read",
+    "table_query",
+    "table_statistics",
     "wasm_run",
     "web_search",
 ]
