@@ -307,3 +307,11 @@ class ToolInfo:
     timeout_seconds: float
     implicit: bool = False
     requires_approval: bool = False
+    calls_per_minute: int | None = None
+    cache_seconds: int = 0
+
+    @property
+    def source(self) -> str:
+        """What registered it: `builtin`, or the first part of a tenant's tool's name, for example `mcp`."""
+        kind, is_tenants, _ = self.name.partition("__")
+        return kind if is_tenants else "builtin"

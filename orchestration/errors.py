@@ -23,6 +23,12 @@ class TaskNotFound(NotFound):
     code = "TASK_NOT_FOUND"
 
 
+class AgentNotFound(NotFound):
+    """There is no such agent."""
+
+    code = "AGENT_NOT_FOUND"
+
+
 class ApprovalNotFound(NotFound):
     """There is no such approval."""
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from agents.types import ApprovalAnswer, ApprovalAsk, Json, ToolError, ToolInfo, UnknownOutcome
 
 
@@ -116,6 +118,22 @@ class Tool(ABC):
         """Return whether an answer is good enough to be kept for `cache_seconds`."""
         return True
 
+    def call_limit(self) -> int | None:
+        """Return how many calls a minute a tenant may make: the operator's word before the tool's. None: any."""
+        limit: int | None = settings.SHANNON_TOOL_LIMITS.get(self.name, {}).get(
+            "calls_per_minute", self.calls_per_minute
+        )
+        return limit
+
+    def kept_seconds(self) -> int:
+        """Return how long an answer may be given again: the operator's word before the tool's; 0: never.
+
+        Never that of a call that changes something, or that a person has to agree to.
+        """
+        if self.dangerous or self.requires_approval or not self.idempotent:
+            return 0
+        return int(settings.SHANNON_TOOL_LIMITS.get(self.name, {}).get("cache_seconds", self.cache_seconds))
+
     def info(self) -> ToolInfo:
         """Return what others may know of this tool."""
         return ToolInfo(
@@ -129,4 +147,6 @@ class Tool(ABC):
             implicit=self.implicit,
             timeout_seconds=self.timeout_seconds,
             requires_approval=self.requires_approval,
+            calls_per_minute=self.call_limit(),
+            cache_seconds=self.kept_seconds(),
         )

@@ -21,7 +21,7 @@ from agents.tools.code.driving import CODE_TOOL
 from agents.tools.long_output import output_shown
 from agents.tools.rates import turn_take
 from agents.tools.registry import tool_for
-from agents.tools.results import cache_seconds, result_find, result_keep
+from agents.tools.results import result_find, result_keep
 from agents.types import ApprovalAnswer, ApprovalAsk, AskedBy, ToolError, ToolResult, UnknownOutcome
 from policy.errors import PolicyDenied
 from policy.types import Action
@@ -220,7 +220,7 @@ class Call:
 
     def _done(self, tool: Tool, tool_ctx: ToolContext) -> ToolOutput:
         """Return what the tool gives, or gave to the same question before; `how` says what is special about it."""
-        is_cached = self.ask is None and cache_seconds(tool) > 0
+        is_cached = self.ask is None and tool.kept_seconds() > 0
         tenant_id = tool_ctx.tenant_id
         if is_cached and (kept := result_find(tool, self.arguments, tenant_id=tenant_id)) is not None:
             self.how["cached"] = True

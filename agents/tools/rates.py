@@ -11,12 +11,6 @@ from policy.services import use_admit
 from shannon_project.foundation.database import connection_release
 
 
-def calls_per_minute(tool: Tool) -> int | None:
-    """Return how many calls a minute a tenant may make; the operator's word comes before the tool's. None: any."""
-    limit: int | None = settings.SHANNON_TOOL_LIMITS.get(tool.name, {}).get("calls_per_minute", tool.calls_per_minute)
-    return limit
-
-
 def turn_take(tool: Tool, *, tenant_id: UUID, timeout_seconds: float) -> tuple[float, ToolError | None]:
     """Count a call, and wait for its turn if that comes soon enough.
 
@@ -28,7 +22,7 @@ def turn_take(tool: Tool, *, tenant_id: UUID, timeout_seconds: float) -> tuple[f
     Returns:
         How long it waited, in seconds, and the error that the model is told if that did not help.
     """
-    limit = calls_per_minute(tool)
+    limit = tool.call_limit()
     if limit is None:
         return 0.0, None
     waited_seconds = 0.0

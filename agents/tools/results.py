@@ -19,16 +19,6 @@ log = structlog.get_logger(__name__)
 _SERVER_TIMEOUT_SECONDS: Final = 0.25
 
 
-def cache_seconds(tool: Tool) -> int:
-    """Return how long an answer of a tool may be given again; the operator's word comes before the tool's; 0: never.
-
-    Never that of a call that changes something, or that a person has to agree to.
-    """
-    if tool.dangerous or tool.requires_approval or not tool.idempotent:
-        return 0
-    return int(settings.SHANNON_TOOL_LIMITS.get(tool.name, {}).get("cache_seconds", tool.cache_seconds))
-
-
 def result_find(tool: Tool, arguments: Mapping[str, Any], *, tenant_id: UUID) -> ToolOutput | None:
     """Return what the tool answered before; a Valkey that is away knows nothing."""
     try:
@@ -48,7 +38,7 @@ def result_keep(tool: Tool, arguments: Mapping[str, Any], done: ToolOutput, *, t
     if len(text) > settings.SHANNON_TOOL_CACHE_MAX_BYTES:
         return
     try:
-        _client().set(_key(tool, arguments, tenant_id), text, ex=cache_seconds(tool))
+        _client().set(_key(tool, arguments, tenant_id), text, ex=tool.kept_seconds())
     except redis.RedisError as error:
         log.warning("tool_cache_unreachable", error=str(error))
 

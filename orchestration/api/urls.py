@@ -9,6 +9,7 @@ from orchestration.api.openai.views import (
     ModelListView,
     ModelView,
 )
+from orchestration.api.views.agents import AgentListView, AgentView
 from orchestration.api.views.approvals import ApprovalDecisionView, ApprovalListView
 from orchestration.api.views.control import TaskCancelView, TaskControlStateView, TaskPauseView, TaskResumeView
 from orchestration.api.views.files import (
@@ -48,7 +49,7 @@ from orchestration.api.views.tasks import (
 )
 from orchestration.api.views.templates import TemplateDryRunView, TemplateListView, TemplateView
 from orchestration.api.views.timeline import TaskTimelineView
-from orchestration.api.views.tools import ToolExecuteView, ToolListView, ToolView
+from orchestration.api.views.tools import ToolExecuteView, ToolListView, ToolTestView, ToolView
 from orchestration.api.views.usage import UsageView
 
 _SESSION = r"^api/v1/sessions/(?P<session_id>[A-Za-z0-9:_.\-]{1,128})"
@@ -59,6 +60,8 @@ urlpatterns = [
     path("metrics", MetricsView.as_view(), name="prometheus-django-metrics"),
     path("openapi.json", OpenApiView.as_view(), name="openapi"),
     path("docs", DocsView.as_view(url_name="openapi"), name="docs"),
+    path("api/v1/agents", AgentListView.as_view(), name="agents"),
+    path("api/v1/agents/<str:agent_id>", AgentView.as_view(), name="agent"),
     path("api/v1/approvals", ApprovalListView.as_view(), name="approvals"),
     path("api/v1/approvals/decision", ApprovalDecisionView.as_view(), name="approval-decision"),
     path("api/v1/auth/me", WhoAmIView.as_view(), name="auth-me"),
@@ -114,5 +117,6 @@ urlpatterns = [
     path("api/v1/skills/<str:name>/versions", SkillVersionsView.as_view(), name="skill-versions"),
     path("api/v1/tools", ToolListView.as_view(), name="tools"),
     path("api/v1/tools/<str:name>", ToolView.as_view(), name="tool"),
+    path("api/v1/tools/<str:name>/test", ToolTestView.as_view(), name="tool-test"),
     path("api/v1/tools/<str:name>/execute", ToolExecuteView.as_view(), name="tool-execute"),
 ]

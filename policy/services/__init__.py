@@ -12,7 +12,7 @@ from policy.services.budgets import (
     budgets_release,
     reservations_expire,
 )
-from policy.services.decisions import authorize, decide, policies_forget, rules_generation
+from policy.services.decisions import authorize, decide, decision_preview, policies_forget, rules_generation
 from policy.services.keys import (
     IssuedKey,
     api_key_issue,
@@ -50,6 +50,7 @@ __all__ = [
     "budgets_charge",
     "budgets_release",
     "decide",
+    "decision_preview",
     "generation_advance",
     "ledger_check",
     "policies_forget",

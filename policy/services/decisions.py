@@ -69,6 +69,11 @@ def authorize(*, principal: Principal, action: str, resource: Mapping[str, Any])
     raise error(decision.reason, details=details, decision=decision)
 
 
+def decision_preview(*, principal: Principal, action: str, resource: Mapping[str, Any]) -> Decision:
+    """Return what `decide` would say, for somebody who only asks: a denial is not recorded, nothing was refused."""
+    return _answer(principal, action, resource)
+
+
 def rules_generation() -> UUID | None:
     """Return a value that is another one after each change of the rules: a reader of rules keeps what it derived by it.
 

@@ -1,4 +1,4 @@
-"""Tools: list, get, and call one directly."""
+"""Tools: list, get, call one directly, and ask what would become of a call."""
 
 import json
 from collections.abc import Mapping
@@ -21,11 +21,14 @@ from orchestration.api.serializers.tools import (
     ToolExecuteBody,
     ToolListAnswer,
     ToolListQuery,
+    ToolTestAnswer,
+    ToolTestBody,
 )
 from orchestration.api.waiting import task_end_wait
 from orchestration.models import Task
 from orchestration.selectors import task_for
 from orchestration.services import tool_execute
+from orchestration.tool_trials import tool_try
 from policy.errors import PolicyDenied, ScopeMissing
 from policy.types import Principal
 
@@ -123,3 +126,16 @@ class ToolExecuteView(AsyncEndpoint):
         await task_end_wait(submitted.task.id, timeout_seconds=settings.SHANNON_TOOL_WAIT_SECONDS)
         task = await in_thread(task_for, principal=self.principal, task_id=submitted.task.id)
         return Response(execution_answer(task))
+
+
+class ToolTestView(Endpoint):
+    """Ask what would become of a call."""
+
+    required_scopes = {"POST": "tools:execute"}
+
+    @extend_schema(operation_id="tools_test", tags=["tools"], request=ToolTestBody, responses=ToolTestAnswer)
+    def post(self, request: Request, name: str) -> Response:
+        """Check a call without making it: its arguments, the key's scopes, the policies, limits and cache."""
+        arguments = ToolTestBody.of_body(request).validated_data["arguments"]
+        tried = tool_try(principal=self.principal, name=name, arguments=arguments)
+        return Response(ToolTestAnswer(tried).data)

@@ -15,7 +15,6 @@ from agents.tools import results
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.tools.builtin.current_time import CurrentTimeTool
 from agents.tools.builtin.http_fetch import HttpFetchTool
-from agents.tools.results import cache_seconds
 from agents.types import ToolError, ToolResult
 from policy.services import rate_limits, use_admit
 from policy.types import Principal
@@ -129,7 +128,7 @@ def test_an_answer_of_a_call_that_changes_something_or_needs_a_person_is_never_g
     ctx = step_of(principal)
     assert call(ctx, **ZONE).ok
     monkeypatch.setattr(CurrentTimeTool, attribute, True)
-    assert cache_seconds(CurrentTimeTool()) == 0
+    assert CurrentTimeTool().kept_seconds() == 0
     if attribute == "requires_approval":
         with pytest.raises(StepWaits):
             call(ctx, **ZONE)

@@ -11,13 +11,16 @@ from django.db import connection
 from django.test import AsyncClient, Client
 from pytest_django import Settings
 
+from agents.tools.builtin.calculator import CalculatorTool
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
 from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL
+from policy.models import AuditEntry
 from tests.integration.api.callers import Caller, error_of
 
 URL = "/api/v1/tools"
+JSON = "application/json"
 BETWEEN_ROUNDS_SECONDS = 0.02
 
 
@@ -161,3 +164,33 @@ async def test_a_tool_that_does_not_end_in_time_is_left_to_its_task(caller: Call
     error = error_of(await execute(caller, "calculator", {"arguments": {"expression": "1"}}), 504)
     assert error["code"] == "TOOL_STILL_RUNNING"
     assert await Task.objects.filter(id=error["details"]["task_id"], status="QUEUED").aexists()
+
+
+@pytest.mark.django_db
+def test_a_call_is_tried_without_being_made(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CalculatorTool, "execute", lambda *_: pytest.fail("it was made"))
+    tried = caller.client.post(f"{URL}/calculator/test", {"arguments": {"expression": "1"}}, JSON).json()
+    assert (tried["would_run"], tried["verdict"], tried["asks_a_person"]) == (True, "allow", False)
+    assert (tried["arguments_problem"], tried["missing_scopes"], tried["tool"]["name"]) == (None, [], "calculator")
+    assert (tried["tool"]["registered_by"], tried["tool"]["calls_per_minute"]) == ("builtin", None)
+    monkeypatch.setattr(CalculatorTool, "requires_approval", True)
+    asked = caller.client.post(f"{URL}/calculator/test", {"arguments": {"expression": "1"}}, JSON).json()
+    assert (asked["would_run"], asked["asks_a_person"]) == (True, True)
+    wrong = caller.client.post(f"{URL}/calculator/test", {"arguments": {"expresion": "1"}}, JSON).json()
+    assert not wrong["would_run"]
+    assert "'expression' is a required property" in wrong["arguments_problem"]
+    assert not Task.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_trial_says_which_scopes_are_missing_and_records_no_denial(
+    caller_with: Callable[..., Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CalculatorTool, "dangerous", True)
+    caller = caller_with("tools:execute")
+    tried = caller.client.post(f"{URL}/calculator/test", {"arguments": {"expression": "1"}}, JSON).json()
+    assert (tried["would_run"], tried["missing_scopes"], tried["verdict"]) == (False, ["tools:dangerous"], "deny")
+    assert not AuditEntry.objects.filter(action="tool.call").exists()
+    assert error_of(caller.client.post(f"{URL}/nope/test", {}, JSON), 404)["code"] == "TOOL_NOT_FOUND"
+    refused = caller_with("tools:read").client.post(f"{URL}/calculator/test", {}, JSON)
+    assert error_of(refused, 403)["code"] == "SCOPE_MISSING"
