@@ -7,11 +7,16 @@ from django.conf import settings
 from django.db import connection
 
 from orchestration.errors import QueueFull
-from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL
-from policy.selectors import tenant_limits
+from shannon_project.foundation.database import prepared_cursor
 
 LOCK_CLASS: Final = 0x5155_4555  # "QUEU"
+_TERMINAL: Final = tuple(sorted(TASK_TERMINAL))
+_LIMIT_AND_COUNT: Final = f"""
+    SELECT n.max_open_tasks, (SELECT count(*) FROM orchestration_task t
+        WHERE t.tenant_id = n.id AND NOT (t.status IN ({", ".join(["%s"] * len(_TERMINAL))})))
+    FROM policy_tenant n WHERE n.id = %s
+"""  # noqa: S608 - placeholders only; said as the partial index says it, so that it is used
 NEAR_TASKS: Final = 20  # so near to the limit submits of a tenant are in turn, so that none passes it
 
 
@@ -21,13 +26,12 @@ def queue_admit(tenant_id: UUID) -> None:
     Raises:
         QueueFull: Says the limit, how many are open, and when to try again.
     """
-    own = tenant_limits(tenant_id=tenant_id).max_open_tasks
+    own, count = _limit_and_open_tasks(tenant_id)
     limit = settings.SHANNON_TENANT_MAX_OPEN_TASKS if own is None else own
-    count = _open_tasks(tenant_id)
     if count >= limit - NEAR_TASKS:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK_CLASS, str(tenant_id)])
-        count = _open_tasks(tenant_id)
+        _, count = _limit_and_open_tasks(tenant_id)
     if count >= limit:
         raise QueueFull(
             f"The tenant has {count} open tasks; at most {limit} are allowed. Wait until some have ended.",
@@ -39,6 +43,9 @@ def queue_admit(tenant_id: UUID) -> None:
         )
 
 
-def _open_tasks(tenant_id: UUID) -> int:
-    # said as the partial index says it, so that it is used
-    return Task.objects.filter(tenant_id=tenant_id).exclude(status__in=sorted(TASK_TERMINAL)).count()
+def _limit_and_open_tasks(tenant_id: UUID) -> tuple[int | None, int]:
+    """Return the tenant's own limit and how many tasks it has open. One query, as every submit asks it."""
+    with prepared_cursor() as cursor:
+        cursor.execute(_LIMIT_AND_COUNT, [*_TERMINAL, tenant_id])
+        limit, count = cursor.fetchone()
+        return limit, count

@@ -35,8 +35,8 @@ from orchestration.skills import skill_apply
 from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest, TaskStatus
 from orchestration.wishes import Wishes, wishes_of
 from orchestration.workflows.service import template_prepare
-from policy.services import budget_open, budget_tighten
-from policy.types import BudgetLimits, BudgetScope, Principal
+from policy.services import budget_tighten, budgets_open
+from policy.types import BudgetLimits, BudgetRef, BudgetScope, Principal
 from shannon_project.foundation.failpoints import Seam, hit
 
 
@@ -361,19 +361,13 @@ def _budgets_open(task: Task, asked: TaskBudget, trigger: Trigger | None) -> Non
     if trigger:
         platform = platform.tightest(BudgetLimits(usd=trigger.max_budget_usd))
     of_session = BudgetLimits(settings.SHANNON_SESSION_BUDGET_TOKENS, settings.SHANNON_SESSION_BUDGET_USD)
-    for scope, scope_id, limits in (
-        (BudgetScope.TASK, task.id, platform.tightest(asked.task)),
-        (BudgetScope.SESSION, task.session_id, of_session.tightest(asked.session)),
-    ):
-        budget_open(
-            tenant_id=task.tenant_id,
-            scope=scope,
-            scope_id=scope_id,
-            limit_tokens=limits.tokens,
-            limit_usd=limits.usd,
-            cheaper_tier_percent=limits.cheaper_tier_percent,
-            smaller_output_percent=limits.smaller_output_percent,
-        )
+    budgets_open(
+        tenant_id=task.tenant_id,
+        limits={
+            BudgetRef(BudgetScope.TASK, task.id): platform.tightest(asked.task),
+            BudgetRef(BudgetScope.SESSION, task.session_id): of_session.tightest(asked.session),
+        },
+    )
     if asked.session != BudgetLimits():  # it may have been open
         budget_tighten(
             tenant_id=task.tenant_id, scope=BudgetScope.SESSION, scope_id=task.session_id, limits=asked.session

@@ -1,7 +1,6 @@
 """Reading of budgets and accounts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,6 @@ from policy.types import (
     Degradation,
     LedgerKind,
     ReservationStatus,
-    TenantLimits,
     UsageKey,
 )
 
@@ -38,12 +36,6 @@ def budget_states(*, tenant_id: UUID, refs: Sequence[BudgetRef]) -> list[BudgetS
 def budget_state_for(*, tenant_id: UUID, ref: BudgetRef) -> BudgetState | None:
     """Return one budget of the tenant; None when it is not open."""
     return next(iter(budget_states(tenant_id=tenant_id, refs=[ref])), None)
-
-
-def tenant_limits(*, tenant_id: UUID) -> TenantLimits:
-    """Return what a tenant may take of what all share. One query."""
-    names = [field.name for field in fields(TenantLimits)]
-    return TenantLimits(**Tenant.objects.values(*names).get(id=tenant_id))
 
 
 def degradations_of(*, tenant_id: UUID, task_id: UUID) -> dict[str, int]:

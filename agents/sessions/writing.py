@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, F, Value, When
 from django.db.models.functions import Now
 
 from agents.errors import SessionNotFound, SessionTitleInvalid
@@ -12,6 +11,7 @@ from agents.models import Message, Session
 from agents.sessions.reading import external_id_from, session_for, uuid_from
 from agents.types import TITLE_MAX_CHARACTERS, MessageRole
 from policy.types import Principal
+from shannon_project.foundation.database import prepared_cursor
 from shannon_project.foundation.ids import uuid7
 from shannon_project.foundation.text import storable_text
 
@@ -74,12 +74,15 @@ def message_append(*, session_id: UUID, task_id: UUID, role: MessageRole | str, 
 
     A task's second message of the same role changes nothing, so a repeated call is harmless.
     """
-    message = Message(session_id=session_id, task_id=task_id, role=role, content=storable_text(content))
-    Message.objects.bulk_create([message], ignore_conflicts=True)
     title = title_from(content) if role == MessageRole.USER else ""
-    Session.objects.filter(pk=session_id).update(
-        updated_at=Now(), title=Case(When(title="", then=Value(title)), default=F("title"))
-    )
+    with prepared_cursor() as cursor:
+        cursor.execute(
+            "WITH said AS (INSERT INTO agents_message (session_id, task_id, role, content) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT DO NOTHING)"
+            " UPDATE agents_session SET updated_at = statement_timestamp(),"
+            " title = CASE WHEN title = '' THEN %s ELSE title END WHERE id = %s",
+            [session_id, task_id, str(role), storable_text(content), title, session_id],
+        )
 
 
 def conversation_add(*, session_id: UUID, turns: Sequence[tuple[str, str]], system: str) -> None:

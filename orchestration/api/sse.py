@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from orchestration.events.follow import Delta, Idle, follow
+from orchestration.events.follow import Delta, Idle, Opening, follow
 from orchestration.models import Event, Task
 from orchestration.types import TASK_TERMINAL, EventKind
 from shannon_project.foundation.errors import InvalidInput
@@ -129,14 +129,15 @@ def event_body(event: Event, *, on_stream: bool = False) -> dict[str, Any]:
     return body
 
 
-async def task_frames(task: Task, *, after_seq: int, kinds: frozenset[str] | None) -> AsyncGenerator[bytes, None]:
+async def task_frames(opening: Opening, *, after_seq: int, kinds: frozenset[str] | None) -> AsyncGenerator[bytes, None]:
     """Yield the stream of a task: what is stored after `after_seq`, then what happens, then `done`.
 
     Args:
-        task: A task that the reader may see.
+        opening: A task that the reader may see, and its first events after `after_seq`.
         after_seq: Number of the last event that the reader has; one that does not exist yet counts as the newest.
         kinds: Kinds to send, or None for all; `done` is always sent, because it ends the stream.
     """
+    task = opening.task
     yield f"retry: {settings.SHANNON_SSE_RETRY_MILLISECONDS}\n: task {task.id}\n\n".encode()
     after_seq = min(after_seq, task.event_seq)
     if task.status in TASK_TERMINAL and after_seq == task.event_seq:
@@ -144,7 +145,8 @@ async def task_frames(task: Task, *, after_seq: int, kinds: frozenset[str] | Non
         return
     heartbeat_seconds = settings.SHANNON_SSE_HEARTBEAT_SECONDS
     sent_at_seconds = time.monotonic()
-    async with aclosing(follow(task.id, after_seq=after_seq, heartbeat_seconds=heartbeat_seconds)) as items:
+    items_of = follow(task.id, after_seq=after_seq, heartbeat_seconds=heartbeat_seconds, opening=opening)
+    async with aclosing(items_of) as items:
         async for item in items:
             frame = _frame(task, item, kinds)
             if frame is None and time.monotonic() - sent_at_seconds >= heartbeat_seconds:

@@ -18,6 +18,7 @@ from orchestration.api.serializers.stream import last_seq_of
 from orchestration.api.sse import task_frames
 from orchestration.api.views.stream import stream_response
 from orchestration.console.status import links, parts_status
+from orchestration.events.follow import Opening
 from orchestration.models import Task
 from orchestration.selectors import approvals_pending, steps_of
 from shannon_project.foundation.database import connection_release
@@ -121,7 +122,7 @@ async def run_stream(request: HttpRequest, task_id: UUID) -> HttpResponseBase:
         task = await sync_to_async(_task_for_staff)(request, task_id)
     except ShannonError as error:
         return error_response(request, error)
-    return stream_response(task_frames(task, after_seq=after_seq, kinds=None))
+    return stream_response(task_frames(Opening(task), after_seq=after_seq, kinds=None))
 
 
 def _task_for_staff(request: HttpRequest, task_id: UUID) -> Task:

@@ -27,7 +27,13 @@ _CLAIM: Final = """
     RETURNING s.id, s.task_id, s.key, s.kind, s.title, s.input, s.depends_on, s.attempt, s.failures, s.position,
         (SELECT EXISTS (SELECT 1 FROM orchestration_task w, orchestration_task me WHERE me.id = %(task)s
             AND w.status = 'RUNNING' AND w.waits_since IS NOT NULL AND w.id <> me.id
-            AND (w.tenant_id <> me.tenant_id OR w.priority <= me.priority)))
+            AND (w.tenant_id <> me.tenant_id OR w.priority <= me.priority))),
+        (SELECT message_count FROM orchestration_task WHERE id = %(task)s)
+"""
+# The statuses are those of the partial index, so that it is used.
+_ANY_OPEN: Final = """
+    SELECT EXISTS (SELECT 1 FROM orchestration_step
+        WHERE task_id = %s AND status IN ('blocked', 'ready', 'running', 'waiting'))
 """
 # By its id: the order of positions would read every ready step of a wide task for each drainer that begins.
 _CLAIM_FIRST: Final = _CLAIM.replace("WHERE s.task_id", "WHERE s.id = %(first)s AND s.task_id")
@@ -48,6 +54,8 @@ class ClaimedStep:
     failures: int
     others_wait: bool = False
     """Another task waits for a worker that has at least as good a right to this one."""
+    messages_known: int = 0
+    """How many messages people had sent to the task."""
 
 
 def steps_claim(*, task_id: UUID, first: UUID | None, owner: str, limit: int) -> list[ClaimedStep]:
@@ -68,6 +76,13 @@ def steps_claim(*, task_id: UUID, first: UUID | None, owner: str, limit: int) ->
     return [_claimed(row) for row in rows]
 
 
+def steps_all_ended(task_id: UUID) -> bool:
+    """Return whether no step of the task is ready, running, blocked or waiting. One query."""
+    with prepared_cursor() as cursor:
+        cursor.execute(_ANY_OPEN, [task_id])
+        return not cursor.fetchone()[0]
+
+
 def _claimed(row: tuple[Any, ...]) -> ClaimedStep:
     return ClaimedStep(
         step_id=row[0],
@@ -80,6 +95,7 @@ def _claimed(row: tuple[Any, ...]) -> ClaimedStep:
         attempt=row[7],
         failures=row[8],
         others_wait=row[10],
+        messages_known=row[11],
     )
 
 

@@ -91,7 +91,7 @@ class StepExecution:
         """Make the engine of one execution; `untold` are events that go with its first transaction."""
         self._step = step
         self._tenant_id = tenant_id
-        self._messages_known = 0
+        self._messages_known = step.messages_known
         self._lease = lease
         self._agent_id = agent_id
         self._deadline = deadline_monotonic_seconds

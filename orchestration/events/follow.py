@@ -3,8 +3,8 @@
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -46,6 +46,19 @@ class Delta:
 @dataclass(frozen=True, slots=True)
 class Idle:
     """Nothing happened for the heartbeat's time; the connection is still wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A task and its first events, as they were read together."""
+
+    task: Task
+    page: Sequence[Event] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the task had ended before the events were read."""
+        return self.task.status in TASK_TERMINAL
 
 
 class WakeHub:
@@ -164,7 +177,7 @@ def _hub() -> WakeHub:
 
 
 async def follow(
-    task_id: UUID, *, after_seq: int = 0, heartbeat_seconds: float = 10.0
+    task_id: UUID, *, after_seq: int = 0, heartbeat_seconds: float = 10.0, opening: Opening | None = None
 ) -> AsyncGenerator[Event | Delta | Idle, None]:
     """Yield every stored event after `after_seq` once and in order, deltas as they come, and `Idle` when all is quiet.
 
@@ -175,18 +188,36 @@ async def follow(
         task_id: The task.
         after_seq: Number of the last event that the reader has; 0 for none.
         heartbeat_seconds: Quiet time after which `Idle` is yielded.
+        opening: What the caller has read already; it is yielded before anything else is asked.
     """
+    if opening is None:
+        is_over = await _is_over(task_id)  # asked before the events are read: whatever ended it is among them
+    else:
+        for event in opening.page:
+            yield event
+            after_seq = event.seq
+        if _has_end(opening.page):
+            return
+        is_over = opening.is_over
+    async with aclosing(_follow_on(task_id, after_seq, heartbeat_seconds, is_over=is_over)) as items:
+        async for item in items:
+            yield item
+
+
+async def _follow_on(
+    task_id: UUID, after_seq: int, heartbeat_seconds: float, *, is_over: bool
+) -> AsyncGenerator[Event | Delta | Idle, None]:
+    """Yield what is stored after `after_seq`, then what happens; `is_over`: nothing will."""
     hub = _hub()
     quiet_seconds = 0.0
-    is_over = await _is_over(task_id)  # asked before the events are read: whatever ended it is among them
     async with hub.listen(task_id) as queue:
         while True:
-            page = await _events_page(task_id, after_seq)
+            page = await _page_in_thread(task_id, after_seq)
             for event in page:
                 yield event
                 after_seq = event.seq
-                if event.kind == EventKind.STREAM_END:
-                    return
+            if _has_end(page):
+                return
             if len(page) == PAGE_EVENTS:
                 continue
             if is_over and not page:
@@ -202,6 +233,10 @@ async def follow(
             if quiet_seconds >= heartbeat_seconds:
                 quiet_seconds = 0.0
                 yield Idle()
+
+
+def _has_end(page: Sequence[Event]) -> bool:
+    return bool(page) and page[-1].kind == EventKind.STREAM_END
 
 
 async def _live(
@@ -228,11 +263,16 @@ async def _live(
             return
 
 
+def events_next(task_id: UUID, after_seq: int) -> list[Event]:
+    """Return one page of a task's events, in order. One query; the caller has checked that the task is the reader's."""
+    return list(Event.objects.filter(task_id=task_id, seq__gt=after_seq).order_by("seq")[:PAGE_EVENTS])
+
+
 @sync_to_async(thread_sensitive=False)
-def _events_page(task_id: UUID, after_seq: int) -> list[Event]:
+def _page_in_thread(task_id: UUID, after_seq: int) -> list[Event]:
     """Read one page in a thread of its own and give the connection back."""
     try:
-        return list(Event.objects.filter(task_id=task_id, seq__gt=after_seq).order_by("seq")[:PAGE_EVENTS])
+        return events_next(task_id, after_seq)
     finally:
         connection.close()
 

@@ -1,7 +1,7 @@
 """What others may ask the policy app to do. Everything is synchronous and takes keywords only."""
 
 from policy.services.audit import audit_record, refusal_record
-from policy.services.budget_accounts import budget_limit, budget_open, budget_tighten
+from policy.services.budget_accounts import budget_limit, budget_open, budget_tighten, budgets_open
 from policy.services.budget_refusals import request_check
 from policy.services.budgets import (
     budget_charge,
@@ -48,6 +48,7 @@ __all__ = [
     "budget_settle",
     "budget_tighten",
     "budgets_charge",
+    "budgets_open",
     "budgets_release",
     "decide",
     "decision_preview",

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Least
 
 from policy.models import Budget
 from policy.services.audit import audit_record
-from policy.types import AuditOutcome, BudgetLimits, BudgetPeriod, BudgetScope
+from policy.types import AuditOutcome, BudgetLimits, BudgetPeriod, BudgetRef, BudgetScope
 
 
 def budget_open(
@@ -38,19 +38,34 @@ def budget_open(
         cheaper_tier_percent: From what part of it on a cheaper model answers; None: never.
         smaller_output_percent: From what part of it on answers are shorter as well; None: never.
     """
+    limits = BudgetLimits(limit_tokens, limit_usd, cheaper_tier_percent, smaller_output_percent)
+    budgets_open(
+        tenant_id=tenant_id, limits={BudgetRef(scope, scope_id): limits}, period=BudgetPeriod(period), subject=subject
+    )
+
+
+def budgets_open(
+    *,
+    tenant_id: UUID,
+    limits: Mapping[BudgetRef, BudgetLimits],
+    period: BudgetPeriod = BudgetPeriod.NONE,
+    subject: str = "",
+) -> None:
+    """Open several budgets of a tenant as `budget_open` does one. One statement, in the caller's transaction."""
     Budget.objects.bulk_create(
         [
             Budget(
                 tenant_id=tenant_id,
-                scope=BudgetScope(scope),
-                scope_id=scope_id,
-                limit_tokens=limit_tokens,
-                limit_usd=limit_usd,
-                period=BudgetPeriod(period),
+                scope=BudgetScope(ref.scope),
+                scope_id=ref.scope_id,
+                limit_tokens=limit.tokens,
+                limit_usd=limit.usd,
+                period=period,
                 subject=subject,
-                cheaper_tier_percent=cheaper_tier_percent,
-                smaller_output_percent=smaller_output_percent,
+                cheaper_tier_percent=limit.cheaper_tier_percent,
+                smaller_output_percent=limit.smaller_output_percent,
             )
+            for ref, limit in limits.items()
         ],
         ignore_conflicts=True,
     )

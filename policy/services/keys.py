@@ -6,10 +6,13 @@ comparison: whoever measures times learns about hashes that they cannot choose.
 """
 
 import hashlib
+import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
@@ -20,6 +23,7 @@ from policy.models import ApiKey, AuditEntry, Tenant
 from policy.services.audit import audit_record
 from policy.services.rate_limits import RateState, request_admit
 from policy.types import SCOPES, AuditOutcome, Principal
+from shannon_project.foundation.database import prepared_cursor
 from shannon_project.foundation.errors import ShannonError
 
 KEY_PREFIX = "sk_"
@@ -35,6 +39,43 @@ class IssuedKey:
 
     plaintext: str
     row: ApiKey
+
+
+_KEY: Final = """
+    SELECT k.id, k.tenant_id, k.name, k.user_id, k.prefix, k.scopes::text, k.roles::text, k.expires_at,
+        k.revoked_at, k.last_used_at, t.is_active, t.requests_per_minute
+    FROM policy_apikey k JOIN policy_tenant t ON t.id = k.tenant_id
+"""
+_KEY_BY: Final = {"id": f"{_KEY} WHERE k.id = %s", "key_hash": f"{_KEY} WHERE k.key_hash = %s"}
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyRow:
+    """What a request needs to know of its key and of the key's tenant."""
+
+    id: UUID
+    tenant_id: UUID
+    name: str
+    user_id: str
+    prefix: str
+    scopes: Sequence[str]
+    roles: Sequence[str]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    is_tenant_active: bool
+    tenant_requests_per_minute: int | None
+
+    @classmethod
+    def of(cls, column: Literal["id", "key_hash"], value: str) -> "_KeyRow | None":
+        """Read it. Every request does, so it is plain SQL: building the query by the ORM takes four times as long."""
+        with prepared_cursor() as cursor:
+            cursor.execute(_KEY_BY[column], [value])
+            row = cursor.fetchone()
+        if row is None:
+            return None
+        found = dict(zip((field.name for field in fields(cls)), row, strict=True))
+        return cls(**found | {name: json.loads(found[name]) for name in ("scopes", "roles")})
 
 
 def api_key_issue(
@@ -107,7 +148,7 @@ def request_authenticate(*, api_key: str) -> tuple[Principal, RateState | None]:
         RateLimited: The key or its tenant has made too many requests.
     """
     row = _valid_row(api_key)
-    rate = request_admit(tenant_id=row.tenant_id, api_key_id=row.id, tenant_limit=row.tenant.requests_per_minute)
+    rate = request_admit(tenant_id=row.tenant_id, api_key_id=row.id, tenant_limit=row.tenant_requests_per_minute)
     return _principal_of(row), rate
 
 
@@ -125,31 +166,30 @@ def principal_renew(principal: Principal) -> Principal:
         if not Tenant.objects.filter(id=principal.tenant_id, is_active=True).exists():
             raise TenantInactive
         return principal
-    row = ApiKey.objects.select_related("tenant").filter(id=principal.api_key_id).first()
-    return _principal_of(_checked(row))
+    return _principal_of(_checked(_KeyRow.of("id", str(principal.api_key_id))))
 
 
-def _valid_row(api_key: str) -> ApiKey:
+def _valid_row(api_key: str) -> "_KeyRow":
     if not api_key.startswith(KEY_PREFIX) or len(api_key) > _KEY_MAX_CHARS:
         raise _refused(ApiKeyInvalid(), None)
-    row = _checked(ApiKey.objects.select_related("tenant").filter(key_hash=_hash(api_key)).first())
+    row = _checked(_KeyRow.of("key_hash", _hash(api_key)))
     _touch(row, datetime.now(UTC))
     return row
 
 
-def _checked(row: ApiKey | None) -> ApiKey:
+def _checked(row: "_KeyRow | None") -> "_KeyRow":
     if row is None:
         raise _refused(ApiKeyInvalid(), None)
     if row.revoked_at is not None:
         raise _refused(ApiKeyInvalid(), row)
     if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
         raise _refused(ApiKeyExpired(details={"expired_at": row.expires_at.isoformat()}), row)
-    if not row.tenant.is_active:
+    if not row.is_tenant_active:
         raise _refused(TenantInactive(), row)
     return row
 
 
-def _principal_of(row: ApiKey) -> Principal:
+def _principal_of(row: "_KeyRow") -> Principal:
     return Principal(
         tenant_id=row.tenant_id,
         actor=f"key:{row.name}",
@@ -160,15 +200,15 @@ def _principal_of(row: ApiKey) -> Principal:
     )
 
 
-def _touch(row: ApiKey, now: datetime) -> None:
+def _touch(row: "_KeyRow", now: datetime) -> None:
     """Note the use, by compare-and-set: of many requests in the same minute, one writes."""
     stale = now - timedelta(seconds=settings.SHANNON_API_KEY_LAST_USED_SECONDS)
     if row.last_used_at is None or row.last_used_at < stale:
         unused_since = Q(last_used_at=None) | Q(last_used_at__lt=stale)
-        ApiKey.objects.filter(unused_since, pk=row.pk).update(last_used_at=now)
+        ApiKey.objects.filter(unused_since, pk=row.id).update(last_used_at=now)
 
 
-def _refused(error: ShannonError, row: ApiKey | None) -> ShannonError:
+def _refused(error: ShannonError, row: "_KeyRow | None") -> ShannonError:
     """Count the refusal, and record it where the tenant is known."""
     KEYS_REFUSED.labels(code=error.code).inc()
     if row is not None and not _was_recorded(row, error.code):
@@ -184,7 +224,7 @@ def _refused(error: ShannonError, row: ApiKey | None) -> ShannonError:
     return error
 
 
-def _was_recorded(row: ApiKey, code: str) -> bool:
+def _was_recorded(row: "_KeyRow", code: str) -> bool:
     """Tell whether the log has this refusal already: a client that goes on with a dead key must not fill the table."""
     since = datetime.now(UTC) - timedelta(seconds=settings.SHANNON_API_KEY_LAST_USED_SECONDS)
     recent = AuditEntry.objects.filter(tenant_id=row.tenant_id, created_at__gt=since)

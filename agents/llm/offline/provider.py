@@ -22,7 +22,7 @@ from agents.llm.offline.synthesis import synthesis_answer
 
 PROVIDER: Final = "offline"
 _UTF8_BYTES_PER_TOKEN: Final = 4
-_PIECE: Final = re.compile(r"(?:\S+\s*){1,4}|\s+")  # litellm takes half a millisecond for each chunk of a stream
+_PIECE: Final = re.compile(r"(?:\S+\s*){1,8}|\s+")  # litellm takes half a millisecond for each chunk of a stream
 
 
 @dataclass(frozen=True, slots=True)

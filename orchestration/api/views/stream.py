@@ -14,7 +14,7 @@ from orchestration.api.schema import LAST_EVENT_ID
 from orchestration.api.serializers.stream import WorkflowStreamQuery, last_seq_of
 from orchestration.api.sse import kinds_wanted, task_frames
 from orchestration.api.views.tasks import task_id_of
-from orchestration.selectors import task_for
+from orchestration.selectors import task_opening
 
 
 def stream_response(frames: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
@@ -52,7 +52,8 @@ class StreamView(AsyncEndpoint):
     async def get(self, request: Request) -> StreamingHttpResponse:
         """Follow a task: what is stored, then what happens, then `event: done`. Nothing is missed or repeated."""
         task_id = task_id_of(self.query["workflow_id"])
-        task = await in_thread(task_for, principal=self.principal, task_id=task_id)
         last_event_id = request.headers.get("Last-Event-ID") or self.query["last_event_id"]
+        after_seq = last_seq_of(last_event_id)
+        opening = await in_thread(task_opening, principal=self.principal, task_id=task_id, after_seq=after_seq)
         kinds = kinds_wanted(self.query["types"])
-        return stream_response(task_frames(task, after_seq=last_seq_of(last_event_id), kinds=kinds))
+        return stream_response(task_frames(opening, after_seq=after_seq, kinds=kinds))

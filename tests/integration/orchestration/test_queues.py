@@ -60,6 +60,6 @@ def test_queues_are_not_measured_at_every_pass(principal: Principal) -> None:
     assert [measuring.maybe() for _ in range(3)] == [True, False, False]
 
 
-def test_a_place_in_the_queue_costs_two_queries(principal: Principal, django_assert_num_queries: object) -> None:
-    with django_assert_num_queries(2):  # type: ignore[operator]
+def test_a_place_in_the_queue_costs_one_query(principal: Principal, django_assert_num_queries: object) -> None:
+    with django_assert_num_queries(1):  # type: ignore[operator]
         queue_admit(principal.tenant_id)

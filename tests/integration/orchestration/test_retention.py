@@ -12,6 +12,7 @@ from pytest_django import Settings
 from agents.models import JournalEntry
 from agents.services import month_tables
 from orchestration.api.sse import task_frames
+from orchestration.events.follow import Opening
 from orchestration.models import Event, Task
 from orchestration.retention import EVENTS, months_keep
 from orchestration.services import fanout_submit
@@ -120,7 +121,7 @@ def test_the_stream_of_a_task_whose_events_are_dropped_ends_at_once(principal: P
     months_keep()
 
     async def read() -> list[bytes]:
-        return [frame async for frame in task_frames(old, after_seq=0, kinds=None)]
+        return [frame async for frame in task_frames(Opening(old), after_seq=0, kinds=None)]
 
     frames = async_to_sync(read)()
     assert len(frames) == 2
