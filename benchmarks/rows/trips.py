@@ -57,13 +57,13 @@ def trips_rows(bench: Bench) -> list[Row]:
     bench.stand_by(*CONSUMERS)
     worker_warm()
     principal, count = bench.principal(), bench.scaled(TASKS)
-    parts = [Part("submit"), Part("advance to the first step"), Part("a simple agent step"), Part("advance to the end")]
+    parts = [Part("submit"), Part("advance to the first step"), Part("a simple agent step and the end of its task")]
     for number in range(count + WARM_UP):
         submitted: list[UUID] = []
         request = TaskRequest(query=QUESTION, mode="simple")
         with _counted(parts[0], number >= WARM_UP):
             submitted.append(task_submit(principal=principal, request=request).task.id)
-        acts: list[Callable[[UUID], Any]] = [task_advance, lambda task_id: drain(task_id, first=None), task_advance]
+        acts: list[Callable[[UUID], Any]] = [task_advance, lambda task_id: drain(task_id, first=None)]
         for part, act in zip(parts[1:], acts, strict=True):
             with _counted(part, number >= WARM_UP):
                 act(submitted[0])
