@@ -1,14 +1,14 @@
 """Asking a person: a step waits for the answer without holding a worker, and goes on from its journal."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agents.context import Emit, StepContext
 from agents.errors import ApprovalDenied, StepWaits
 from agents.journal import Effect, EffectDraft, Journal
 from agents.types import ApprovalAnswer, ApprovalAsk, AskedBy
-from policy.errors import ApprovalRequired
+from policy.errors import ApprovalRequired, PolicyDenied
 from policy.services import authorize
 from policy.types import Action, Decision
 
@@ -87,6 +87,7 @@ class Permit:
         message: The question to a person.
         modifiable: What of the subject a person may change.
         answer: What a person said; None: nobody was asked.
+        decisions: What policies decided, as JSON, to be kept with the effect.
     """
 
     ctx: StepContext
@@ -96,6 +97,7 @@ class Permit:
     message: str
     modifiable: tuple[str, ...] = ()
     answer: ApprovalAnswer | None = None
+    decisions: list[dict[str, Any]] = field(default_factory=list)
 
     def recall(self) -> None:
         """Read what a person said in an earlier attempt; call it before the effect looks at its own position.
@@ -136,18 +138,27 @@ class Permit:
             self._check_answer(self.answer)
         try:
             decision = authorize(principal=self.ctx.principal, action=self.action, resource=resource)
-        except ApprovalRequired as error:
+        except PolicyDenied as error:
             if error.decision is None:
                 raise
             decision, asked_by = error.decision, AskedBy.POLICY
+            self.note(resource, decision)
+            if not isinstance(error, ApprovalRequired):
+                raise
         else:
             asked_by = AskedBy.TOOL
+            self.note(resource, decision)
             if not asked_by_tool:
                 return decision, None
         if self.answer is not None:
             return decision, None
         why = {"rule": decision.rule, "reason": decision.reason} if asked_by is AskedBy.POLICY else {}
         return decision, self.question(asked_by, decision.obligations, {**why, "resource": dict(resource)})
+
+    def note(self, resource: Mapping[str, Any], decision: Decision) -> None:
+        """Keep a decision about the effect; of what it was about, the name."""
+        about = resource.get("name") or resource.get("model")
+        self.decisions.append({"action": str(self.action), "about": about, **decision.as_json()})
 
     def question(
         self, asked_by: AskedBy, obligations: Mapping[str, Any] | None = None, why: Mapping[str, Any] | None = None

@@ -13,6 +13,7 @@ from agents.context import Emit, StepContext
 from agents.errors import TaskCancelled, TaskPaused
 from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
 from policy.types import BudgetRef, Principal
+from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.ids import uuid7
 
 
@@ -31,6 +32,7 @@ class FakeStepEngine:
 
     `uses_database`: transactions are real ones. `cancel_at_checkpoint`: the n-th checkpoint (from 1) raises
     `TaskCancelled`. `is_paused`: nothing new begins. `answers`: what people say, by position; without one a step waits.
+    `stops_before_effect`: what `confirm` raises, once.
     """
 
     uses_database: bool = False
@@ -42,6 +44,7 @@ class FakeStepEngine:
     asked: dict[int, ApprovalAsk] = field(default_factory=dict)
     answers: dict[int, ApprovalAnswer] = field(default_factory=dict)
     messages: list[PersonMessage] = field(default_factory=list)
+    stops_before_effect: ShannonError | None = None
     transactions: int = 0
     checkpoints: int = 0
 
@@ -77,7 +80,10 @@ class FakeStepEngine:
         return self.answers.get(position)
 
     def confirm(self) -> None:
-        """Nobody stands still here."""
+        """Raise what the test wants to come between an effect's start and the effect."""
+        error, self.stops_before_effect = self.stops_before_effect, None
+        if error is not None:
+            raise error
 
     def call(self, timeout_seconds: float) -> AbstractContextManager[None]:
         """Keep how long it may take."""

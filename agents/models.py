@@ -145,6 +145,7 @@ class JournalEntry(models.Model):
     request = models.JSONField(default=dict, help_text="Cut short when large; the digest is of the whole.")
     response = models.JSONField(null=True, blank=True, help_text="Whole, because a resumed step reads it.")
     error = models.JSONField(null=True, blank=True)
+    decisions = models.JSONField(null=True, blank=True, help_text="What policies decided about it; null: none asked.")
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     cost_usd = models.DecimalField(max_digits=18, decimal_places=9, null=True, blank=True)

@@ -84,6 +84,17 @@ class Usage:
             model_calls=self.model_calls + 1,
         )
 
+    def plus(self, other: "Usage") -> "Usage":
+        """Return both together; an unknown cost makes the sum unknown."""
+        known = self.cost_usd is not None and other.cost_usd is not None
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cost_usd=self.cost_usd + other.cost_usd if known else None,  # type: ignore[operator]
+            model_calls=self.model_calls + other.model_calls,
+            tool_calls=self.tool_calls + other.tool_calls,
+        )
+
     def with_tool_call(self, count: int = 1) -> "Usage":
         """Return this usage with so many more tool calls."""
         return replace(self, tool_calls=self.tool_calls + count)

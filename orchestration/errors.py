@@ -17,6 +17,13 @@ class ResourceNotFound(NotFound):
     code = "RESOURCE_NOT_FOUND"
 
 
+class UpgradeRequired(ShannonError):
+    """This address is a WebSocket's: open it as one."""
+
+    code = "UPGRADE_REQUIRED"
+    http_status = 426
+
+
 class TaskNotFound(NotFound):
     """There is no such task."""
 

@@ -1,5 +1,9 @@
 """Messages of people to a running task. Each is a step that has ended: strategies, forks and replays see it."""
 
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -9,18 +13,35 @@ from django.db.models.functions import Now
 
 from agents.services import bounded_text
 from orchestration.engine.dispatch import ring_advance
-from orchestration.errors import TaskAlreadyFinished, TaskNotFound, TooManyMessages, UnsupportedOption
+from orchestration.errors import (
+    IdempotencyMismatch,
+    TaskAlreadyFinished,
+    TaskNotFound,
+    TooManyMessages,
+    UnsupportedOption,
+)
 from orchestration.events.write import EventDraft, events_append
-from orchestration.models import Step, Task
+from orchestration.models import IdempotencyRecord, Step, Task
 from orchestration.types import TASK_TERMINAL, EventKind, StepKind, StepStatus
 from policy.types import Principal
 from shannon_project.foundation.errors import InvalidInput
 
+ENDPOINT: Final = "messages"
 SHOWN_CHARS = 2_000
 WITHOUT_AGENTS = frozenset({"tool", "fanout"})
 
 
-def message_send(*, principal: Principal, task_id: UUID, text: str, to: str = "") -> int:
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A message's number in its task, from 1, and whether this call sent it (False: an earlier one with the key)."""
+
+    number: int
+    created: bool = True
+
+
+def message_send(
+    *, principal: Principal, task_id: UUID, text: str, to: str = "", idempotency_key: str | None = None
+) -> SentMessage:
     """Tell the agents of a running task something; they hear it before their next turn.
 
     The lead of a swarm, or a supervisor, hears it before its next decision and passes it on.
@@ -30,9 +51,7 @@ def message_send(*, principal: Principal, task_id: UUID, text: str, to: str = ""
         task_id: The task.
         text: What is said; not empty, at most `SHANNON_MESSAGE_MAX_BYTES` as UTF-8.
         to: One agent's name; empty: whoever works.
-
-    Returns:
-        The message's number in its task, from 1.
+        idempotency_key: The same key and message give the first answer again, also when the task has ended since.
 
     Raises:
         TaskNotFound: There is no such task in the tenant.
@@ -40,9 +59,21 @@ def message_send(*, principal: Principal, task_id: UUID, text: str, to: str = ""
         TooManyMessages: The task has had `SHANNON_TASK_MAX_MESSAGES`.
         InvalidInput: The text is empty, too long, or cannot be stored.
         UnsupportedOption: The task has no agents who could hear it.
+        IdempotencyMismatch: The key was used for another message.
     """
     _text_check(text)
     with transaction.atomic():
+        record = None
+        if idempotency_key:
+            digest = hashlib.sha256(json.dumps([str(task_id), text, to]).encode()).hexdigest()
+            record, is_first = IdempotencyRecord.objects.get_or_create(
+                tenant_id=principal.tenant_id,
+                endpoint=ENDPOINT,
+                key=idempotency_key,
+                defaults={"request_digest": digest},
+            )
+            if not is_first:
+                return _earlier(record, digest)
         rows = Task.objects.select_for_update(no_key=True).filter(id=task_id, tenant_id=principal.tenant_id)
         if (task := rows.first()) is None:
             raise TaskNotFound(details={"task_id": str(task_id)})
@@ -65,8 +96,16 @@ def message_send(*, principal: Principal, task_id: UUID, text: str, to: str = ""
         payload = {"message": bounded_text(text, SHOWN_CHARS), "to": to, "by": principal.actor, "number": number}
         told = EventDraft(EventKind.HITL_RESPONSE, bounded_text(text, SHOWN_CHARS), payload)
         events_append(task_id=task.id, drafts=[told])
+        if record is not None:
+            IdempotencyRecord.objects.filter(id=record.id).update(task=task, message_number=number)
     ring_advance(task_id)
-    return number
+    return SentMessage(number)
+
+
+def _earlier(record: IdempotencyRecord, digest: str) -> SentMessage:
+    if record.request_digest != digest or record.message_number is None:
+        raise IdempotencyMismatch(details={"idempotency_key": record.key})
+    return SentMessage(record.message_number, created=False)
 
 
 def _text_check(text: str) -> None:

@@ -358,6 +358,7 @@ class IdempotencyRecord(models.Model):
     request_digest = models.CharField(max_length=64)
     task = models.ForeignKey(Task, on_delete=models.CASCADE, null=True, related_name="+")
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, null=True, related_name="+")
+    message_number = models.PositiveIntegerField(null=True, help_text="Of the message to `task` that it made.")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

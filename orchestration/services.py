@@ -55,6 +55,10 @@ class Trigger:
     schedule_id: UUID
     max_budget_usd: Decimal | None = None
     timeout_seconds: int | None = None
+    begin: Callable[[], None] = lambda: None
+    """See `NewTask.begin`; what it raises prevents the task."""
+    complete: Callable[[Task], None] = lambda _task: None
+    """See `NewTask.complete`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class NewTask:
     """What a person is asked before the task begins."""
     told: Sequence[EventDraft] = ()
     """Events that follow the first one."""
+    begin: Callable[[], None] = lambda: None
+    """Takes the locks that come before a session's, as the first in the transaction that inserts the task."""
     complete: Callable[[Task], None] = lambda _task: None
     """Does in the same transaction what else belongs to the new task."""
     conversation: tuple[tuple[str, str], ...] = ()
@@ -153,6 +159,8 @@ def task_submit(
         system=request.system,
         priority=PRIORITY_RANK[request.priority],
         trigger=trigger,
+        begin=trigger.begin if trigger else lambda: None,
+        complete=trigger.complete if trigger else lambda _task: None,
     )
     return task_insert_once(
         principal=principal,
@@ -291,6 +299,7 @@ def task_insert_once(
             record, is_first = _record_claim(principal, endpoint, idempotency_key, digest)
             if not is_first:
                 return _earlier_answer(record, digest)
+        new.begin()
         queue_admit(principal.tenant_id)
         session = session_open(principal=principal, session_id=session_id)
         task = _insert(principal, session, new)

@@ -33,7 +33,8 @@ def state_at(*, task: Task, step_key: str, position: int) -> dict[str, Any]:
         `{"step", "effect", "messages", "observed", "memory_hits", "decisions", "budget", "before"}`: the step's input;
         the effect at the position; what the model that was asked there, or last before it, was told; listings of
         files, histories and messages that were read before it; what was found in memory; what people and policies
-        decided about its effects; what step and task had used by then, and their task's limit; the effects before.
+        decided about them, and policies about the one at the position; what step and task had used by then, and their
+        task's limit; the effects before.
 
     Raises:
         StepNotFound: The task has no such step.
@@ -58,7 +59,7 @@ def state_at(*, task: Task, step_key: str, position: int) -> dict[str, Any]:
             {"kind": entry.kind, "key": entry.key, "saw": entry.response} for entry in before if _is_look(entry)
         ],
         "memory_hits": [entry.response for entry in before if entry.kind == "tool" and entry.key == _SEARCH],
-        "decisions": [decision for entry in before if (decision := _decision(entry)) is not None],
+        "decisions": [decision for entry in whole for decision in _decisions(entry, is_over=entry is not here)],
         "budget": _budget(task, before, here),
         "before": [entry_json(replace(entry, request=None)) for entry in before],
     }
@@ -84,17 +85,16 @@ def _is_look(entry: EntryView) -> bool:
     return not entry.request and entry.kind not in {"model", "tool", "approval"}
 
 
-def _look(entry: EntryView) -> dict[str, Any]:
-    return {"position": entry.position, "kind": entry.kind, "key": entry.key, "saw": entry.response}
-
-
-def _decision(entry: EntryView) -> dict[str, Any] | None:
-    """Return what was decided about an effect, where that is recorded: a person's answer, or a refusal."""
+def _decisions(entry: EntryView, *, is_over: bool) -> list[dict[str, Any]]:
+    """Return what was decided about an effect: by policies before it, by a person, or by what refused it in the end."""
     place = {"position": entry.position, "effect": f"{entry.kind} {entry.key}"}
+    found = [{**place, "by": "policy", **decision} for decision in entry.decisions or ()]
+    if not is_over:
+        return found
     if entry.kind == "approval":
-        return {**place, "by": "person", **(entry.response or {})}
+        return [*found, {**place, "by": "person", **(entry.response or {})}]
     error = (entry.response or {}).get("error") or entry.error or {}
-    return {**place, "by": "policy or budget", "error": error} if error.get("code") in _REFUSALS else None
+    return [*found, {**place, "by": "policy or budget", "error": error}] if error.get("code") in _REFUSALS else found
 
 
 def _budget(task: Task, before: Sequence[EntryView], here: EntryView | None) -> dict[str, Any]:

@@ -124,6 +124,16 @@ class Decision:
         """True only for a plain allow."""
         return self.verdict is Verdict.ALLOW
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {
+            "verdict": str(self.verdict),
+            "rule": self.rule,
+            "reason": self.reason,
+            "obligations": dict(self.obligations),
+            "policy_versions": dict(self.policy_versions),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Amount:

@@ -12,5 +12,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shannon_project.settings")
 secret_key_check()
 
 _django = get_asgi_application()
-# imported by name, because it needs the models, and they are there only now
-application = import_string("orchestration.api.mcp.mount.McpMount")(_django)
+# imported by name, because they need the models, and they are there only now
+_with_mcp = import_string("orchestration.api.mcp.mount.McpMount")(_django)
+application = import_string("orchestration.api.websocket.WebSocketMount")(_with_mcp)

@@ -1,6 +1,6 @@
 """One effect: as it is wanted, while it happens, and the callbacks around it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -60,3 +60,4 @@ class EffectDraft:
     after: After = nothing
     on_failure: OnFailure = nothing
     is_instant: bool = False
+    decisions: Sequence[Mapping[str, Any]] = ()

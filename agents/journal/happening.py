@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
+from django.db import Error as DatabaseError
 
 from agents.blobs.base import BlobStore
 from agents.blobs.packing import value_pack
@@ -16,11 +16,11 @@ from agents.journal.base import JournalStore
 from agents.journal.bounds import bounded_json, storable_json
 from agents.journal.closing import write_patiently
 from agents.journal.effect import Effect, EffectDraft, OnFailure
-from agents.journal.entries import entry_close
+from agents.journal.entries import effect_usage, entry_close, entry_withdraw
 from agents.journal.together import as_they_end
 from agents.metrics import JOURNAL_EFFECTS
 from agents.models import JournalEntry
-from agents.types import JournalStatus
+from agents.types import JournalStatus, Usage
 from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.failpoints import Seam, hit
@@ -63,6 +63,8 @@ class Happening:
     ctx: StepContext
     store: JournalStore
     blobs: BlobStore
+    used: Callable[[Usage], None]
+    """Told what each effect used."""
 
     def start(self, begun: Sequence[Begun], notes: Sequence[JournalEntry]) -> None:
         """Record that effects begin, and what was noted before them, in one transaction with what they announce."""
@@ -70,7 +72,6 @@ class Happening:
         for each in begun:
             if each.is_new:
                 each.entry.request = self.packed(*storable_json(each.draft.request))
-                each.entry.started_at = timezone.now()
         with self.ctx.engine.transaction(begins=True) as emit:
             if new:
                 self.store.insert([*notes, *new])
@@ -107,7 +108,25 @@ class Happening:
         connection_release()
         for each in begun:
             hit(Seam.EFFECT_STARTED, each.entry.kind)
-        self.ctx.engine.confirm()
+        try:
+            self.ctx.engine.confirm()
+        except StepSuperseded:
+            raise  # whether they began is another worker's to judge
+        except (ShannonError, DatabaseError) as error:
+            self._withdraw(begun, error)
+            raise
+
+    def _withdraw(self, begun: Sequence[Begun], error: Exception) -> None:
+        """Record that effects did not begin: nobody need wonder whether those happened that may not be repeated."""
+        for each in begun:
+            entry_withdraw(each.entry, error)
+
+        def write(_may_be_written: bool) -> None:
+            with self.ctx.engine.transaction():
+                for each in begun:
+                    self.store.update(each.entry)
+
+        write_patiently(write)
 
     def _end_or_error(self, begun: Begun, take: Callable[[], Performed]) -> dict[str, Any] | BaseException:
         try:
@@ -126,7 +145,7 @@ class Happening:
             self._record_failure(entry, effect, error, begun.draft.on_failure)
             raise
         hit(Seam.EFFECT_PERFORMED, entry.kind)
-        entry_close(entry, effect, JournalStatus.FINISHED)
+        self._close(entry, effect, JournalStatus.FINISHED)
         self._write_end(
             entry,
             lambda emit: begun.draft.after(emit, entry.position, response),
@@ -136,8 +155,12 @@ class Happening:
         JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="performed").inc()
         return response
 
+    def _close(self, entry: JournalEntry, effect: Effect, status: JournalStatus, **more: Any) -> None:
+        entry_close(entry, effect, status, **more)
+        self.used(effect_usage(entry, effect))
+
     def _record_failure(self, entry: JournalEntry, effect: Effect, error: ShannonError, on_failure: OnFailure) -> None:
-        entry_close(entry, effect, JournalStatus.FAILED, error=bounded_json(error.as_json()))
+        self._close(entry, effect, JournalStatus.FAILED, error=bounded_json(error.as_json()))
         self._write_end(entry, lambda emit: on_failure(emit, entry.position, error))
         JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="failed").inc()
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from random import SystemRandom
 from typing import Any
 
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.blobs.base import BlobStore
@@ -15,16 +16,15 @@ from agents.context import StepContext
 from agents.errors import RecordedFailure, StepWaits
 from agents.journal.base import JournalStore
 from agents.journal.bounds import canonical_digest, storable_json
-from agents.journal.copying import COPIED_ATTEMPT
 from agents.journal.effect import After, Before, EffectDraft, OnFailure, Perform, nothing
-from agents.journal.entries import entry_new
+from agents.journal.entries import NOT_BEGUN, entry_new, entry_start, usage_of
 from agents.journal.happening import Begun, Happening
 from agents.journal.matching import first_difference, mismatch
 from agents.journal.postgres import PostgresJournalStore
 from agents.journal.unknown import unknown_outcome_settle
 from agents.metrics import JOURNAL_EFFECTS
 from agents.models import JournalEntry
-from agents.types import JournalStatus, UnknownOutcome
+from agents.types import JournalStatus, UnknownOutcome, Usage
 
 _chance = SystemRandom()
 
@@ -45,7 +45,8 @@ class Journal:
         self._next_position = 0
         self._recorded: dict[int, JournalEntry] | None = None
         self._notes: list[JournalEntry] = []
-        self._happening = Happening(ctx, self._store, self._blobs)
+        self._usage = Usage()
+        self._happening = Happening(ctx, self._store, self._blobs, self._used)
 
     def reserve_positions(self, count: int) -> range:
         """Take the next `count` positions, for effects that will happen at the same time."""
@@ -94,6 +95,7 @@ class Journal:
         after: After = nothing,
         on_failure: OnFailure = nothing,
         position: int | None = None,
+        decisions: Sequence[Mapping[str, Any]] = (),
     ) -> dict[str, Any]:
         """Do something outside the step, or return what it gave when an earlier attempt did it.
 
@@ -108,6 +110,7 @@ class Journal:
             after: Called in the transaction that records the response.
             on_failure: Called in the transaction that records the error.
             position: One that `reserve_positions` gave; default: the next.
+            decisions: What policies decided about it, as JSON, to be kept with it.
 
         Returns:
             The response, as it is stored.
@@ -122,7 +125,9 @@ class Journal:
         """
         if position is None:
             position = self.reserve_positions(1)[0]
-        draft = EffectDraft(kind, key, request, perform, idempotent, unknown_outcome, before, after, on_failure)
+        draft = EffectDraft(
+            kind, key, request, perform, idempotent, unknown_outcome, before, after, on_failure, decisions=decisions
+        )
         opened = self._open(draft, position, last=position)
         if not isinstance(opened, Begun):
             return opened
@@ -198,11 +203,15 @@ class Journal:
         """Return a number from 0 to below 1 by chance, or the one that an earlier attempt drew here."""
         return float(self.observe("random", "number", lambda: {"number": _chance.random()})["number"])
 
-    def has_copies(self) -> bool:
-        """Return whether effects of another task's step were read here, which were paid there; asks no database."""
+    @property
+    def usage(self) -> Usage:
+        """What the step's effects have used, in all its attempts, as far as this execution came; asks no database."""
         with self._lock:
-            entry = (self._recorded or {}).get(0)
-        return entry is not None and entry.attempt == COPIED_ATTEMPT
+            return self._usage
+
+    def _used(self, usage: Usage) -> None:
+        with self._lock:
+            self._usage = self._usage.plus(usage)
 
     def pending_notes(self) -> list[JournalEntry]:
         """Return the unsaved entries that belong into the transaction of the step's outcome."""
@@ -218,7 +227,7 @@ class Journal:
         stored, size_bytes = storable_json(response)
         entry.response = self._packed(stored, size_bytes)
         entry.status = JournalStatus.FINISHED
-        entry.started_at = entry.finished_at = timezone.now()
+        entry.finished_at = Now()
         with self._lock:
             self._notes.append(entry)
         return stored
@@ -227,15 +236,18 @@ class Journal:
         with self._lock:
             if self._recorded is None:
                 self._recorded = self._store.load(self._ctx.step_id)
+                self._usage = self._usage.plus(usage_of(self._recorded.values()))
             return self._recorded.get(position)
 
     def _is_open(self, entry: JournalEntry, last: int | None = None) -> bool:
         """Return whether the entry leaves something to do.
 
         A passing failure is tried again, but only where the earlier attempt stopped there: if it went on, the
-        later entries build on the failure.
+        later entries build on the failure. What did not begin has no outcome that anything could build on.
         """
         if entry.status == JournalStatus.FAILED:
+            if (entry.error or {}).get("code") == NOT_BEGUN:
+                return True
             went_on = max(entry.position, last or 0) < max(self._recorded or (0,))
             return bool((entry.error or {}).get("retryable")) and not went_on
         return entry.status == JournalStatus.STARTED
@@ -246,6 +258,7 @@ class Journal:
         entry = self._entry_at(position)
         if entry is None:
             entry = entry_new(self._ctx, position=position, kind=draft.kind, key=draft.key, digest=digest)
+            entry_start(entry, self._ctx, draft.decisions)
             return Begun(draft, entry, is_new=True)
         self._check_same(entry, kind=draft.kind, key=draft.key, digest=digest, request=draft.request)
         if not self._is_open(entry, last):
@@ -253,9 +266,7 @@ class Journal:
         if entry.status == JournalStatus.STARTED and not draft.idempotent:
             unknown_outcome_settle(self._ctx, entry, draft.unknown_outcome, request=draft.request)
         is_repeated = entry.status == JournalStatus.STARTED
-        entry.attempt = self._ctx.attempt
-        entry.status = JournalStatus.STARTED
-        entry.error = None
+        entry_start(entry, self._ctx, draft.decisions)
         return Begun(draft, entry, is_new=False, is_repeated=is_repeated)
 
     def _started(self, begun: Sequence[Begun]) -> Sequence[Begun]:

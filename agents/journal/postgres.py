@@ -28,4 +28,5 @@ class PostgresJournalStore:
             completion_tokens=entry.completion_tokens,
             cost_usd=entry.cost_usd,
             finished_at=entry.finished_at,
+            decisions=entry.decisions,
         )

@@ -12,23 +12,23 @@ from agents.types import JournalStatus, Usage
 
 
 def step_usage(step_id: UUID) -> Usage:
-    """Return what all finished effects of a step used, in all its attempts; copied ones were paid elsewhere."""
+    """Return what all effects of a step used, failed ones too, in all its attempts; copied ones were paid elsewhere."""
     return steps_usage([step_id])[step_id]
 
 
 def steps_usage(step_ids: Collection[UUID]) -> dict[UUID, Usage]:
-    """Return the same of several steps, in one query; a step without finished effects used nothing."""
-    finished = JournalEntry.objects.filter(
-        step_id__in=step_ids, status=JournalStatus.FINISHED, attempt__gt=COPIED_ATTEMPT
-    )
-    is_model = Q(kind="model")
-    rows = finished.values("step_id").annotate(
+    """Return the same of several steps, in one query; a step without effects used nothing."""
+    own = JournalEntry.objects.filter(step_id__in=step_ids, attempt__gt=COPIED_ATTEMPT)
+    is_call = Q(kind="tool") | Q(kind="program", key="end")
+    is_model, is_finished = Q(kind="model"), Q(status=JournalStatus.FINISHED)
+    has_used = is_finished | Q(prompt_tokens__gt=0) | Q(completion_tokens__gt=0)
+    rows = own.values("step_id").annotate(
         prompt=Sum("prompt_tokens", default=0),
         completion=Sum("completion_tokens", default=0),
         cost=Sum("cost_usd", filter=is_model, default=Decimal(0)),
-        models=Count("id", filter=is_model),
-        tools=Count("id", filter=Q(kind="tool")),
-        unpriced=Count("id", filter=is_model & Q(cost_usd__isnull=True)),
+        models=Count("id", filter=is_model & is_finished),
+        tools=Count("id", filter=is_call & is_finished),
+        unpriced=Count("id", filter=is_model & has_used & Q(cost_usd__isnull=True)),
     )
     used = {
         row["step_id"]: Usage(

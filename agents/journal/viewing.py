@@ -15,7 +15,7 @@ from agents.models import JournalEntry
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """One effect. `request` and `response` are None unless payloads were asked for; large parts are references."""
+    """One effect. Without payloads, `request`, `response` and `decisions` are None; large parts are references."""
 
     step_id: UUID
     position: int
@@ -32,6 +32,7 @@ class EntryView:
     error: Mapping[str, Any] | None
     request: Mapping[str, Any] | None = None
     response: Mapping[str, Any] | None = None
+    decisions: Sequence[Mapping[str, Any]] | None = None
 
     @property
     def is_copied(self) -> bool:
@@ -43,7 +44,7 @@ def entries_of(*, step_ids: Sequence[UUID], limit: int, with_payloads: bool = Fa
     """Return the effects of some steps by step and position, at most `limit`; one query."""
     columns = ["step_id", "position", "kind", "key", "status", "attempt", "request_digest", "prompt_tokens"]
     columns += ["completion_tokens", "cost_usd", "started_at", "finished_at", "error"]
-    columns += ["request", "response"] if with_payloads else []
+    columns += ["request", "response", "decisions"] if with_payloads else []
     rows = JournalEntry.objects.filter(step_id__in=step_ids).order_by("step_id", "position")
     return [EntryView(**row) for row in rows.values(*columns)[:limit]]
 

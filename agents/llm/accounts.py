@@ -7,7 +7,6 @@ from agents.context import StepContext
 from agents.llm.errors import ModelUsage
 from agents.llm.paying import amount_of, purchase_of
 from agents.metrics import MODEL_COST_USD, MODEL_SAVED_USD, MODEL_TOKENS
-from policy.errors import BudgetExceeded
 from policy.services import budget_charge, budget_settle
 from shannon_project.config.catalogue import TOKENS_PER_PRICE, ModelPrice
 
@@ -26,20 +25,20 @@ def usage_json(used: ModelUsage) -> dict[str, Any]:
 
 
 def lost_charge(ctx: StepContext, position: int, lost: ModelUsage, model: str) -> None:
-    """Charge what came to nothing, under a key of its own: the step's next attempt reserves under this one anew."""
+    """Charge what came to nothing, under a key of its own: the step's next attempt reserves under this one anew.
+
+    It is never refused, even beyond a limit, because that money is gone.
+    """
     attempt = min(ctx.attempt, _LOST_POSITIONS_EACH - 1)
-    try:
-        budget_charge(
-            tenant_id=ctx.principal.tenant_id,
-            step_id=ctx.step_id,
-            position=_LOST_POSITIONS_FROM + position * _LOST_POSITIONS_EACH + attempt,
-            budgets=ctx.budgets,
-            amount=amount_of(lost),
-            purchase=purchase_of(ctx, lost, model),
-        )
-    except BudgetExceeded:
-        # More than was set aside: settling is never refused, because that money is gone.
-        settle_to(ctx, position, lost, model)
+    budget_charge(
+        tenant_id=ctx.principal.tenant_id,
+        step_id=ctx.step_id,
+        position=_LOST_POSITIONS_FROM + position * _LOST_POSITIONS_EACH + attempt,
+        budgets=ctx.budgets,
+        amount=amount_of(lost),
+        purchase=purchase_of(ctx, lost, model),
+        is_spent=True,
+    )
 
 
 def settle_to(ctx: StepContext, position: int, used: ModelUsage, model: str) -> None:

@@ -71,6 +71,8 @@ class _Call:
     schema: Mapping[str, Any] | None = field(init=False, default=None)
     began_at: datetime = field(default_factory=timezone.now)
     max_output_tokens: int = field(init=False, default=0)
+    prompt_tokens: int = field(init=False, default=0)
+    ways: Mapping[Degradation, Way] = field(init=False)
     position: int = field(init=False, default=0)
     lost: ModelUsage | None = field(init=False, default=None)
     """What attempts of this call used whose answer was not taken."""
@@ -96,6 +98,7 @@ class _Call:
                 request=self.request.as_json(),
                 perform=self._perform,
                 idempotent=True,  # a model may be asked again: the first answer was seen by nobody
+                decisions=self.permit.decisions,
                 before=self._reserve,
                 after=self._settle,
                 on_failure=self._release,
@@ -117,6 +120,8 @@ class _Call:
         own = (model.max_output_tokens or self.request.max_output_tokens for model in self.models)
         self.max_output_tokens = min(self.request.max_output_tokens, max(own))
         self._authorize()
+        self.prompt_tokens = prompt_tokens_estimate(self.request)
+        self.ways = self._ways(self.prompt_tokens)  # not with the reservation: policies decide outside of transactions
 
     def _subject(self) -> dict[str, Any]:
         """Return what a person would be asked about."""
@@ -132,11 +137,15 @@ class _Call:
         decisions = {
             model: decide(principal=principal, action=action, resource=self._resource(model)) for model in others
         }
+        for model, decision in decisions.items():
+            self.permit.note(self._resource(model), decision)
         first = decide(principal=principal, action=action, resource=self._resource()) if others else None
         allowed = [model for model in others if decisions[model].is_allowed]
         if first is None or first.verdict is not Verdict.DENY or not allowed:
             decisions[self.model] = self.permit.obtain(self._resource())
             allowed = [self.model, *allowed]
+        else:
+            self.permit.note(self._resource(), first)
         self.models = tuple(allowed)
         for model in allowed:
             limit = decisions[model].obligations.get("max_output_tokens")
@@ -156,15 +165,14 @@ class _Call:
 
     def _reserve(self, emit: Emit, position: int) -> None:
         self.position = position
-        prompt_tokens = prompt_tokens_estimate(self.request)
-        way = way_reserve(self.ctx, position=position, ways=self._ways(prompt_tokens), emit=emit)
+        way = way_reserve(self.ctx, position=position, ways=self.ways, emit=emit)
         self.chosen, self.models, self.max_output_tokens = way.chosen, way.models, way.max_output_tokens
         payload = {
             "model": self.model.name,
             "provider": self.model.provider,
             "purpose": str(self.request.purpose),
             "messages": len(self.request.messages),
-            "prompt_tokens_estimate": prompt_tokens,
+            "prompt_tokens_estimate": self.prompt_tokens,
             "max_output_tokens": self.max_output_tokens,
             "tools": [tool["function"]["name"] for tool in self.request.tools or ()],
         }
@@ -189,11 +197,12 @@ class _Call:
         request = replace(self.request, tier=TIER_BELOW[asked], model_override=None)
         principal = self.ctx.principal
         chosen = choose(principal.tenant_id, request, gateway=self.gateway, gate=gate_in_use())
-        allowed = [
-            model
-            for model in chosen.models
-            if decide(principal=principal, action=Action.MODEL_CALL, resource=self._resource(model)).is_allowed
-        ]
+        allowed = []
+        for model in chosen.models:
+            resource = self._resource(model)
+            decision = decide(principal=principal, action=Action.MODEL_CALL, resource=resource)
+            self.permit.note(resource, decision)
+            allowed += [model] if decision.is_allowed else []
         return (chosen, tuple(allowed)) if allowed else None
 
     def _perform(self, effect: Effect) -> dict[str, Any]:

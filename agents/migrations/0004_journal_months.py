@@ -9,7 +9,7 @@ from shannon_project.foundation.partitions import MonthKey, MonthTable, month_of
 
 TABLE = MonthTable("agents_journalentry", "step_id", MonthKey.UUID7)
 
-UUID7_VERSION = 7  # rows under other ids stay in the default partition
+UUID7_VERSION = "7"  # the 15th character of its text; other ids tell no time, so they do not count here
 
 MAKE = """
 ALTER TABLE agents_journalentry RENAME TO agents_journalentry_whole;
@@ -37,10 +37,12 @@ def _months(_apps: Any, _schema_editor: Any) -> None:
 
 def _first_month() -> date | None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT step_id FROM agents_journalentry_whole ORDER BY step_id LIMIT 1")
+        cursor.execute(
+            "SELECT step_id FROM agents_journalentry_whole WHERE substr(step_id::text, 15, 1) = %s ORDER BY step_id LIMIT 1",
+            [UUID7_VERSION],
+        )
         row = cursor.fetchone()
-    is_timed = row is not None and row[0].version == UUID7_VERSION
-    return month_of_uuid7(row[0]) if is_timed else None
+    return None if row is None else month_of_uuid7(row[0])
 
 
 class Migration(migrations.Migration):

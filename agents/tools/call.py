@@ -110,6 +110,7 @@ class Call:
             before=self._invoked,
             after=self._observed,
             on_failure=self._failed,
+            decisions=tuple(self.permit.decisions),
         )
 
     def take(self, response: dict[str, Any]) -> ToolResult | None:

@@ -7,13 +7,14 @@ import json
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 
 from orchestration.events.follow import Delta, Idle, Opening, follow
-from orchestration.models import Event, Task
+from orchestration.models import Event
 from orchestration.types import TASK_TERMINAL, EventKind
 from shannon_project.foundation.errors import InvalidInput
 
@@ -91,7 +92,12 @@ def done_frame(seq: int) -> bytes:
 
 def delta_frame(task_id: UUID, delta: Delta) -> bytes:
     """Return a piece of model text as a message; it is live only, so it has no number."""
-    data = {
+    return frame(name=DELTA_NAME, data=json.dumps(delta_body(task_id, delta)))
+
+
+def delta_body(task_id: UUID, delta: Delta) -> dict[str, Any]:
+    """Return a piece of model text as JSON."""
+    return {
         "type": DELTA_NAME,
         "workflow_id": str(task_id),
         "agent_id": delta.agent_id,
@@ -99,7 +105,6 @@ def delta_frame(task_id: UUID, delta: Delta) -> bytes:
         "delta": delta.text,
         "message": delta.text,
     }
-    return frame(name=DELTA_NAME, data=json.dumps(data))
 
 
 def event_body(event: Event, *, on_stream: bool = False) -> dict[str, Any]:
@@ -129,41 +134,70 @@ def event_body(event: Event, *, on_stream: bool = False) -> dict[str, Any]:
     return body
 
 
-async def task_frames(opening: Opening, *, after_seq: int, kinds: frozenset[str] | None) -> AsyncGenerator[bytes, None]:
-    """Yield the stream of a task: what is stored after `after_seq`, then what happens, then `done`.
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The end of a stream. `event` is None where the reader has the terminal event already, or it is kept no more."""
+
+    seq: int
+    event: Event | None = None
+
+
+async def task_items(
+    opening: Opening, *, after_seq: int, kinds: frozenset[str] | None, heartbeat_seconds: float
+) -> AsyncGenerator[Event | Delta | Idle | Done, None]:
+    """Yield the stream of a task: what is stored after `after_seq`, then what happens, and `Done` as the last.
 
     Args:
         opening: A task that the reader may see, and its first events after `after_seq`.
         after_seq: Number of the last event that the reader has; one that does not exist yet counts as the newest.
-        kinds: Kinds to send, or None for all; `done` is always sent, because it ends the stream.
+        kinds: Kinds to yield, or None for all; `Done` always comes.
+        heartbeat_seconds: Time without anything to yield after which `Idle` is yielded.
     """
     task = opening.task
-    yield f"retry: {settings.SHANNON_SSE_RETRY_MILLISECONDS}\n: task {task.id}\n\n".encode()
     after_seq = min(after_seq, task.event_seq)
     if task.status in TASK_TERMINAL and after_seq == task.event_seq:
-        yield done_frame(task.event_seq)
+        yield Done(task.event_seq)
         return
-    heartbeat_seconds = settings.SHANNON_SSE_HEARTBEAT_SECONDS
-    sent_at_seconds = time.monotonic()
+    yielded_at_seconds = time.monotonic()
     items_of = follow(task.id, after_seq=after_seq, heartbeat_seconds=heartbeat_seconds, opening=opening)
     async with aclosing(items_of) as items:
         async for item in items:
-            frame = _frame(task, item, kinds)
-            if frame is None and time.monotonic() - sent_at_seconds >= heartbeat_seconds:
-                frame = HEARTBEAT  # much happens, but nothing of what this reader wants to hear
-            if frame is not None:
-                sent_at_seconds = time.monotonic()
-                yield frame
             if isinstance(item, Event) and item.kind == EventKind.STREAM_END:
+                yield Done(item.seq, item)
                 return
-    yield done_frame(task.event_seq)  # its events were dropped with their month
+            if _is_wanted(item, kinds):
+                yielded_at_seconds = time.monotonic()
+                yield item
+            elif time.monotonic() - yielded_at_seconds >= heartbeat_seconds:
+                yielded_at_seconds = time.monotonic()
+                yield Idle()  # much happens, but nothing of what this reader wants to hear
+    yield Done(task.event_seq)  # its events were dropped with their month
 
 
-def _frame(task: Task, item: Event | Delta | Idle, kinds: frozenset[str] | None) -> bytes | None:
-    """Return what a reader of these kinds is sent of an item; None: nothing."""
-    if isinstance(item, Idle):
-        return HEARTBEAT
-    if isinstance(item, Delta):
-        return delta_frame(task.id, item) if kinds is None or DELTA_NAME in kinds else None
-    wanted = kinds is None or item.kind in kinds or item.kind == EventKind.STREAM_END
-    return event_frame(item) if wanted else None
+def _is_wanted(item: Event | Delta | Idle, kinds: frozenset[str] | None) -> bool:
+    if kinds is None or isinstance(item, Idle):
+        return True
+    return (DELTA_NAME if isinstance(item, Delta) else item.kind) in kinds
+
+
+async def task_frames(opening: Opening, *, after_seq: int, kinds: frozenset[str] | None) -> AsyncGenerator[bytes, None]:
+    """Yield `task_items` as server-sent events."""
+    task_id = opening.task.id
+    yield f"retry: {settings.SHANNON_SSE_RETRY_MILLISECONDS}\n: task {task_id}\n\n".encode()
+    heartbeat_seconds = settings.SHANNON_SSE_HEARTBEAT_SECONDS
+    found = task_items(opening, after_seq=after_seq, kinds=kinds, heartbeat_seconds=heartbeat_seconds)
+    async with aclosing(found) as items:
+        async for item in items:
+            yield _frame(task_id, item)
+
+
+def _frame(task_id: UUID, item: Event | Delta | Idle | Done) -> bytes:
+    match item:
+        case Event():
+            return event_frame(item)
+        case Delta():
+            return delta_frame(task_id, item)
+        case Done():
+            return done_frame(item.seq)
+        case Idle():
+            return HEARTBEAT

@@ -38,7 +38,7 @@ from orchestration.api.views.sessions import SessionEventsView, SessionHistoryVi
 from orchestration.api.views.skills import SkillListView, SkillVersionsView, SkillView
 from orchestration.api.views.states import StepStateView
 from orchestration.api.views.strategies import StrategyListView
-from orchestration.api.views.stream import StreamView
+from orchestration.api.views.stream import StreamView, WebSocketView
 from orchestration.api.views.system import DocsView, HealthView, MetricsView, OpenApiView, ReadinessView, WhoAmIView
 from orchestration.api.views.tasks import (
     TaskEventsView,
@@ -85,6 +85,7 @@ urlpatterns = [
     path("api/v1/templates/<str:name>", TemplateView.as_view(), name="template"),
     path("api/v1/templates/<str:name>/dry-run", TemplateDryRunView.as_view(), name="template-dry-run"),
     path("api/v1/stream/sse", StreamView.as_view(), name="stream-sse"),
+    path("api/v1/stream/ws", WebSocketView.as_view(), name="stream-ws"),
     path("api/v1/schedules", ScheduleListView.as_view(), name="schedules"),
     path("api/v1/schedules/<str:schedule_id>", ScheduleView.as_view(), name="schedule"),
     path("api/v1/schedules/<str:schedule_id>/pause", SchedulePauseView.as_view(), name="schedule-pause"),

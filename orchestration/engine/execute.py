@@ -38,7 +38,8 @@ def execute(step: ClaimedStep, lease: Lease, facts: TaskFacts) -> StepEnd | None
             if is_packed(step.input):
                 step = replace(step, input=value_unpack(ctx.principal.tenant_id, step.input))
                 work = replace(work, step=step)
-            outcome = _own_usage(work, _storable(work, kind.execute(work)))
+            outcome = _storable(work, kind.execute(work))
+            outcome = replace(outcome, usage=work.journal.usage)
             end = StepEnd(step, StepStatus.SUCCEEDED, outcome, charges=kind.charges(work))
             end = replace(end, notes=tuple(work.journal.pending_notes()))
         except StepSuperseded:
@@ -84,11 +85,6 @@ def _storable(work: Work, outcome: StepOutcome) -> StepOutcome:
         return outcome
     stored, size_bytes = storable_json(outcome.output)
     return replace(outcome, output=value_pack(work.ctx.principal.tenant_id, stored, size_bytes=size_bytes))
-
-
-def _own_usage(work: Work, outcome: StepOutcome) -> StepOutcome:
-    """Return the outcome with what this step used itself, where its journal begins with what another task paid."""
-    return replace(outcome, usage=_spent(work.step)) if work.journal.has_copies() else outcome
 
 
 def _started(step: ClaimedStep, agent_id: str) -> EventDraft:

@@ -142,9 +142,9 @@ def _jsonb(value: Mapping[str, Any] | None) -> Jsonb | None:
 def _usage_add(task_id: UUID, recorded: Sequence[StepEnd]) -> None:
     """Add what the ended steps cost to their task; a retry's cost is added once, when the step ends at last."""
     ended = [end for end in recorded if end.status in STEP_TERMINAL]
-    if not any(end.outcome.usage.model_calls or end.outcome.usage.tool_calls for end in ended):
-        return
     usages = [end.outcome.usage for end in ended]
+    if not any(usage.total_tokens or usage.model_calls or usage.tool_calls for usage in usages):
+        return
     costs = [usage.cost_usd for usage in usages]
     named = next((end.outcome for end in reversed(ended) if end.outcome.model_used), None)
     with prepared_cursor() as cursor:

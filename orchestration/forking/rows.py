@@ -34,6 +34,14 @@ class ForkPlan:
         return self.cut or None
 
 
+def source_lock(plan: ForkPlan) -> None:
+    """Lock the source before anything else, as all that ends it does: a task's row comes before its session's.
+
+    Otherwise a source that ends and its fork, each with one of the two rows, would wait for each other.
+    """
+    Task.objects.select_for_update(no_key=True).only("id").get(id=plan.source.id)
+
+
 def fork_write(task: Task, plan: ForkPlan, *, is_held: bool) -> None:
     """Give a new task what its source has done, and tell both; `is_held`: a person is asked before it begins."""
     steps = _steps(task, plan)
@@ -140,7 +148,7 @@ def _anew(task: Task, step: Step, begin: Release) -> Step:
 
 
 def _tell(task: Task, plan: ForkPlan, copied: Mapping[str, Any]) -> None:
-    """Tell both tasks. One that has ended hears nothing more: its stream is closed."""
+    """Tell both tasks; `source_lock` holds the source. One that has ended hears nothing more: its stream is closed."""
     key = plan.selection.fork_step.key
     payload = {"step_key": key, "position": plan.position}
     told = EventDraft(
@@ -150,7 +158,7 @@ def _tell(task: Task, plan: ForkPlan, copied: Mapping[str, Any]) -> None:
         key,
     )
     events_append(task_id=task.id, drafts=[told])
-    source = Task.objects.select_for_update(no_key=True).get(id=plan.source.id)
-    if source.status not in TASK_TERMINAL:
+    status = Task.objects.values_list("status", flat=True).get(id=plan.source.id)
+    if status not in TASK_TERMINAL:
         told = EventDraft(EventKind.STATUS_UPDATE, f"Forked at {key}", {**payload, "fork": str(task.id)}, key)
-        events_append(task_id=source.id, drafts=[told])
+        events_append(task_id=plan.source.id, drafts=[told])

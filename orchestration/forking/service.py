@@ -7,7 +7,7 @@ from uuid import UUID
 
 from agents.services import journal_outline, model_override_check
 from orchestration.forking.edits import ForkEdits, edits_check, journal_cut
-from orchestration.forking.rows import ForkPlan, fork_write
+from orchestration.forking.rows import ForkPlan, fork_write, source_lock
 from orchestration.forking.selection import beginnings, select
 from orchestration.limits import json_check, query_check
 from orchestration.models import Task
@@ -72,6 +72,7 @@ def task_fork(
         priority=source.priority,
         route={"score": 0.0, "reasons": [f"a fork of {source.id}"], "asked_mode": source.mode},
         ask=ask,
+        begin=lambda: source_lock(plan),
         complete=lambda task: fork_write(task, plan, is_held=ask is not None),
     )
     return task_insert_once(

@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from orchestration.errors import QueueFull
@@ -39,7 +40,10 @@ def fire(schedule_id: UUID) -> bool:
         schedule = rows.filter(id=schedule_id, status=ScheduleStatus.ACTIVE).first()
         if schedule is None or not _note(schedule):
             return False
-    _begin_next(schedule_id)
+    try:
+        _begin_next(schedule_id)
+    except QueueFull as error:  # it stays queued: nothing that was due is dropped
+        log.info("schedule_run_waits", schedule_id=str(schedule_id), reason=error.message)
     return True
 
 
@@ -50,10 +54,34 @@ def due_fire() -> int:
 
 
 def queued_start() -> int:
-    """Begin runs that waited for an earlier one, or for room in their tenant's queue. Returns how many began."""
-    queued = ScheduleRun.objects.filter(outcome=RunOutcome.QUEUED).order_by("schedule_id")
-    schedule_ids = list(queued.distinct("schedule_id").values_list("schedule_id", flat=True)[:BATCH])
-    return sum(_begin_next(schedule_id) for schedule_id in schedule_ids)
+    """Begin runs that waited for an earlier one, or for room in their tenant's queue. Returns how many began.
+
+    Those that cannot begin keep no others from it: schedules whose earlier run goes on are not looked at, and of a
+    tenant whose queue is full only the first is.
+    """
+    begun, tried, full = 0, set[UUID](), set[UUID]()
+    while begun < BATCH and (waiting := _waiting(tried, full)):
+        for schedule_id, tenant_id in waiting:
+            tried.add(schedule_id)
+            if tenant_id in full:
+                continue
+            try:
+                begun += _begin_next(schedule_id)
+            except QueueFull as error:
+                log.info("schedule_run_waits", schedule_id=str(schedule_id), reason=error.message)
+                full.add(tenant_id)
+    return begun
+
+
+def _waiting(tried: set[UUID], full: set[UUID]) -> list[tuple[UUID, UUID]]:
+    """Return schedules, with their tenants, that have a run which waits and may begin; the longest wait first."""
+    earlier = ScheduleRun.objects.filter(schedule_id=OuterRef("id"))
+    queued = earlier.filter(outcome=RunOutcome.QUEUED).order_by("due_at")
+    running = _running(earlier)
+    rows = Schedule.objects.filter(Exists(queued), Q(overlap_policy=OverlapPolicy.ALLOW) | ~Exists(running))
+    rows = rows.exclude(id__in=tried).exclude(tenant_id__in=full)
+    oldest = Subquery(queued.values("due_at")[:1])
+    return list(rows.order_by(oldest, "id").values_list("id", "tenant_id")[:BATCH])
 
 
 def _note(schedule: Schedule) -> bool:
@@ -91,14 +119,22 @@ def _reason_to_skip(schedule: Schedule, *, late_seconds: float) -> str:
 
 
 def _is_running(schedule_id: UUID) -> bool:
-    started = ScheduleRun.objects.filter(schedule_id=schedule_id, outcome=RunOutcome.STARTED, task__isnull=False)
-    return started.exclude(task__status__in=sorted(TASK_TERMINAL)).exists()
+    return _running(ScheduleRun.objects.filter(schedule_id=schedule_id)).exists()
+
+
+def _running(runs: "QuerySet[ScheduleRun]") -> "QuerySet[ScheduleRun]":
+    """Return those of the runs whose task has not ended."""
+    started = runs.filter(outcome=RunOutcome.STARTED, task__isnull=False)
+    return started.exclude(task__status__in=sorted(TASK_TERMINAL))
 
 
 def _begin_next(schedule_id: UUID) -> bool:
     """Begin the oldest run that waits, if it may begin now. Returns whether it did.
 
     Two processes at once submit the same run under the same key, so there is one task.
+
+    Raises:
+        QueueFull: Its tenant's queue has no room; nothing was changed.
     """
     queued = ScheduleRun.objects.filter(schedule_id=schedule_id, outcome=RunOutcome.QUEUED)
     run = queued.select_related("schedule").order_by("due_at").first()
@@ -120,15 +156,37 @@ def _begin(run: ScheduleRun) -> bool:
                 schedule_id=schedule.id,
                 max_budget_usd=schedule.max_budget_usd,
                 timeout_seconds=schedule.timeout_seconds,
+                begin=lambda: _still_wanted(run),
+                complete=lambda task: _started(run, task.id),
             ),
         )
-    except QueueFull as error:
-        log.info("schedule_run_waits", schedule_id=str(schedule.id), reason=error.message)
-        return False  # it stays queued: nothing that was due is dropped
+    except QueueFull:
+        raise
+    except _Unwanted:
+        return False
     except ShannonError as error:
         log.warning("schedule_run_refused", schedule_id=str(schedule.id), code=error.code, error=error.message)
         return _close(run, RunOutcome.REFUSED, reason=f"{error.code}: {error.message}")
-    return _close(run, RunOutcome.STARTED, task_id=submitted.task.id)
+    return submitted.created or _close(run, RunOutcome.STARTED, task_id=submitted.task.id)
+
+
+class _Unwanted(ShannonError):
+    """The run no longer waits: its schedule was paused or deleted, or another process began it."""
+
+    code = "SCHEDULE_RUN_UNWANTED"
+
+
+def _still_wanted(run: ScheduleRun) -> None:
+    """Lock the schedule, so that a pause or a deletion comes before the run's task or after it, and look again."""
+    schedules = Schedule.objects.select_for_update(no_key=True)
+    if schedules.filter(id=run.schedule_id, status=ScheduleStatus.ACTIVE).first() is None:
+        raise _Unwanted
+    if not ScheduleRun.objects.filter(id=run.id, outcome=RunOutcome.QUEUED).exists():
+        raise _Unwanted
+
+
+def _started(run: ScheduleRun, task_id: UUID) -> None:
+    _close(run, RunOutcome.STARTED, task_id=task_id)
 
 
 def _close(run: ScheduleRun, outcome: RunOutcome, **values: object) -> bool:

@@ -110,7 +110,7 @@ WITH {_LOCKED}, asked AS MATERIALIZED (
         limit_usd IS NULL OR spent_usd + reserved_usd + total.usd <= limit_usd AS fits_usd
     FROM locked CROSS JOIN total
 ), verdict AS MATERIALIZED (
-    SELECT coalesce(bool_and(fits_tokens AND fits_usd), false)
+    SELECT coalesce(bool_and(fits_tokens AND fits_usd) OR %(is_spent)s, false)
             AND count(DISTINCT (scope, scope_id)) FILTER (WHERE scope <> 'user') = %(required)s AS fits,
         array_agg(id) AS budget_ids
     FROM fitting
@@ -147,7 +147,10 @@ WITH {_LOCKED}, asked AS MATERIALIZED (
 )
 SELECT fitting.*, (SELECT count(*) > 0 FROM taken) AS taken FROM fitting ORDER BY id
 """  # noqa: S608 - made of constants
-"""Charge effects that share budgets: all of them or none. Returns the budgets as they were before."""
+"""Charge effects that share budgets: all of them or none; what is spent already is not refused.
+
+Returns the budgets as they were before.
+"""
 
 SETTLE = f"""
 WITH mine AS MATERIALIZED (
@@ -204,7 +207,7 @@ WITH locked AS MATERIALIZED (
     SELECT b.id FROM policy_budget b
     WHERE b.id IN (
         SELECT unnest(r.budget_ids) FROM policy_reservation r
-        WHERE r.step_id = %(step_id)s AND (%(position)s::int IS NULL OR r.position = %(position)s::int)
+        WHERE r.step_id = ANY(%(steps)s::uuid[]) AND (%(position)s::int IS NULL OR r.position = %(position)s::int)
           AND r.status = 'held'
     )
     ORDER BY b.id
@@ -215,7 +218,7 @@ WITH locked AS MATERIALIZED (
     UPDATE policy_reservation r
     SET status = 'released', closed_at = statement_timestamp()
     FROM ready
-    WHERE ready.budgets > 0 AND r.step_id = %(step_id)s
+    WHERE ready.budgets > 0 AND r.step_id = ANY(%(steps)s::uuid[])
       AND (%(position)s::int IS NULL OR r.position = %(position)s::int) AND r.status = 'held'
     RETURNING r.budget_ids, r.tokens, r.usd
 ), given_back AS MATERIALIZED (
@@ -228,7 +231,7 @@ SET reserved_tokens = b.reserved_tokens - given_back.tokens, reserved_usd = b.re
 FROM given_back
 WHERE b.id = given_back.budget_id
 """
-"""Release what a step holds: under one position, or under all."""
+"""Release what steps hold: under one position, or under all."""
 
 DIFFERENCES = """
 WITH booked AS (

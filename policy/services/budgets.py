@@ -109,13 +109,23 @@ def budget_charge(
     budgets: Sequence[BudgetRef],
     amount: Amount,
     purchase: Purchase | None = None,
+    is_spent: bool = False,
 ) -> None:
-    """Reserve and settle in one, for an effect whose cost is known. One statement; refused like a reservation.
+    """Reserve and settle in one, for an effect whose cost is known. One statement.
+
+    Args:
+        tenant_id: As `budget_reserve`, like the others.
+        step_id: The step whose effect it is.
+        position: The effect's place in the step's journal.
+        budgets: What pays.
+        amount: What it costs.
+        purchase: For whom and from whom, for the accounts.
+        is_spent: The money is gone already, so no limit refuses it, as none refuses a settlement.
 
     Raises:
-        BudgetExceeded, BudgetNotOpen: As `budget_reserve`.
+        BudgetExceeded, BudgetNotOpen: As `budget_reserve`; the first not for what is spent.
     """
-    budgets_charge([Charge(tenant_id, step_id, position, tuple(budgets), amount, purchase or Purchase())])
+    _take([Charge(tenant_id, step_id, position, tuple(budgets), amount, purchase or Purchase())], is_spent=is_spent)
 
 
 def budgets_charge(charges: Sequence[Charge]) -> None:
@@ -181,21 +191,19 @@ def reservations_expire(*, older_than_seconds: float, limit: int) -> int:
 
 def budget_release(*, step_id: UUID, position: int | None = None) -> None:
     """Give back what is still reserved, under one position or under all of the step. One statement; idempotent."""
-    _execute(sql.RELEASE, {"step_id": step_id, "position": position})
+    _execute(sql.RELEASE, {"steps": [step_id], "position": position})
 
 
 def budgets_release(step_ids: Sequence[UUID]) -> None:
     """Give back whatever several steps still hold: they have ended, so nobody will settle it. Idempotent.
 
-    One statement when they hold nothing, one more for each step that does.
+    One statement, however many steps.
     """
-    held = Reservation.objects.filter(step_id__in=step_ids, status=ReservationStatus.HELD)
-    for step_id in sorted(set(held.values_list("step_id", flat=True))):
-        budget_release(step_id=step_id)
+    _execute(sql.RELEASE, {"steps": list(step_ids), "position": None})
 
 
-def _take(charges: Sequence[Charge]) -> None:
-    """Charge effects that share a tenant and budgets."""
+def _take(charges: Sequence[Charge], *, is_spent: bool = False) -> None:
+    """Charge effects that share a tenant and budgets; no limit refuses what is spent already."""
     first = charges[0]
     _check_named(first.budgets)
     buys = [charge.purchase for charge in charges]
@@ -212,10 +220,11 @@ def _take(charges: Sequence[Charge]) -> None:
         "completions": [buy.completion_tokens for buy in buys],
         "priced": [buy.is_price_known for buy in buys],
         "estimated": [buy.is_estimate for buy in buys],
+        "is_spent": is_spent,
     }
     rows = _rows(sql.CHARGE, values)
     _check_open(rows, first.budgets)
-    if rows[0]["taken"] or all(row["fits_tokens"] and row["fits_usd"] for row in rows):
+    if rows[0]["taken"] or is_spent or all(row["fits_tokens"] and row["fits_usd"] for row in rows):
         return  # all of it, now or before
     known = set(_open_or_settled(charges))
     fresh = [charge for charge in charges if (charge.step_id, charge.position) not in known]

@@ -3,6 +3,7 @@
 import os
 import pwd
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def app_roles(
     uvicorn = [sys.executable, "-m", "uvicorn", "--no-access-log", "--host", "127.0.0.1"]
     # Without the timeout an open stream would hold a server back from stopping.
     stop = ["--timeout-graceful-shutdown", "3"]
-    web = [*uvicorn, "shannon_project.asgi:application", "--lifespan", "off", "--port", str(web_port), *stop]
+    # Readers of a WebSocket stream say nothing; a compressor for each of them would take memory for little text.
+    sockets = ["--ws-max-size", "4096", "--ws-per-message-deflate", "false"]
+    web = [*uvicorn, "shannon_project.asgi:application", "--lifespan", "off", "--port", str(web_port), *stop, *sockets]
     gateway = [*uvicorn, "shannon_project.asgi_gateway:application", "--port", str(gateway_port), *stop]
     return [
         Role(
@@ -97,9 +100,19 @@ def _consumer(queue: str, threads: int, name: str) -> list[str]:
 
 
 def supervisor_config(
-    paths: StackPaths, *, servers: list[Role], apps: list[Role], rpc_port: int, rpc_password: str, owner_pid: int | None
+    paths: StackPaths,
+    *,
+    servers: list[Role],
+    apps: list[Role],
+    rpc_port: int,
+    rpc_password: str,
+    owner_pid: int | None,
+    ports_kept: Sequence[int] = (),
 ) -> str:
-    """Return supervisord's configuration: servers start at once, ours when they are told to; ours stop first."""
+    """Return supervisord's configuration: servers start at once, ours when they are told to; ours stop first.
+
+    Other stacks of the machine choose none of `ports_kept` while the supervisor lives.
+    """
     user = pwd.getpwuid(os.geteuid()).pw_name
     sections = {
         "supervisord": {
@@ -118,6 +131,7 @@ def supervisor_config(
             "supervisor.rpcinterface_factory": "shannon_project.stack.supervision:make_interface",
             "state_path": str(paths.state),
             "owner_pid": str(owner_pid or ""),
+            "ports": " ".join(str(port) for port in ports_kept),
         },
         **_group(SERVERS_GROUP, servers, paths, priority=10, autostart=True),
         **_group(APP_GROUP, apps, paths, priority=20, autostart=False),

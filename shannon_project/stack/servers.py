@@ -11,7 +11,7 @@ from shannon_project.embedded.llama import MODEL_NAME, EmbeddedLlama
 from shannon_project.settings.env import ENV, GivenServers
 from shannon_project.stack.errors import ServersHalfGiven, ServerUnsuitable
 from shannon_project.stack.paths import StackPaths
-from shannon_project.stack.ports import free_port
+from shannon_project.stack.ports import PortChoice
 from shannon_project.stack.roles import Role
 
 POSTGRES_MIN_VERSION = 15
@@ -78,8 +78,12 @@ class StackServers:
         redis_check(self.broker_url)
 
 
-def servers_choose(paths: StackPaths) -> StackServers:
+def servers_choose(paths: StackPaths, choice: PortChoice) -> StackServers:
     """Return the servers that DATABASE_URL and REDIS_URL name, or embedded ones, prepared and not yet running.
+
+    Args:
+        paths: The stack's folder.
+        choice: Where ports come from.
 
     Raises:
         ServersHalfGiven: Only one of the two is set.
@@ -88,7 +92,7 @@ def servers_choose(paths: StackPaths) -> StackServers:
     given = GivenServers()
     if bool(given.database_url) != bool(given.redis_url):
         raise ServersHalfGiven
-    model = EmbeddedLlama(free_port(_MODEL_PORT)) if ENV.local_model else None
+    model = EmbeddedLlama(choice.take(_MODEL_PORT)) if ENV.local_model else None
     if given.database_url:
         return StackServers(given.database_url, given.redis_url, model=model)
     postgres, valkey = EmbeddedPostgres(paths.postgres_dir), EmbeddedValkey(paths.valkey_dir)

@@ -12,7 +12,7 @@ from shannon_project.stack.database import database_prepare, migrations_pending
 from shannon_project.stack.errors import StackNotHealthy, StackNotRunning
 from shannon_project.stack.health import key_is_accepted, wait_healthy
 from shannon_project.stack.paths import StackPaths, json_read, private_write
-from shannon_project.stack.ports import free_port
+from shannon_project.stack.ports import PortChoice
 from shannon_project.stack.roles import APP_ROLES, app_roles, supervisor_config
 from shannon_project.stack.servers import StackServers, servers_choose
 from shannon_project.stack.state import StackState, state_of
@@ -109,20 +109,21 @@ def _clear(paths: StackPaths, report: Report) -> bool:
 
 def _start_or_clear(paths: StackPaths, report: Report, owner_pid: int | None) -> StackState:
     try:
-        return _start(paths, report, owner_pid)
+        with PortChoice() as choice:
+            return _start(paths, report, owner_pid, choice)
     except BaseException:
         _clear(paths, report)
         raise
 
 
-def _start(paths: StackPaths, report: Report, owner_pid: int | None) -> StackState:
+def _start(paths: StackPaths, report: Report, owner_pid: int | None, choice: PortChoice) -> StackState:
     report("starting")
-    servers = servers_choose(paths)
+    servers = servers_choose(paths, choice)
     ports = Ports(
-        web=free_port(_WEB_PORT),
-        gateway=free_port(_GATEWAY_PORT),
-        flower=free_port(_FLOWER_PORT),
-        supervisor=free_port(0),
+        web=choice.take(_WEB_PORT),
+        gateway=choice.take(_GATEWAY_PORT),
+        flower=choice.take(_FLOWER_PORT),
+        supervisor=choice.take(0),
     )
     environment = _environment(paths, servers, ports)
     client = _launch(paths, servers, ports, environment, owner_pid)
@@ -178,6 +179,7 @@ def _launch(
         rpc_port=ports.supervisor,
         rpc_password=password,
         owner_pid=owner_pid,
+        ports_kept=[ports.web, ports.gateway, ports.flower],
     )
     private_write(paths.supervisor_config, config)
     client = SupervisorClient(f"http://stack:{password}@127.0.0.1:{ports.supervisor}")

@@ -6,6 +6,8 @@ supervisord loads this as an RPC interface, its documented way to be extended.
 import json
 import os
 import signal
+import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from supervisor import events
 from supervisor.states import SupervisorStates
 
 from shannon_project.stack.paths import private_write
+from shannon_project.stack.ports import port_keep
 
 _SETTLE_SECONDS = 0.2
 
@@ -21,14 +24,22 @@ _SETTLE_SECONDS = 0.2
 class StackInterface:
     """The RPC namespace `stack`: the state file has one writer, this one."""
 
-    def __init__(self, supervisord: Any, state_path: Path, owner: psutil.Process | None) -> None:
+    def __init__(
+        self,
+        supervisord: Any,
+        state_path: Path,
+        owner: psutil.Process | None,
+        ports_kept: Sequence[socket.socket | None] = (),
+    ) -> None:
         """Subscribe to what happens to the processes.
 
         Args:
             supervisord: The running supervisor.
             state_path: Where `stack.json` goes.
             owner: A process whose end ends the stack; None for a stack that stays.
+            ports_kept: What keeps the stack's ports from others; held for as long as the supervisor lives.
         """
+        self._ports_kept = ports_kept
         self._supervisord = supervisord
         self._state_path = state_path
         self._owner = owner
@@ -73,15 +84,18 @@ class StackInterface:
         self._state_path.unlink(missing_ok=True)
 
 
-def make_interface(supervisord: Any, state_path: str, owner_pid: str = "") -> StackInterface:
-    """Make the interface; supervisord calls this with the options of its `[rpcinterface:stack]` section."""
+def make_interface(supervisord: Any, state_path: str, owner_pid: str = "", ports: str = "") -> StackInterface:
+    """Make the interface; supervisord calls this with the options of its `[rpcinterface:stack]` section.
+
+    From here on the supervisor keeps the stack's ports, also while a process that listens on one is started again.
+    """
     owner = None
     try:
         owner = psutil.Process(int(owner_pid)) if owner_pid else None
     except psutil.NoSuchProcess:
         # The owner ended before we were loaded: a stack that has one must not become one that stays.
         supervisord.options.mood = SupervisorStates.SHUTDOWN
-    return StackInterface(supervisord, Path(state_path), owner)
+    return StackInterface(supervisord, Path(state_path), owner, [port_keep(int(port)) for port in ports.split()])
 
 
 def _has_ended(process: psutil.Process) -> bool:

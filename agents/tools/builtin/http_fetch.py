@@ -57,7 +57,8 @@ class HttpFetchTool(Tool):
 
         `url` is where redirects led; `next_offset` None: the text ends here.
         """
-        response = fetch(arguments["url"], timeout_seconds=ctx.timeout_seconds)
+        sent = {"Idempotency-Key": ctx.idempotency_key} if ctx.idempotency_key else {}
+        response = fetch(arguments["url"], headers=sent, timeout_seconds=ctx.timeout_seconds)
         if not _is_text(response):
             kind = response.media_type
             message = f"{response.url} is {kind} of {len(response.content)} bytes, not a text."

@@ -74,10 +74,13 @@ class McpConnector(ABC):
         arguments: Mapping[str, Any],
         *,
         timeout_seconds: float,
+        idempotency_key: str,
         on_tools_changed: Callable[[], None],
     ) -> CallResult:
         """Call a tool of the server called `name`.
 
+        The key goes along as `idempotencyKey` in the request's `_meta`, the protocol's place for what it does not say
+        itself; empty: none. Not as a header: the handshake before the call would carry it too.
         `on_tools_changed` is called afterwards if the server said meanwhile that its tools have changed.
 
         Raises:

@@ -4,14 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx2
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client import IncomingMessage
 from mcp.client.session import MessageHandlerFnT
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, ToolListChangedNotification
+from mcp_types import CallToolResult, RequestParamsMeta, ToolListChangedNotification
 from mcp_types import Tool as OfferedTool
 from pydantic import ValidationError
 
@@ -24,6 +24,7 @@ from shannon_project.foundation.outbound import guarded_client
 T = TypeVar("T")
 Talk = Callable[[Client], Coroutine[Any, Any, T]]
 
+IDEMPOTENCY_META = "idempotencyKey"
 _DESCRIPTION_CHARACTERS = 2_000
 _SCHEMA_MAX_CHARACTERS = 16_000
 _FAILURES = (MCPError, httpx2.HTTPError, ValidationError, OSError, ValueError)
@@ -56,6 +57,7 @@ class SdkConnector(McpConnector):
         arguments: Mapping[str, Any],
         *,
         timeout_seconds: float,
+        idempotency_key: str,
         on_tools_changed: Callable[[], None],
     ) -> CallResult:
         """See `McpConnector.call`."""
@@ -66,7 +68,8 @@ class SdkConnector(McpConnector):
                 changes.append(message)
 
         async def talk(client: Client) -> CallToolResult:
-            return await client.call_tool(tool, dict(arguments))
+            meta = cast("RequestParamsMeta", {IDEMPOTENCY_META: idempotency_key}) if idempotency_key else None
+            return await client.call_tool(tool, dict(arguments), meta=meta)
 
         result = _with_server(name, endpoint, talk, timeout_seconds=timeout_seconds, hear=hear)
         if changes:

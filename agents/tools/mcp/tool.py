@@ -74,6 +74,7 @@ class McpTool(Tool):
             self._remote_name,
             arguments,
             timeout_seconds=ctx.timeout_seconds,
+            idempotency_key=ctx.idempotency_key,
             on_tools_changed=self._on_tools_changed,
         )
         if result.is_error:

@@ -5,15 +5,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Final
 
-from django.conf import settings
-from django.http.request import split_domain_port, validate_host
 from django.utils.module_loading import import_string
 
+from orchestration.api.asgi_edge import Scope, caller_of, headers_encoded, headers_of, host_check
 from orchestration.api.endpoint import in_thread
-from orchestration.errors import HostNotAllowed
-from policy.errors import ApiKeyMissing, RateLimited
-from policy.services import RateState, request_authenticate
-from policy.types import Principal
+from policy.errors import RateLimited
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.http import envelope
 from shannon_project.foundation.ids import uuid7
@@ -21,8 +17,6 @@ from shannon_project.foundation.ids import uuid7
 PATH: Final = "/mcp"
 PRINCIPAL: Final = "shannon.principal"
 """The key of the scope under which whoever answers finds who asks."""
-
-Scope = dict[str, Any]
 
 
 class McpMount:
@@ -44,29 +38,13 @@ class McpMount:
             return
         request_id = uuid7().hex
         try:
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-            _host_check(headers.get("host", ""))
-            scope[PRINCIPAL], rate = await in_thread(_caller, headers)
+            headers = headers_of(scope)
+            host_check(headers.get("host", ""))
+            scope[PRINCIPAL], rate = await in_thread(caller_of, headers)
         except ShannonError as error:
             await _refuse(send, error, request_id)
             return
         await self._server(scope, receive, send if rate is None else _with_headers(send, rate.headers()))
-
-
-def _host_check(host: str) -> None:
-    """Refuse a request for another host: a page in a browser could have been led here by a changed name."""
-    allowed = settings.ALLOWED_HOSTS or (["localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
-    if not validate_host(split_domain_port(host)[0], allowed):
-        raise HostNotAllowed(details={"host": host[:200]})
-
-
-def _caller(headers: dict[str, str]) -> tuple[Principal, RateState | None]:
-    """Return who asks, and where the limits of requests stand now."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    key = headers.get("x-api-key", "").strip() or (token.strip() if scheme.lower() == "bearer" else "")
-    if not key:
-        raise ApiKeyMissing
-    return request_authenticate(api_key=key)
 
 
 def _with_headers(send: Any, headers: Mapping[str, str]) -> Any:
@@ -74,14 +52,10 @@ def _with_headers(send: Any, headers: Mapping[str, str]) -> Any:
 
     async def send_with(message: Scope) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", []), *_encoded(headers)]}
+            message = {**message, "headers": [*message.get("headers", []), *headers_encoded(headers)]}
         await send(message)
 
     return send_with
-
-
-def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 async def _refuse(send: Any, error: ShannonError, request_id: str) -> None:
@@ -90,6 +64,6 @@ async def _refuse(send: Any, error: ShannonError, request_id: str) -> None:
     if error.http_status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     if isinstance(error, RateLimited):
-        headers += _encoded({**error.headers, "Retry-After": str(error.details["retry_after_seconds"])})
+        headers += headers_encoded({**error.headers, "Retry-After": str(error.details["retry_after_seconds"])})
     await send({"type": "http.response.start", "status": error.http_status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -24,6 +24,8 @@ class StateAnswer(serializers.Serializer[Any]):
     messages = serializers.JSONField(help_text="What the model asked there, or last before it, was told.")
     observed = serializers.JSONField(help_text="Listings of files, histories and messages read before.")
     memory_hits = serializers.JSONField(help_text="What was found in memory before.")
-    decisions = serializers.JSONField(help_text="Answers of people, and refusals of policies and budgets.")
+    decisions = serializers.JSONField(
+        help_text="Of policies about the effects before and this one; answers of people; refusals of budgets."
+    )
     budget = serializers.JSONField(help_text="What step and task had used by then.")
     before = serializers.JSONField(help_text="The effects before it.")

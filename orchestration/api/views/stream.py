@@ -4,17 +4,19 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from asgiref.sync import SyncToAsync
-from django.http import StreamingHttpResponse
+from django.http import JsonResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from orchestration.api.endpoint import AsyncEndpoint, in_thread
+from orchestration.api.endpoint import AsyncEndpoint, Endpoint, in_thread
 from orchestration.api.schema import LAST_EVENT_ID
 from orchestration.api.serializers.stream import WorkflowStreamQuery, last_seq_of
 from orchestration.api.sse import kinds_wanted, task_frames
 from orchestration.api.views.tasks import task_id_of
+from orchestration.errors import UpgradeRequired
 from orchestration.selectors import task_opening
+from shannon_project.foundation.http import error_response
 
 
 def stream_response(frames: AsyncGenerator[bytes, None]) -> StreamingHttpResponse:
@@ -57,3 +59,19 @@ class StreamView(AsyncEndpoint):
         opening = await in_thread(task_opening, principal=self.principal, task_id=task_id, after_seq=after_seq)
         kinds = kinds_wanted(self.query["types"])
         return stream_response(task_frames(opening, after_seq=after_seq, kinds=kinds))
+
+
+class WebSocketView(Endpoint):
+    """What is said to whoever does not open a WebSocket at its address; `orchestration.api.websocket` serves those."""
+
+    required_scopes = {"GET": "tasks:read"}
+    queries = {"GET": WorkflowStreamQuery}
+
+    @extend_schema(
+        operation_id="stream_ws", tags=["stream"], parameters=[WorkflowStreamQuery], responses={101: None, 426: None}
+    )
+    def get(self, request: Request) -> JsonResponse:
+        """Follow a task over a WebSocket: each message is an event as JSON; after `done` the server closes."""
+        answer = error_response(request._request, UpgradeRequired())
+        answer["Upgrade"], answer["Connection"] = "websocket", "Upgrade"
+        return answer

@@ -199,11 +199,30 @@ class Cluster:
         self._servers[name].send_signal(number)
 
     def worker_start(
-        self, *, failpoints: str = "", transport: str = "", threads: int = 8, grace_seconds: float = 120.0
+        self,
+        *,
+        failpoints: str = "",
+        transport: str = "",
+        threads: int = 8,
+        grace_seconds: float = 120.0,
+        clock_ahead_seconds: float = 0.0,
     ) -> Child:
-        """Start a worker and wait until it takes jobs; after SIGTERM it has `grace_seconds` to end its steps."""
+        """Start a worker and wait until it takes jobs.
+
+        Args:
+            failpoints: Where it dies or stands still.
+            transport: Of the broker, instead of its own.
+            threads: How many steps it runs at once.
+            grace_seconds: How long it has after SIGTERM to end its steps.
+            clock_ahead_seconds: By how much its clock is wrong.
+        """
         worker = self._born(
-            "worker", failpoints=failpoints, transport=transport, threads=threads, grace_seconds=grace_seconds
+            "worker",
+            failpoints=failpoints,
+            transport=transport,
+            threads=threads,
+            grace_seconds=grace_seconds,
+            clock_ahead_seconds=clock_ahead_seconds,
         )
         self.workers.append(worker)
         ready = self.paths.log_dir / f"{worker.name}.ready"

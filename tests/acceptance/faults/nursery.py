@@ -1,6 +1,7 @@
 """Starts workers and web servers fast: imports once what they import, and forks for each.
 
-Reads one JSON object a line: `{"role", "name", "failpoints", "transport", "threads", "port"}`. Answers with the pid.
+Reads one JSON object a line: `{"role", "name", "failpoints", "transport", "threads", "port",
+"clock_ahead_seconds"}`. Answers with the pid.
 A child is a process like any other: it shares nothing with its siblings, and runs the role's own command.
 """
 
@@ -8,11 +9,13 @@ import json
 import os
 import signal
 import sys
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import django
+import time_machine
 
 
 def main() -> None:
@@ -48,6 +51,9 @@ def _child(asked: dict[str, Any], celery_app: Any) -> None:
     if asked["transport"]:
         celery_app.conf.broker_transport = asked["transport"]
     failpoints_arm(asked["failpoints"])
+    if asked.get("clock_ahead_seconds"):
+        # all of Python's clocks of the day in this process, also those of C code; what counts up only stays
+        time_machine.travel(timedelta(seconds=asked["clock_ahead_seconds"]), tick=True).start()
     try:
         if asked["role"] == "web":
             import uvicorn  # noqa: PLC0415

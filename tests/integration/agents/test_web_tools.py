@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from agents.errors import ToolFailed
+from agents.journal import Journal
+from agents.models import JournalEntry
+from agents.services import tool_call
 from agents.tools.base import ToolContext
 from agents.tools.builtin.http_fetch import HttpFetchTool
 from agents.tools.builtin.web_search import WebSearchTool
@@ -17,9 +20,11 @@ from agents.tools.search.brave import BraveSearch
 from agents.tools.search.searxng import SearxngSearch
 from agents.tools.search.serper import SerperSearch
 from agents.tools.search.tavily import TavilySearch
+from policy.types import Principal
 from shannon_project.foundation.errors import Unavailable
 from shannon_project.foundation.ids import uuid7
 from shannon_project.foundation.outbound import OutboundRefused
+from tests.integration.agents.steps import next_attempt, step_of
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -94,6 +99,17 @@ def test_a_page_is_read_as_markdown_in_parts(web: Web) -> None:
 def test_json_on_one_line_is_laid_out(web: Web) -> None:
     web.answers["/j"] = (200, {"Content-Type": "application/json"}, b'{"a": [1, 2], "b": "\xc3\xbc"}')
     assert fetched(url=web.url("/j"))["text"] == '{\n "a": [\n  1,\n  2\n ],\n "b": "ü"\n}'
+
+
+def test_a_call_that_is_made_again_carries_the_same_key(web: Web, principal: Principal) -> None:
+    web.answers["/j"] = (200, {"Content-Type": "text/plain"}, b"hello")
+    step = step_of(principal)
+    arguments = json.dumps({"url": web.url("/j")})
+    assert tool_call(step, Journal(step), "http_fetch", arguments).ok
+    JournalEntry.objects.filter(step_id=step.step_id).update(status="started", response=None)  # as a death leaves it
+    again = next_attempt(step)
+    assert tool_call(again, Journal(again), "http_fetch", arguments).ok
+    assert [headers.get("idempotency-key") for _, _, headers, _ in web.asked] == [f"{step.step_id}:0"] * 2
 
 
 def test_an_error_status_is_an_answer(web: Web) -> None:

@@ -9,9 +9,11 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django_celery_beat.models import PeriodicTask
 
 from orchestration.admin import JSON_SHOWN_CHARS
 from orchestration.models import Event, IdempotencyRecord, Step, Task
+from orchestration.schedules.writing import ScheduleSpec, schedule_create
 from tests.integration.api.callers import Caller
 
 INTERNAL = {"PolicyGeneration"}  # one row that counts changes of policies
@@ -74,6 +76,35 @@ def test_tasks_are_cancelled_in_the_name_of_who_is_signed_in(staff: Client, call
     other.refresh_from_db()
     assert (chosen.status, chosen.status_changed_by) == ("CANCELLED", "user:root")
     assert other.status == "QUEUED"
+
+
+def test_schedules_are_paused_and_resumed_and_beat_follows(staff: Client, caller: Caller) -> None:
+    spec = ScheduleSpec(name="Sums", cron_expression="0 9 * * *", query="What is 2 + 2?")
+    chosen, other = (schedule_create(principal=caller.principal, spec=spec) for _ in range(2))
+    path, selected = "/admin/orchestration/schedule/", {"_selected_action": [str(chosen.id)]}
+    page = staff.post(path, {"action": "pause", **selected}, follow=True).content.decode()
+    assert "1 schedules paused." in page
+    chosen.refresh_from_db()
+    other.refresh_from_db()
+    assert (chosen.status, chosen.next_run_at, other.status) == ("PAUSED", None, "ACTIVE")
+    assert PeriodicTask.objects.get(name=f"schedule {chosen.id}").enabled is False
+    assert "1 schedules resumed." in staff.post(path, {"action": "resume", **selected}, follow=True).content.decode()
+    chosen.refresh_from_db()
+    assert chosen.status == "ACTIVE"
+    assert chosen.next_run_at is not None
+    assert PeriodicTask.objects.get(name=f"schedule {chosen.id}").enabled is True
+
+
+def test_who_may_only_look_at_schedules_may_not_pause_them(caller: Caller) -> None:
+    spec = ScheduleSpec(name="Sums", cron_expression="0 9 * * *", query="What is 2 + 2?")
+    schedule = schedule_create(principal=caller.principal, spec=spec)
+    user = User.objects.create_user("viewer", password="a-long-password-1", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_schedule"))
+    client = Client()
+    client.force_login(user)
+    client.post("/admin/orchestration/schedule/", {"action": "pause", "_selected_action": [str(schedule.id)]})
+    schedule.refresh_from_db()
+    assert schedule.status == "ACTIVE"
 
 
 def test_who_may_only_look_may_not_cancel(caller: Caller) -> None:

@@ -42,6 +42,22 @@ def test_a_step_shows_what_it_saw_at_each_place(caller: Caller, task: Task) -> N
     assert end["budget"]["step_tokens"] == task.prompt_tokens + task.completion_tokens
 
 
+def test_a_step_shows_what_policies_decided_about_its_effects(caller: Caller, task: Task) -> None:
+    assert state(caller, task, 0)["decisions"] == []
+    asked = state(caller, task, 1)["decisions"]
+    assert {decision["position"] for decision in asked} == {1}
+    first = asked[0]
+    assert (first["by"], first["effect"]) == ("policy", "model agent")
+    assert (first["action"], first["verdict"]) == ("model.call", "allow")
+    assert first["about"].startswith("offline/")
+    assert first["obligations"]["max_output_tokens"] > 0
+    assert first["policy_versions"]["model_call"] >= 1
+    called = [decision for decision in state(caller, task, 3)["decisions"] if decision["position"] == 2]
+    assert [(decision["action"], decision["about"], decision["verdict"]) for decision in called] == [
+        ("tool.call", "calculator", "allow")
+    ]
+
+
 def test_refusals(caller: Caller, stranger: Caller, task: Task) -> None:
     address = f"/api/v1/tasks/{task.id}/steps/agent/state"
     assert error_of(stranger.client.get(address, {"position": 0}), 404)["code"] == "TASK_NOT_FOUND"

@@ -1,13 +1,16 @@
 """Forks: what is copied, what is done anew, and who pays."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection, transaction
+from django.db.models.functions import Now
 
-from agents.models import JournalEntry
+from agents.models import JournalEntry, Session
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
 from orchestration.errors import IdempotencyMismatch, TaskNotFound
@@ -19,7 +22,7 @@ from policy.selectors import budget_states
 from policy.services import tenant_seed
 from policy.types import SCOPES, BudgetRef, BudgetScope, Principal
 from shannon_project.foundation.errors import InvalidInput
-from tests.integration.orchestration.playing import play, principal
+from tests.integration.orchestration.playing import in_thread, play, principal, until_one_waits
 
 __all__ = ["principal"]
 
@@ -236,3 +239,20 @@ def test_another_tenants_task_cannot_be_forked(principal: Principal) -> None:
     stranger = Principal(theirs.id, "key:other", "other", frozenset(SCOPES))
     with pytest.raises(TaskNotFound):
         fork(stranger, source, "agent")
+
+
+def test_a_source_that_ends_and_its_fork_do_not_wait_for_each_other(principal: Principal) -> None:
+    source_id = submitted(principal, "What is 17 * (3 + 4)?", "simple")
+    task_advance(source_id)
+    source = Task.objects.get(id=source_id)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():  # as whatever ends the source: first its row, then its session's
+            Task.objects.select_for_update(no_key=True).get(id=source_id)
+            forking = pool.submit(in_thread, lambda: fork(principal, source, "agent"))
+            until_one_waits()
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '5s'")
+            Session.objects.filter(id=source.session_id).update(updated_at=Now())
+        made = forking.result(timeout=30)
+    assert Task.objects.get(id=made.id).forked_from_id == source_id
+    assert play(made.id).status == play(source_id).status == TaskStatus.COMPLETED

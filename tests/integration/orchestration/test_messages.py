@@ -9,7 +9,13 @@ from pytest_django import Settings
 from agents.models import JournalEntry
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
-from orchestration.errors import TaskAlreadyFinished, TaskNotFound, TooManyMessages, UnsupportedOption
+from orchestration.errors import (
+    IdempotencyMismatch,
+    TaskAlreadyFinished,
+    TaskNotFound,
+    TooManyMessages,
+    UnsupportedOption,
+)
 from orchestration.forking import ForkRequest, task_fork
 from orchestration.messages import message_send
 from orchestration.models import Event, Step, Task
@@ -29,7 +35,7 @@ def submitted(principal: Principal, query: str = "What is 17 * 3?", mode: str = 
 
 
 def say(principal: Principal, task_id: UUID, text: str = "Say it in French.", **more: Any) -> int:
-    return message_send(principal=principal, task_id=task_id, text=text, **more)
+    return message_send(principal=principal, task_id=task_id, text=text, **more).number
 
 
 def asked(task_id: UUID) -> list[list[str]]:
@@ -111,6 +117,22 @@ def test_a_fork_keeps_what_was_said_and_takes_more(principal: Principal) -> None
     play(made.id)
     assert any("Say it in French." in text for text in asked(made.id)[0])
     assert any("And slowly." in text for text in asked(made.id)[0])
+
+
+def test_a_message_is_sent_once_under_its_key(principal: Principal) -> None:
+    task_id = submitted(principal)
+    sent = [
+        message_send(principal=principal, task_id=task_id, text="Say it in French.", idempotency_key="k")
+        for _ in range(2)
+    ]
+    assert [(message.number, message.created) for message in sent] == [(1, True), (1, False)]
+    with pytest.raises(IdempotencyMismatch):
+        message_send(principal=principal, task_id=task_id, text="Say it in German.", idempotency_key="k")
+    assert say(principal, task_id, "And briefly.") == 2
+    play(task_id)
+    late = message_send(principal=principal, task_id=task_id, text="Say it in French.", idempotency_key="k")
+    assert (late.number, late.created) == (1, False), "the first answer, although the task has ended"
+    assert Event.objects.filter(task_id=task_id, kind="HITL_RESPONSE").count() == 2
 
 
 def test_refusals(principal: Principal, settings: Settings) -> None:

@@ -1,14 +1,19 @@
 """Runs of schedules on the database's clock: due, missed, overlapping, refused, and paid from their own budget."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models.functions import Now
 from django_celery_beat.models import PeriodicTask
 
 from orchestration.models import Event, Schedule, ScheduleRun, Task
+from orchestration.schedules import firing
 from orchestration.schedules.firing import due_fire, fire, queued_start
 from orchestration.schedules.writing import (
     ScheduleSpec,
@@ -21,9 +26,9 @@ from orchestration.schedules.writing import (
 from orchestration.types import MissedRunPolicy, OverlapPolicy, TaskStatus
 from orchestration.upkeep import upkeep
 from policy.models import Budget, Tenant
-from policy.services import api_key_issue, api_key_revoke, principal_authenticate, tenant_limits_set
+from policy.services import api_key_issue, api_key_revoke, principal_authenticate, tenant_limits_set, tenant_seed
 from policy.types import SCOPES, Principal, TenantLimits
-from tests.integration.orchestration.playing import play, principal
+from tests.integration.orchestration.playing import in_thread, play, principal, until_one_waits
 
 __all__ = ["principal"]
 
@@ -197,3 +202,50 @@ def test_a_deleted_schedule_drops_its_waiting_runs(principal: Principal) -> None
     schedule_delete(principal=principal, schedule_id=schedule.id)
     assert outcomes(schedule) == ["started", "skipped"]
     assert queued_start() == 0
+
+
+@pytest.mark.parametrize("end", [schedule_pause, schedule_delete])
+def test_a_run_that_waits_does_not_begin_while_its_schedule_is_paused_or_deleted(
+    principal: Principal, end: Callable[..., object]
+) -> None:
+    schedule = scheduled(principal, overlap_policy=OverlapPolicy.QUEUE)
+    for late_seconds in (20, 10):
+        make_due(schedule, late_seconds=late_seconds)
+        fire(schedule.id)
+    play(Task.objects.get(schedule=schedule).id)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            end(principal=principal, schedule_id=schedule.id)  # and before that is committed, somebody looks
+            began = pool.submit(in_thread, queued_start)
+            until_one_waits()
+        assert began.result(timeout=30) == 0
+    assert outcomes(schedule) == ["started", "skipped"]
+    assert Task.objects.filter(schedule=schedule).count() == 1
+
+
+def test_schedules_that_cannot_begin_keep_no_others_from_it(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(firing, "BATCH", 2)
+    tenant = Tenant.objects.get(id=principal.tenant_id)
+    busy = [scheduled(principal, name=f"busy {n}", overlap_policy=OverlapPolicy.QUEUE) for n in range(3)]
+    for late_seconds in (30, 20):
+        for schedule in busy:
+            make_due(schedule, late_seconds=late_seconds)
+            fire(schedule.id)
+    full_tenant = tenant_seed(slug="full", name="Full")
+    full = replace(principal, tenant_id=full_tenant.id)
+    tenant_limits_set(tenant=full_tenant, limits=TenantLimits(max_open_tasks=0))
+    for number in range(3):
+        make_due(waits := scheduled(full, name=f"full {number}"), late_seconds=15)
+        fire(waits.id)
+    tenant_limits_set(tenant=tenant, limits=TenantLimits(max_open_tasks=0))
+    late = [scheduled(principal, name=f"late {number}") for number in range(3)]
+    for schedule in late:
+        make_due(schedule, late_seconds=1)
+        fire(schedule.id)
+    assert [outcomes(schedule) for schedule in late] == [["queued"]] * 3
+    tenant_limits_set(tenant=tenant, limits=TenantLimits())
+    assert queued_start() + queued_start() == 3
+    assert [outcomes(schedule) for schedule in late] == [["started"]] * 3
+    assert [outcomes(schedule) for schedule in busy] == [["started", "queued"]] * 3

@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from threading import Event, Thread
@@ -15,7 +15,7 @@ import pytest
 from shannon_project.stack.errors import StackNotHealthy
 from shannon_project.stack.health import key_is_accepted
 from shannon_project.stack.paths import StackPaths, log_end, private_write
-from shannon_project.stack.ports import free_port
+from shannon_project.stack.ports import PortChoice, free_port
 from shannon_project.stack.roles import Role, supervisor_config
 from shannon_project.stack.state import StackState, admin_login, state_of
 from shannon_project.stack.supervisor import (
@@ -50,10 +50,18 @@ def paths(tmp_path: Path) -> Iterator[StackPaths]:
     leftovers_stop(stack)
 
 
-def supervised(paths: StackPaths, *roles: Role, owner_pid: int | None = None) -> SupervisorClient:
+def supervised(
+    paths: StackPaths, *roles: Role, owner_pid: int | None = None, ports_kept: Sequence[int] = ()
+) -> SupervisorClient:
     port = free_port(0)
     config = supervisor_config(
-        paths, servers=[], apps=list(roles), rpc_port=port, rpc_password="secret", owner_pid=owner_pid
+        paths,
+        servers=[],
+        apps=list(roles),
+        rpc_port=port,
+        rpc_password="secret",
+        owner_pid=owner_pid,
+        ports_kept=ports_kept,
     )
     private_write(paths.supervisor_config, config)
     client = SupervisorClient(f"http://stack:secret@127.0.0.1:{port}")
@@ -75,6 +83,18 @@ def test_a_killed_process_is_started_again_and_the_state_file_tells_its_pid(path
     os.kill(first, signal.SIGKILL)
     wait_for(lambda: pid_of(paths, "worker") not in {0, first})
     assert psutil.pid_exists(pid_of(paths, "worker"))
+
+
+def test_the_supervisor_keeps_its_stacks_ports_from_others_until_it_ends(paths: StackPaths) -> None:
+    web_port = free_port(0)
+    supervised(paths, SLEEPER, ports_kept=[web_port])
+    with PortChoice() as choice:
+        assert choice.take(web_port) != web_port, "nobody listens there just now, but the stack is up"
+    supervisor = supervisor_process(paths)
+    assert supervisor is not None
+    supervisor_stop(supervisor)
+    with PortChoice() as choice:
+        assert choice.take(web_port) == web_port
 
 
 def test_a_process_that_keeps_crashing_is_given_up_and_told(paths: StackPaths) -> None:

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from policy.errors import BudgetExceeded, BudgetNotOpen, ReservationMissing
-from policy.models import AuditEntry, Budget, Reservation, Tenant
+from policy.models import AuditEntry, Budget, LedgerEntry, Reservation, Tenant
 from policy.selectors import budget_state_for, budget_states
 from policy.services import (
     budget_charge,
@@ -18,6 +18,7 @@ from policy.services import (
     budget_reserve,
     budget_settle,
     budgets_charge,
+    budgets_release,
     refusal_record,
 )
 from policy.types import Amount, BudgetRef, BudgetScope, Charge, Principal
@@ -259,3 +260,38 @@ def test_the_hot_path_takes_one_query_each(tenant: Tenant) -> None:
         assert len(queries) == 4
         budget_states(tenant_id=tenant.id, refs=refs)
         assert len(queries) == 5
+
+
+def test_what_is_spent_is_charged_beyond_every_limit_and_once(tenant: Tenant) -> None:
+    refs, step = [open_budget(tenant, tokens=10), open_budget(tenant, scope=BudgetScope.SESSION)], uuid4()
+    for _ in range(2):
+        budget_charge(
+            tenant_id=tenant.id, step_id=step, position=0, budgets=refs, amount=Amount(tokens=25), is_spent=True
+        )
+    for ref in refs:
+        assert balances(ref) == (25, 0, Decimal(0), Decimal(0))
+    assert LedgerEntry.objects.get(step_id=step).tokens == 25
+    with pytest.raises(BudgetExceeded):
+        reserve(tenant, refs, 1)
+    with pytest.raises(BudgetNotOpen):
+        budget_charge(
+            tenant_id=tenant.id,
+            step_id=step,
+            position=1,
+            budgets=[BudgetRef(BudgetScope.TASK, uuid4())],
+            amount=Amount(tokens=1),
+            is_spent=True,
+        )
+
+
+def test_what_many_steps_hold_is_given_back_in_one_statement(tenant: Tenant) -> None:
+    refs = [open_budget(tenant), open_budget(tenant, scope=BudgetScope.SESSION)]
+    held = [reserve(tenant, refs, 5, "0.1", position=position) for position in (0, 1) for _ in range(3)]
+    kept = reserve(tenant, refs, 7)
+    with CaptureQueriesContext(connection) as asked:
+        budgets_release([charge.step_id for charge in held])
+        budgets_release([charge.step_id for charge in held])
+    assert len(asked) == 2
+    for ref in refs:
+        assert balances(ref) == (0, 7, Decimal(0), Decimal(0))
+    assert Reservation.objects.filter(status="held").get().step_id == kept.step_id

@@ -18,12 +18,13 @@ from agents.llm.fake import FakeGateway
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
 from agents.models import JournalEntry
 from agents.planning import PlanRequest, plan_draft
+from agents.services import step_usage
 from agents.synthesis import SynthesisRequest, answer_synthesize
-from agents.types import SubtaskResult
+from agents.types import SubtaskResult, Usage
 from policy.errors import BudgetExceeded, PolicyDenied
-from policy.models import AuditEntry, Budget
+from policy.models import AuditEntry, Budget, LedgerEntry
 from policy.selectors import budget_states
-from policy.services import budget_limit, policy_save
+from policy.services import budget_limit, ledger_check, policy_save
 from policy.types import BudgetState, Principal
 from shannon_project.config.catalogue import ModelUnknown
 from tests.integration.agents.steps import engine_of, next_attempt, step_of
@@ -166,6 +167,74 @@ def test_failure_that_used_more_than_the_budget_holds_is_charged_in_full(
         model_call(ctx, Journal(ctx), REQUEST)
 
     assert (spent(ctx).spent_tokens, spent(ctx).reserved_tokens) == (304, 0)
+
+
+def test_a_retry_after_a_loss_beyond_the_budget_is_not_free(
+    principal: Principal, gateway: FakeGateway, settings: Settings
+) -> None:
+    settings.SHANNON_MODEL_ATTEMPTS = 1
+    ctx = step_of(principal)
+    ref = ctx.budgets[0]
+    budget = Budget.objects.get(scope=ref.scope, scope_id=ref.scope_id)
+    budget_limit(budget=budget, limit_tokens=200, limit_usd=None)
+    failure = ModelUnavailable()
+    failure.used = ModelUsage(300, 4, None)
+    will_say(gateway, failure, REPLY)
+    with pytest.raises(ModelUnavailable):
+        model_call(ctx, Journal(ctx), REQUEST)
+    assert (spent(ctx).spent_tokens, spent(ctx).reserved_tokens) == (304, 0)
+
+    again = next_attempt(ctx)
+    with pytest.raises(BudgetExceeded):  # the budget is asked anew: nothing of it was settled for this call
+        model_call(again, Journal(again), REQUEST)
+    budget_limit(budget=budget, limit_tokens=2_000, limit_usd=None)
+    third = next_attempt(again)
+    assert model_call(third, Journal(third), REQUEST) == REPLY
+
+    assert (spent(ctx).spent_tokens, spent(ctx).reserved_tokens) == (304 + 30, 0)
+    assert sum(LedgerEntry.objects.filter(step_id=ctx.step_id).values_list("tokens", flat=True)) == 304 + 30
+    assert step_usage(ctx.step_id) == Usage(300 + 20, 4 + 10, None, model_calls=1)
+    assert ledger_check() == []
+
+
+def test_a_step_counts_what_its_failed_calls_used(
+    principal: Principal, gateway: FakeGateway, settings: Settings
+) -> None:
+    settings.SHANNON_MODEL_ATTEMPTS = 1
+    ctx = step_of(principal)
+    will_say(gateway, broken_off(ModelUnavailable()), broken_off(ModelUnavailable()), REPLY)
+    for number in (1, 2):
+        with pytest.raises(ModelUnavailable):
+            model_call(ctx, Journal(ctx), REQUEST)
+        assert step_usage(ctx.step_id) == Usage(15 * number, 4 * number, Decimal("0.00001") * number)
+        ctx = next_attempt(ctx)
+    journal = Journal(ctx)
+
+    model_call(ctx, journal, REQUEST)
+
+    used = Usage(15 * 2 + 20, 4 * 2 + 10, Decimal("0.00005"), model_calls=1)
+    assert step_usage(ctx.step_id) == journal.usage == used
+    assert spent(ctx).spent_tokens == used.total_tokens
+    assert spent(ctx).spent_usd == used.cost_usd
+
+
+def test_a_policy_that_denies_only_the_cheaper_tier_denies_nothing_else(
+    principal: Principal, gateway: FakeGateway
+) -> None:
+    source = (Path(django_settings.BASE_DIR) / "policy" / "rego" / "model_call.rego").read_text()
+    policy_save(name="model_call", rego=source.replace('{"*"}', '{"offline/medium"}'))
+    ctx = step_of(principal)
+    will_say(gateway, REPLY)
+
+    assert model_call(ctx, Journal(ctx), REQUEST) == REPLY
+
+    kept = JournalEntry.objects.get(step_id=ctx.step_id).decisions or []
+    assert [(decision["about"], decision["verdict"]) for decision in kept] == [
+        ("offline/medium", "allow"),
+        ("offline/small", "deny"),
+    ]
+    assert kept[0]["action"] == "model.call"
+    assert kept[0]["policy_versions"]["model_call"] > 0
 
 
 def test_passing_failure_is_tried_again(principal: Principal, gateway: FakeGateway) -> None:

@@ -21,11 +21,15 @@ STDIO_SERVER = [sys.executable, str(Path(__file__).with_name("stdio_server.py"))
 
 @dataclass
 class McpSite:
-    """A running server; `headers` are those of its requests, in order, and `calls` what its tools were called with."""
+    """A running server; `headers` are those of its requests, in order, and `calls` what its tools were called with.
+
+    `keys` are the idempotency keys that came with calls of `charge`.
+    """
 
     url: str = ""
     headers: list[dict[str, str]] = field(default_factory=list)
     calls: list[Any] = field(default_factory=list)
+    keys: list[Any] = field(default_factory=list)
 
 
 def tools_of(site: McpSite) -> MCPServer:
@@ -49,6 +53,15 @@ def tools_of(site: McpSite) -> MCPServer:
         """Fail."""
         message = "it is raining"
         raise ToolError(message)
+
+    @server.tool(annotations=ToolAnnotations(destructive_hint=False))
+    async def charge(amount: int, ctx: Context) -> str:
+        """Take money, once for each key."""
+        key = (ctx.request_context.meta or {}).get("idempotencyKey")
+        if key not in site.keys:
+            site.calls.append(("charge", amount))
+        site.keys.append(key)
+        return f"{amount} is paid"
 
     @server.tool(annotations=ToolAnnotations(read_only_hint=True))
     async def grow(ctx: Context) -> str:

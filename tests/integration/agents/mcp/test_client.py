@@ -54,7 +54,8 @@ def call(principal: Principal, name: str, **arguments: Any) -> ToolResult:
 
 def test_a_servers_tools_are_found_and_called(principal: Principal, site: McpSite) -> None:
     server = registered(principal, site)
-    assert (server.discovery_error, {tool["name"] for tool in server.tools}) == ("", {"add", "wipe", "fail", "grow"})
+    assert server.discovery_error == ""
+    assert {tool["name"] for tool in server.tools} == {"add", "wipe", "fail", "grow", "charge"}
     assert names_of(principal)["mcp__calc__add"] is False
     result = call(principal, "mcp__calc__add", a=2, b=3)
     assert (result.ok, result.output) == (True, {"result": 5})
@@ -89,6 +90,20 @@ def test_a_recorded_call_is_not_made_again(principal: Principal, site: McpSite) 
     again = next_attempt(ctx)
     assert tool_call(again, Journal(again), "mcp__calc__add", '{"a": 1, "b": 1}') == first
     assert site.calls == [("add", 1, 1)]
+
+
+def test_a_call_that_is_made_again_carries_the_same_key_so_that_the_server_does_it_once(
+    principal: Principal, site: McpSite, settings: Any
+) -> None:
+    settings.SHANNON_TOOL_UNKNOWN_OUTCOME = {"mcp__calc__charge": "retry"}
+    registered(principal, site)
+    ctx = step_of(principal)
+    first = tool_call(ctx, Journal(ctx), "mcp__calc__charge", '{"amount": 5}')
+    JournalEntry.objects.filter(step_id=ctx.step_id).update(status="started", response=None)  # as a death leaves it
+    again = next_attempt(ctx)
+    assert tool_call(again, Journal(again), "mcp__calc__charge", '{"amount": 5}') == first
+    assert site.keys == [f"{ctx.step_id}:0"] * 2
+    assert site.calls == [("charge", 5)]
 
 
 def test_a_failure_of_the_tool_is_told_to_the_model(principal: Principal, site: McpSite) -> None:

@@ -18,6 +18,7 @@ from agents.errors import (
     RecordedFailure,
     StepSuperseded,
     TaskCancelled,
+    TaskPaused,
 )
 from agents.fake_engine import FakeStepEngine, fake_context
 from agents.journal import Effect, Journal
@@ -324,3 +325,30 @@ def test_a_response_that_is_too_large_fails_the_effect(settings: Any) -> None:
     with pytest.raises(JournalValueTooLarge):
         play.call(play.attempt(), perform=lambda _: {"text": "x" * 200})
     assert play.store.entries[play.ctx.step_id][0].status == "failed"
+
+
+def test_an_effect_that_did_not_begin_is_begun_by_the_next_attempt() -> None:
+    play = Play()
+    journal = play.attempt()
+    play.engine.stops_before_effect = TaskPaused()
+    first, second = journal.reserve_positions(2)
+    with pytest.raises(TaskPaused):
+        play.call(journal, position=first, idempotent=False)
+    play.call(journal, position=second, idempotent=False)  # beside it, in another thread
+    entry = play.store.entries[play.ctx.step_id][first]
+    assert (entry.status, (entry.error or {})["code"]) == ("failed", "EFFECT_NOT_BEGUN")
+    again = play.attempt()
+    assert again.will_perform(first)
+    assert play.call(again, idempotent=False) == {"position": first}
+    assert play.call(again, idempotent=False) == {"position": second}
+    assert play.performed == [second, first]
+
+
+def test_whether_an_effect_began_is_left_to_the_worker_that_holds_the_step_now() -> None:
+    play = Play()
+    play.engine.stops_before_effect = StepSuperseded()
+    with pytest.raises(StepSuperseded):
+        play.call(play.attempt(), idempotent=False)
+    assert play.store.entries[play.ctx.step_id][0].status == "started"
+    with pytest.raises(OutcomeUnknown):
+        play.call(play.attempt(), idempotent=False)
