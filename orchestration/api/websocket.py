@@ -8,6 +8,7 @@ import json
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from asgiref.sync import ThreadSensitiveContext
@@ -17,10 +18,10 @@ from django.http import Http404, QueryDict
 from orchestration.api.asgi_edge import Scope, caller_of, headers_encoded, headers_of, host_check
 from orchestration.api.endpoint import in_thread
 from orchestration.api.serializers.stream import WorkflowStreamQuery, last_seq_of
-from orchestration.api.sse import Done, delta_body, event_body, kinds_wanted, task_items
+from orchestration.api.sse import STREAM_NAMES, Done, delta_body, event_body, kinds_wanted, task_items
 from orchestration.api.views.tasks import task_id_of
 from orchestration.events.follow import Delta, Idle, Opening
-from orchestration.models import Event, Task
+from orchestration.models import Event
 from orchestration.selectors import task_opening
 from orchestration.types import EventKind
 from policy.errors import ScopeMissing
@@ -141,7 +142,7 @@ async def _listen(receive: Any) -> bool:
 
 
 async def _send_all(wanted: _Wanted, send: Any) -> None:
-    task = wanted.opening.task
+    task_id = wanted.opening.task.id
     found = task_items(
         wanted.opening,
         after_seq=wanted.after_seq,
@@ -150,22 +151,22 @@ async def _send_all(wanted: _Wanted, send: Any) -> None:
     )
     async with aclosing(found) as items:
         async for item in items:
-            body = _body(task, item)
+            body = _body(task_id, item)
             if body is not None:
                 await send({"type": "websocket.send", "text": json.dumps(body)})
 
 
-def _body(task: Task, item: Event | Delta | Idle | Done) -> dict[str, Any] | None:
+def _body(task_id: UUID, item: Event | Delta | Idle | Done) -> dict[str, Any] | None:
     """Return the JSON of a message; None: nothing is said, since the server's own pings keep the connection."""
     match item:
         case Event():
             return event_body(item, on_stream=True)
         case Delta():
-            return delta_body(task.id, item)
+            return delta_body(task_id, item)
         case Done(event=Event() as event):
             return event_body(event, on_stream=True)
         case Done():
-            ended = Event(task=task, kind=EventKind.STREAM_END, seq=item.seq, created_at=task.updated_at, payload={})
-            return event_body(ended, on_stream=True)
+            place = {"seq": item.seq, "stream_id": str(item.seq)}
+            return {"workflow_id": str(task_id), "type": STREAM_NAMES[EventKind.STREAM_END], "message": "", **place}
         case Idle():
             return None
