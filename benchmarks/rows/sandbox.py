@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
+from benchmarks.peers.nothing import NothingRuntime
 from benchmarks.report import Row, spread
 from benchmarks.rows.sandbox_hosts import host_rows, hosts, memory_mib
-from benchmarks.rows.sandbox_nothing import NothingRuntime
 from benchmarks.rows.sandbox_peers import monty_ms, wasmtime_ms
 from sandbox.host.supervisor import Supervisor
 from sandbox.runtimes.base import Runtime

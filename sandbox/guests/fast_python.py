@@ -77,6 +77,11 @@ def snapshot_path(cache_dir: Path) -> Path:
     return cache_dir / f"python-fast-{hashlib.sha256(made_from.encode()).hexdigest()[:16]}.bin"
 
 
+def ready() -> str:
+    """Return the source that has the start program do what does not depend on a program."""
+    return "_ready()"
+
+
 def program(code: str, *, stdin: bytes, files: Mapping[str, bytes]) -> str:
     """Return the source that has the start program run `code`."""
     packed = {path: b64encode(contents).decode() for path, contents in files.items()}

@@ -18,7 +18,12 @@ def main() -> None:
     """Confine this process, then serve."""
     options = HostOptions.from_argument(sys.argv[1])
     os.nice(options.niceness)
-    confine(parent_pid=options.parent_pid, memory_bytes=options.memory_bytes, may_start=options.starts_process)
+    confine(
+        parent_pid=options.parent_pid,
+        memory_bytes=options.memory_bytes,
+        reserves_memory=options.reserves_memory,
+        may_start=options.starts_process,
+    )
     # Nothing that prints by mistake may write into the frames: standard output becomes standard error.
     read_fd, write_fd = os.dup(0), os.dup(1)
     os.dup2(2, 1)

@@ -16,6 +16,7 @@ class HostOptions:
         runs_max: The host ends after so many runs: what a runtime leaks is given back.
         rss_max_bytes: The host ends after a run that leaves it with more resident memory.
         frame_max_bytes: Largest files, input and program of one request together.
+        reserves_memory: Whether the runtime maps far more than it uses; `memory_bytes` then count from its first run.
         niceness: How far the host stands back for others, 0 to 19: for one that only compiles.
         starts_process: Whether its runtime starts a process before the host serves its first frame.
     """
@@ -27,6 +28,7 @@ class HostOptions:
     runs_max: int
     rss_max_bytes: int
     frame_max_bytes: int
+    reserves_memory: bool = False
     niceness: int = 0
     starts_process: bool = False
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.host import wire
-from sandbox.host.confinement import cpu_bounded
+from sandbox.host.confinement import cpu_bounded, memory_bounded
 from sandbox.host.options import HostOptions
 from sandbox.host.wire import Frame, Wire
 from sandbox.runtimes.base import Runtime, RuntimeBroken, RunUnsupported
@@ -41,6 +41,8 @@ def _run(pipe: Wire, runtime: Runtime, frame: Frame, options: HostOptions, runs:
     def running() -> None:
         if request.limits is not None:
             cpu_bounded(wall_seconds=request.limits.wall_seconds)
+        if options.reserves_memory and runs == 1:
+            memory_bounded(memory_bytes=options.memory_bytes)
         pipe.send(Frame(wire.RUNNING))
 
     def call(name: str, arguments: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ CALL, ANSWER = "call", "answer"
 _PREFIX = struct.Struct("!IQ")
 _JSON_MAX_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
+_JOINED_MAX_BYTES = 64 * 1024
 
 
 class WireClosed(Exception):
@@ -81,7 +82,11 @@ class Wire:
         head = json.dumps(
             {"kind": frame.kind, "fields": frame.fields, "blob_sizes": [len(blob) for blob in frame.blobs]}
         ).encode()
-        for part in (_PREFIX.pack(len(head), sum(map(len, frame.blobs))) + head, *frame.blobs):
+        blob_bytes = sum(map(len, frame.blobs))
+        parts = [_PREFIX.pack(len(head), blob_bytes), head, *frame.blobs]
+        if blob_bytes <= _JOINED_MAX_BYTES:
+            parts = [b"".join(parts)]  # one write wakes the other side once
+        for part in parts:
             self._write(memoryview(part), deadline)
 
     def receive(self, *, deadline: float | None = None) -> Frame:
@@ -111,21 +116,20 @@ class Wire:
 
     def _write(self, data: memoryview, deadline: float | None) -> None:
         while data:
-            _wait(self._write_fd, select.POLLOUT, deadline)
             try:
                 data = data[os.write(self._write_fd, data[:_CHUNK_BYTES]) :]
             except BlockingIOError:
-                continue
+                _wait(self._write_fd, select.POLLOUT, deadline)
             except OSError as error:
                 raise WireClosed(str(error)) from error
 
     def _read(self, size_bytes: int, deadline: float | None) -> bytes:
         received = bytearray()
         while len(received) < size_bytes:
-            _wait(self._read_fd, select.POLLIN, deadline)
             try:
                 chunk = os.read(self._read_fd, min(_CHUNK_BYTES, size_bytes - len(received)))
             except BlockingIOError:
+                _wait(self._read_fd, select.POLLIN, deadline)
                 continue
             except OSError as error:
                 raise WireClosed(str(error)) from error

@@ -8,6 +8,8 @@ section) and 5.5.16 (modules).
 from collections.abc import Iterator
 
 PAGE_BYTES = 65_536
+_MEMORY_MIN_BYTES = 32 * 1024 * 1024  # CPython alone takes 12 MiB
+_MEMORY_MAX_BYTES = 2 * 1024 * 1024 * 1024
 MAX_PAGES = 65_536  # 4 GiB: all that a 32-bit memory can address (section 2.5.5 of the specification: memory types)
 
 PREAMBLE = b"\0asm\1\0\0\0"
@@ -20,6 +22,15 @@ _LEB128_MAX_BYTES = 5
 
 class WasmModuleInvalid(ValueError):
     """The bytes are not a module whose memory can be capped."""
+
+
+def memory_tier_bytes(memory_bytes: int) -> int:
+    """Return the cap that is applied: `memory_bytes` rounded down to a power of two, from 32 MiB to 2 GiB.
+
+    The cap is a part of the module and so of what is compiled: few caps mean few compilations.
+    """
+    bounded = min(max(memory_bytes, _MEMORY_MIN_BYTES), _MEMORY_MAX_BYTES)
+    return 1 << (bounded.bit_length() - 1)
 
 
 def memory_capped(module: bytes, *, max_pages: int) -> bytes:

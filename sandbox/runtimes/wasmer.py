@@ -34,14 +34,12 @@ from sandbox.runtimes.guest_files import ROOT, files_changed, files_put
 from sandbox.runtimes.guest_watch import guest_watch
 from sandbox.runtimes.locks import machine_lock
 from sandbox.runtimes.outcomes import FilesExceeded, outcome_of, result_for
-from sandbox.runtimes.wasm_module import PAGE_BYTES, WasmModuleInvalid, memory_capped
+from sandbox.runtimes.wasm_module import PAGE_BYTES, WasmModuleInvalid, memory_capped, memory_tier_bytes
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 
 _T = TypeVar("_T")
 _READY_SECONDS = 30.0  # an interpreter that does not wait for its program by then never will
 _PACKAGES_MAX = 8  # loaded modules that one host keeps
-_MEMORY_MIN_BYTES = 32 * 1024 * 1024  # CPython alone takes 12 MiB
-_MEMORY_MAX_BYTES = 2 * 1024 * 1024 * 1024
 
 
 class _Files:
@@ -285,15 +283,6 @@ class WasmerRuntime(Runtime):
             self.spent = True  # a tenant's module may burn on, although nobody waits for this first start of it
             await process.kill()
         await sandbox.close()
-
-
-def memory_tier_bytes(memory_bytes: int) -> int:
-    """Return the cap that is applied: `memory_bytes` rounded down to a power of two, from 32 MiB to 2 GiB.
-
-    The cap is a part of the module and so of what is compiled: few caps mean few compilations.
-    """
-    bounded = min(max(memory_bytes, _MEMORY_MIN_BYTES), _MEMORY_MAX_BYTES)
-    return 1 << (bounded.bit_length() - 1)
 
 
 def _definition(module: bytes, files: dict[str, bytes]) -> PackageDefinition:

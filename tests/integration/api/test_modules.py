@@ -11,10 +11,11 @@ from django.test import Client
 
 from sandbox.models import WasmModule
 from tests.integration.api.callers import Caller, error_of
-from tests.wasm_modules import HELLO
+from tests.wasm_modules import HELLO, command
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/modules"
+WASI = "wasi_snapshot_preview1"
 
 
 def put(caller: Caller, name: str, content: bytes, **query: str) -> Any:
@@ -38,6 +39,9 @@ def test_a_module_is_refused_with_the_reason(caller: Caller) -> None:
     assert "not a WebAssembly" in error_of(put(caller, "x", b"MZ"), 400)["message"]
     assert "SHA-256" in error_of(put(caller, "x", HELLO, sha256="0" * 64), 400)["message"]
     assert error_of(put(caller, "x", HELLO, colour="red"), 400)["details"]
+    reads = command(b"", imports=((WASI, "path_open"),))
+    assert "wants files" in error_of(put(caller, "x", reads, capabilities="clock,random"), 400)["message"]
+    assert "no capability network" in error_of(put(caller, "x", reads, capabilities="network"), 400)["message"]
     assert WasmModule.objects.count() == 0
 
 
@@ -54,15 +58,21 @@ def test_the_admin_uploads_and_refuses(client: Client) -> None:
     client.login(username="root", password="root")
     tenant_id = uuid4()
 
-    def add(name: str, content: bytes) -> Any:
+    def add(
+        name: str, content: bytes, sha256: str = "", allowed: tuple[str, ...] = ("clock", "files", "random")
+    ) -> Any:
         file = SimpleUploadedFile("m.wasm", content)
         values = {"tenant_id": str(tenant_id), "name": name, "description": "", "file": file}
+        values |= {"expected_sha256": sha256, "allowed": list(allowed)}
         return client.post("/admin/sandbox/wasmmodule/add/", values)
 
     refused = add("bad", b"no module")
     assert refused.status_code == 200
     assert b"not a WebAssembly 1.0 module" in refused.content
-    assert add("hello", HELLO).status_code == 302
+    assert b"SHA-256" in add("other", HELLO, sha256="0" * 64).content
+    assert b"wants files" in add("files", command(b"", imports=((WASI, "path_open"),)), allowed=("clock",)).content
+    assert not WasmModule.objects.exists()
+    assert add("hello", HELLO, sha256=hashlib.sha256(HELLO).hexdigest(), allowed=()).status_code == 302
     module = WasmModule.objects.get(tenant_id=tenant_id)
     assert (module.name, module.size_bytes, bytes(module.content)) == ("hello", len(HELLO), HELLO)
     assert client.get("/admin/sandbox/wasmmodule/").status_code == 200

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.runtimes.endings import Captured, Ending, GuestExit
 from sandbox.runtimes.outcomes import message_for, outcome_of
-from sandbox.runtimes.wasmer import memory_tier_bytes
+from sandbox.runtimes.wasm_module import memory_tier_bytes
 from sandbox.types import Outcome, SandboxLimits
 
 MEBIBYTE = 1024 * 1024

@@ -1,4 +1,4 @@
-"""A runtime that does nothing: what a call of it takes is what supervisor, pipes and frames take."""
+"""A runtime that does nothing: a call of it takes what supervisor, pipes and frames take. Loads no Django."""
 
 from sandbox.runtimes.fake import FakeRuntime
 
