@@ -147,6 +147,18 @@ class RoleNotFound(NotFound):
     code = "ROLE_NOT_FOUND"
 
 
+class RoleExists(Conflict):
+    """The tenant has a role of this name already."""
+
+    code = "ROLE_EXISTS"
+
+
+class RoleInvalid(InvalidInput):
+    """A role's name begins with a letter a-z and has up to 32 letters a-z, digits, `_` and `-`."""
+
+    code = "ROLE_INVALID"
+
+
 class EmbeddingModelUnknown(NotFound):
     """There is no such model for embeddings; `details.known` lists those that exist. Dimensions are fixed."""
 

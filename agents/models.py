@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now, TruncMonth
 from pgvector.django import VectorField
@@ -20,6 +21,7 @@ from policy.models import Tenant
 from shannon_project.foundation.ids import uuid7
 
 __all__ = [
+    "AgentRole",
     "Blob",
     "CachedAnswer",
     "JournalEntry",
@@ -186,6 +188,39 @@ class McpServer(models.Model):
     class Meta:
         verbose_name = "MCP server"
         constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "name"], name="mcp_server_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AgentRole(models.Model):
+    """A role that a tenant made; one with the name of a shipped role takes its place."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=32, help_text="A letter a-z, then letters, digits, _ and -.")
+    description = models.CharField(max_length=300, help_text="What it does; planners choose by it.")
+    brief = models.TextField(blank=True, max_length=8000, help_text="Added to the prompt that every agent has.")
+    tools = models.JSONField(default=list, blank=True, help_text="Names of the tools that it gets.")
+    tier = models.CharField(max_length=16, default="medium")
+    max_turns = models.PositiveSmallIntegerField(
+        default=10, validators=[MinValueValidator(1), MaxValueValidator(100)], help_text="Model calls of one step."
+    )
+    max_output_tokens = models.PositiveIntegerField(
+        default=4096, validators=[MinValueValidator(1)], help_text="Of one model call."
+    )
+    budget_tokens = models.PositiveBigIntegerField(null=True, blank=True, help_text="Of all calls of a step.")
+    budget_usd = models.DecimalField(
+        max_digits=12, decimal_places=6, null=True, blank=True, help_text="Of all calls of a step."
+    )
+    is_active = models.BooleanField(default=True)
+    created_by = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "role"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "name"], name="agent_role_name_unique")]
 
     def __str__(self) -> str:
         return self.name

@@ -6,7 +6,8 @@ from agents.llm.breakdown import model_breakdown
 from agents.llm.catalogues import catalogue_of
 from agents.loop.formats import FORMATS
 from agents.loop.json_answers import json_in, problems_of, schema_problem
-from agents.roles.catalogue import role_for, role_names
+from agents.roles.catalogue import Role, role_for, role_names, roles_of
+from agents.roles.rows import role_from_row, role_row, role_rows
 from agents.sessions.reading import messages_before, messages_recent, session_for, sessions_page
 from agents.skills.catalogue import skill_for, skill_versions, skills
 from agents.tools.arguments import arguments_check, arguments_problem
@@ -17,6 +18,7 @@ __all__ = [
     "FORMATS",
     "FORMS",
     "EntryView",
+    "Role",
     "arguments_check",
     "arguments_problem",
     "builtin_tool_infos",
@@ -32,7 +34,11 @@ __all__ = [
     "model_breakdown",
     "problems_of",
     "role_for",
+    "role_from_row",
     "role_names",
+    "role_row",
+    "role_rows",
+    "roles_of",
     "schema_problem",
     "session_for",
     "sessions_page",

@@ -33,6 +33,7 @@ from agents.memory.selection import embedder
 from agents.months import month_tables
 from agents.planning.drafts import PlanDraft, PlanRequest, plan_draft
 from agents.replaying import EffectWanted, ReplayEngine, ReplayJournal
+from agents.roles.rows import RoleChanges, role_change, role_create, role_delete
 from agents.sessions.workspace_overview import workspace_overview
 from agents.sessions.writing import conversation_add, message_append, session_delete, session_open, session_rename
 from agents.step_budget import step_limited
@@ -68,6 +69,7 @@ __all__ = [
     "PlanRequest",
     "ReplayEngine",
     "ReplayJournal",
+    "RoleChanges",
     "SynthesisRequest",
     "agent_run",
     "answer_remember",
@@ -101,6 +103,9 @@ __all__ = [
     "month_tables",
     "notes_write",
     "plan_draft",
+    "role_change",
+    "role_create",
+    "role_delete",
     "session_delete",
     "session_open",
     "session_rename",

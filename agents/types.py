@@ -126,6 +126,8 @@ class AgentSpec:
     `sampling` goes along with every model call, see `ModelRequest.options`.
     `guidance` is added to the role's prompt. `answer_format` is one of `agents.loop.formats`; empty: any.
     `team_actions` names what the agent may do towards its team (`agents.loop.team`).
+    `takes_role_tools`: nobody said which tools it has, so a role that is not the default one brings its own; with
+    `more_tools` beside them, those of a skill.
     `hears_people`: whether it is told what people say to the task while it runs, rather than a lead who passes it on.
     """
 
@@ -143,6 +145,8 @@ class AgentSpec:
     guidance: str = ""
     answer_format: str = ""
     team_actions: tuple[str, ...] = ()
+    takes_role_tools: bool = False
+    more_tools: tuple[str, ...] = ()
     hears_people: bool = False
 
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.models import Session
-from agents.selectors import role_names, tool_infos
+from agents.selectors import Role, roles_of, tool_infos
 from agents.services import conversation_add, message_append, model_override_check, session_open
 from agents.types import ApprovalAsk, MessageRole
 from orchestration.budget_options import TaskBudget
@@ -121,7 +121,8 @@ def task_submit(
         model_override_check(tenant_id=principal.tenant_id, override=request.model_override)
     budget = context_check(request.context)
     wanted_by_context, timeout_seconds = approval_options(request.context)
-    wishes = wishes_of(request)
+    roles = roles_of(principal.tenant_id)
+    wishes = wishes_of(request, roles=roles)
     choice = strategy_choose(request.query, wishes, tenant_id=principal.tenant_id)
     review = review_options(request.context)
     if review is None:
@@ -147,7 +148,7 @@ def task_submit(
         mode=wishes.mode,
         strategy=choice.strategy,
         context=request.context,
-        parameters=_parameters(principal, request, wishes, choice, budget)
+        parameters=_parameters(principal, request, wishes, choice, budget, roles=roles)
         | ({} if review is None else {"review": review})
         | ({} if skill is None else {"skill": skill}),
         concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
@@ -180,7 +181,13 @@ def _template(principal: Principal, wishes: Wishes) -> dict[str, Any]:
 
 
 def _parameters(
-    principal: Principal, request: TaskRequest, wishes: Wishes, choice: Choice, budget: TaskBudget
+    principal: Principal,
+    request: TaskRequest,
+    wishes: Wishes,
+    choice: Choice,
+    budget: TaskBudget,
+    *,
+    roles: Mapping[str, Role],
 ) -> dict[str, Any]:
     """Return what the strategy and its steps are given; what is not asked for is left out."""
     wanted = {
@@ -197,7 +204,9 @@ def _parameters(
         "tools": [
             info.name for info in tool_infos(tenant_id=principal.tenant_id) if not (info.dangerous or info.implicit)
         ],
-        "roles": list(role_names()),
+        "roles": list(roles),
+        "role_descriptions": {name: role.description for name, role in roles.items()},
+        "role_tools": True,
         "max_subtasks": settings.SHANNON_PLAN_MAX_SUBTASKS,
         "model_tier": wishes.model_tier,
         "model_override": request.model_override,

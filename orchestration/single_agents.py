@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agents.selectors import arguments_problem, role_for, role_names, tool_infos
+from agents.selectors import arguments_problem, roles_of, tool_infos
 from agents.types import ToolInfo
 from orchestration.errors import AgentNotFound
 from orchestration.services import SubmittedTask, task_submit, tool_execute
@@ -46,8 +46,8 @@ class SingleAgent:
 def agents_of(principal: Principal) -> list[SingleAgent]:
     """Return the agents of a tenant: its roles, then its tools, each by name."""
     roles = [
-        SingleAgent(name, name.replace("_", " ").title(), role_for(name).description, ROLE, "", _ROLE_INPUT, None)
-        for name in sorted(role_names())
+        SingleAgent(name, name.replace("_", " ").title(), role.description, ROLE, "", _ROLE_INPUT, None)
+        for name, role in sorted(roles_of(principal.tenant_id).items())
     ]
     known = {agent.id for agent in roles}
     tools = [_of_tool(info) for info in tool_infos(tenant_id=principal.tenant_id) if info.name not in known]

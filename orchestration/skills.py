@@ -37,7 +37,8 @@ def skill_apply(*, principal: Principal, request: TaskRequest) -> tuple[TaskRequ
         context.setdefault("budget_max", skill.budget_max)
     role = request.role or context.get("role") or skill.requires_role
     changed = replace(request, context=context, role=role)
-    return changed, {"name": skill.name, "version": skill.version, "content": skill.content}
+    told = {"name": skill.name, "version": skill.version, "content": skill.content}
+    return changed, {**told, "tools": list(skill.requires_tools)}
 
 
 def _name(request: TaskRequest) -> str | None:

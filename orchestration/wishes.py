@@ -3,12 +3,12 @@
 Every key either works or is refused by its name; to ignore one that steers the reference system would be to lie.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from string import Template
 from typing import Any, Final
 
-from agents.selectors import role_names, schema_problem
+from agents.selectors import schema_problem
 from orchestration.errors import UnsupportedOption
 from orchestration.options import MODEL_TIERS
 from orchestration.types import TaskRequest
@@ -52,20 +52,20 @@ class Wishes:
     template_inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
-def wishes_of(request: TaskRequest) -> Wishes:
-    """Read a request's fields and its context.
+def wishes_of(request: TaskRequest, *, roles: Collection[str]) -> Wishes:
+    """Read a request's fields and its context; `roles` are the names that there are.
 
     Raises:
         InvalidInput: A value is wrong, or two of them contradict each other (the caller's fault).
         UnsupportedOption: A switch has no effect in the mode that is asked for (the caller's fault).
     """
     context = request.context
-    mode, why = _mode(request)
+    mode, why = _mode(request, roles)
     wishes = Wishes(
         mode=mode,
         why=why,
         parameters=_parameters(request, mode),
-        role=_role(request),
+        role=_role(request, roles),
         max_turns=_number("max_iterations", _either(request, "max_iterations"), MAX_ITERATIONS),
         max_concurrent_agents=_number("max_concurrent_agents", _either(request, "max_concurrent_agents"), 20),
         model_tier=_tier(request),
@@ -104,7 +104,7 @@ def switch(context: Mapping[str, Any], name: str) -> bool | None:
     return _TRUTHS[value]
 
 
-def _mode(request: TaskRequest) -> tuple[str, str]:
+def _mode(request: TaskRequest, roles: Collection[str]) -> tuple[str, str]:
     """Return the mode and why: asked for by name, or by a switch.
 
     Raises:
@@ -124,7 +124,7 @@ def _mode(request: TaskRequest) -> tuple[str, str]:
         raise InvalidInput(f"mode: {' and '.join(sorted(modes))} are both asked for; leave one out.")
     if not wanted and switch(request.context, "skip_synthesis"):
         return "simple", "skip_synthesis is set"
-    if not wanted and _role(request):
+    if not wanted and _role(request, roles):
         return "simple", "a role is named"
     return wanted[0] if wanted else ("", "")
 
@@ -199,12 +199,12 @@ def _template_inputs(request: TaskRequest, mode: str) -> Mapping[str, Any]:
     return inputs
 
 
-def _role(request: TaskRequest) -> str:
+def _role(request: TaskRequest, roles: Collection[str]) -> str:
     role = _either(request, "role")
     if role in {None, ""}:
         return ""
-    if role not in role_names():
-        raise InvalidInput(f"role: '{str(role)[:64]}' is unknown; use one of {sorted(role_names())}.")
+    if role not in roles:
+        raise InvalidInput(f"role: '{str(role)[:64]}' is unknown; use one of {sorted(roles)}.")
     return str(role)
 
 

@@ -14,11 +14,11 @@ from agents.loop.inbox import Inbox
 from agents.loop.messages import opening_messages
 from agents.loop.team import TeamPosts, team_definitions
 from agents.loop.turns import TurnLimits, Turns
-from agents.roles.catalogue import role_for
+from agents.roles.catalogue import DEFAULT_ROLE, role_seen
 from agents.step_budget import step_limited
 from agents.tools.calling import AskedCall, tool_calls
 from agents.tools.long_output import PAGING_TOOL
-from agents.tools.registry import is_tenant_tool, tool_definitions
+from agents.tools.registry import is_tenant_tool, tool_definitions, tools_known
 from agents.types import AgentResult, AgentSpec, ToolResult
 
 
@@ -36,9 +36,12 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
         TaskCancelled, StepSuperseded, StepDeadlineExceeded: The step must not go on.
         ShannonError: What the model's gateway or the journal raised.
     """
-    role = role_for(spec.role)
+    role, is_own = role_seen(journal, spec.role, tenant_id=ctx.principal.tenant_id)
     ctx = step_limited(ctx, role.budget)
-    names = tuple(name for name in spec.tools if name != PAGING_TOOL)
+    takes_role_tools = spec.takes_role_tools and (is_own or spec.role != DEFAULT_ROLE)
+    wanted = (*role.tools, *spec.more_tools) if takes_role_tools else spec.tools
+    wanted = tuple(name for name in dict.fromkeys(wanted) if name != PAGING_TOOL)
+    names = tools_known(wanted, tenant_id=ctx.principal.tenant_id) if takes_role_tools else wanted
     paging = (PAGING_TOOL,) if names else ()
     # Files change while steps run, and a message with a lower id may commit late: an agent that is run again must be
     # told what it was told before.
@@ -57,7 +60,7 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
         ask=lambda request: model_call(ctx, journal, request),
         call_tools=call_tools,
         messages=opening_messages(spec, role=role, workspace_overview=seen["text"]),
-        tools=[*_definitions(ctx, journal, names), *team_definitions(spec.team_actions)],
+        tools=[*_definitions(ctx, journal, wanted, names), *team_definitions(spec.team_actions)],
         paging=tool_definitions(paging, tenant_id=ctx.principal.tenant_id),
         tier=spec.tier or role.tier,
         model_override=spec.model_override,
@@ -77,12 +80,14 @@ def _overview(spec: AgentSpec) -> str:
     return bounded_text(spec.workspace_overview, settings.SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS)
 
 
-def _definitions(ctx: StepContext, journal: Journal, offered: tuple[str, ...]) -> list[dict[str, Any]]:
+def _definitions(
+    ctx: StepContext, journal: Journal, wanted: tuple[str, ...], names: tuple[str, ...]
+) -> list[dict[str, Any]]:
     """Return what the model is told of its tools; a tenant's own may change between attempts, so that is recorded."""
 
     def definitions() -> list[dict[str, Any]]:
-        return tool_definitions(offered, tenant_id=ctx.principal.tenant_id)
+        return tool_definitions(names, tenant_id=ctx.principal.tenant_id)
 
-    if not any(is_tenant_tool(name) for name in offered):
+    if not any(is_tenant_tool(name) for name in wanted):
         return definitions()
     return list(journal.observe("tools", "definitions", lambda: {"tools": definitions()})["tools"])

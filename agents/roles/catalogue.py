@@ -1,76 +1,54 @@
-"""The roles that there are."""
+"""The roles that there are: the shipped ones, and each tenant's own, which come first."""
 
 from collections.abc import Mapping
-from decimal import Decimal
-from functools import cache
-from pathlib import Path
-
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from typing import Final
+from uuid import UUID
 
 from agents.errors import RoleNotFound
-from agents.llm.types import SemanticRule
-from policy.types import BudgetLimits
+from agents.journal import Journal
+from agents.roles.role import Role, SemanticCache, shipped_roles
+from agents.roles.rows import tenant_roles
+
+DEFAULT_ROLE: Final = "generalist"
+_RECORDED: Final = "role"
 
 
-class SemanticCache(BaseModel):
-    """That answers of a role serve questions that mean the same; see `agents.llm.types.SemanticRule`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    threshold: float = Field(gt=0, le=1)
-    keep_seconds: int = Field(gt=0)
-
-    def rule(self) -> SemanticRule:
-        """Return it as a model request takes it."""
-        return SemanticRule(self.threshold, self.keep_seconds)
+def roles_of(tenant_id: UUID | None) -> Mapping[str, Role]:
+    """Return all roles of a tenant by name; None: the shipped ones."""
+    return {**shipped_roles(), **(tenant_roles(tenant_id) if tenant_id else {})}
 
 
-class Role(BaseModel):
-    """A named agent profile.
-
-    `prompt` names a file in `templates/prompts/`, `brief` is what it adds to that; `max_turns` counts model calls;
-    `max_output_tokens` is per call; `budget_tokens` and `budget_usd` are for all calls of a step, and nothing means
-    that there is no such limit; `semantic_cache` None: every question is asked anew.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    description: str
-    prompt: str
-    brief: str = ""
-    tools: tuple[str, ...]
-    tier: str
-    max_turns: int = Field(ge=1, le=100)
-    max_output_tokens: int = Field(ge=1)
-    semantic_cache: SemanticCache | None = None
-    budget_tokens: int | None = Field(None, ge=1)
-    budget_usd: Decimal | None = Field(None, gt=0)
-
-    @property
-    def budget(self) -> BudgetLimits:
-        """What an agent of this role may use in a step."""
-        return BudgetLimits(self.budget_tokens, self.budget_usd)
-
-
-def role_for(name: str) -> Role:
+def role_for(name: str, *, tenant_id: UUID | None = None) -> Role:
     """Return the role of this name.
 
     Raises:
         RoleNotFound: There is none (the caller's fault).
     """
-    roles = _roles()
+    roles = roles_of(tenant_id)
     if name not in roles:
         raise RoleNotFound(f"There is no role {name[:100]!r}; there are {', '.join(sorted(roles))}.")
     return roles[name]
 
 
-def role_names() -> tuple[str, ...]:
-    """Return the names of all roles."""
-    return tuple(_roles())
+def role_names(tenant_id: UUID | None = None) -> tuple[str, ...]:
+    """Return the names of all roles of a tenant; None: of the shipped ones."""
+    return tuple(roles_of(tenant_id))
 
 
-@cache
-def _roles() -> Mapping[str, Role]:
-    text = Path(__file__).with_name("roles.yaml").read_text(encoding="utf-8")
-    return TypeAdapter(dict[str, Role]).validate_python(yaml.safe_load(text))
+def role_seen(journal: Journal, name: str, *, tenant_id: UUID) -> tuple[Role, bool]:
+    """Return a role as a step takes it, and whether it is the tenant's own.
+
+    A tenant may change its roles at any time, so one of its own is recorded: the step keeps it in all its attempts.
+
+    Raises:
+        RoleNotFound: There is none (the caller's fault).
+    """
+    recorded = journal.next_kind()
+    is_own = recorded == _RECORDED if recorded else name in tenant_roles(tenant_id)
+    if not is_own:
+        return role_for(name), False
+    seen = journal.observe(_RECORDED, name, lambda: role_for(name, tenant_id=tenant_id).model_dump(mode="json"))
+    return Role.model_validate(seen), True
+
+
+__all__ = ["DEFAULT_ROLE", "Role", "SemanticCache", "role_for", "role_names", "role_seen", "roles_of"]

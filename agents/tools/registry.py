@@ -1,7 +1,5 @@
 """Which tools there are: the built-in ones, and those that a tenant has registered."""
 
-import threading
-import time
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -11,6 +9,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from agents.errors import ToolNotFound
+from agents.tenant_cache import TenantCache
 from agents.tools.base import Tool
 from agents.tools.sources.base import SEPARATOR, ToolSource
 from agents.types import ToolInfo
@@ -56,6 +55,13 @@ def tool_definitions(names: Iterable[str], *, tenant_id: UUID) -> list[dict[str,
     return [_definition(tool_for(name, tenant_id=tenant_id)) for name in names]
 
 
+def tools_known(names: Iterable[str], *, tenant_id: UUID) -> tuple[str, ...]:
+    """Return those of some names that there is a tool for: a role may outlive what it names."""
+    names = tuple(names)
+    known = {**_builtin(), **(_TENANT_TOOLS.of(tenant_id) if any(map(is_tenant_tool, names)) else {})}
+    return tuple(name for name in names if name in known)
+
+
 def tenant_tools_changed(tenant_id: UUID) -> None:
     """Let this process see at once what was registered; others do `SHANNON_TENANT_TOOLS_CACHE_SECONDS` later."""
     _TENANT_TOOLS.forget(tenant_id)
@@ -77,30 +83,9 @@ def _sources(dotted_paths: tuple[str, ...]) -> tuple[ToolSource, ...]:
     return tuple(import_string(dotted_path)() for dotted_path in dotted_paths)
 
 
-class _TenantTools:
-    """The tools that tenants registered, kept for a moment: every submit and every plan asks for them."""
-
-    def __init__(self) -> None:
-        self._kept: dict[UUID, tuple[float, Mapping[str, Tool]]] = {}
-        self._lock = threading.Lock()
-
-    def of(self, tenant_id: UUID) -> Mapping[str, Tool]:
-        now = time.monotonic()
-        with self._lock:
-            read_at, tools = self._kept.get(tenant_id, (float("-inf"), {}))
-        if now - read_at < settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS:
-            return tools
-        sources = _sources(tuple(settings.SHANNON_TOOL_SOURCES))
-        tools = {name: tool for source in sources for name, tool in source.tools(tenant_id).items()}
-        with self._lock:
-            if len(self._kept) >= settings.SHANNON_TENANT_TOOLS_CACHED_TENANTS:
-                self._kept.clear()
-            self._kept[tenant_id] = (now, tools)
-        return tools
-
-    def forget(self, tenant_id: UUID) -> None:
-        with self._lock:
-            self._kept.pop(tenant_id, None)
+def _tools_of(tenant_id: UUID) -> Mapping[str, Tool]:
+    sources = _sources(tuple(settings.SHANNON_TOOL_SOURCES))
+    return {name: tool for source in sources for name, tool in source.tools(tenant_id).items()}
 
 
-_TENANT_TOOLS = _TenantTools()
+_TENANT_TOOLS: TenantCache[Tool] = TenantCache(_tools_of)

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+from agents.selectors import roles_of
 from orchestration.admin.base import ReadOnlyAdmin, cut_short, json_shown
 from orchestration.models import WorkflowTemplate
 from orchestration.strategies.workflow import Workflow
@@ -33,7 +34,7 @@ class WorkflowTemplateAdmin(ReadOnlyAdmin):
     @display(description="graph and worst case")  # type: ignore[untyped-decorator]
     def shown_graph(self, template: WorkflowTemplate) -> SafeString:
         """What a dry run says."""
-        return json_shown(dry_run(Workflow.model_validate(template.workflow)))
+        return json_shown(dry_run(Workflow.model_validate(template.workflow), roles=roles_of(template.tenant_id)))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
         """All of them."""

@@ -27,6 +27,7 @@ from orchestration.api.views.messages import MessageView
 from orchestration.api.views.modules import ModuleListView, ModuleView
 from orchestration.api.views.replays import TaskReplayView
 from orchestration.api.views.reviews import TaskReviewView
+from orchestration.api.views.roles import RoleListView, RoleView
 from orchestration.api.views.schedules import (
     ScheduleListView,
     SchedulePauseView,
@@ -113,6 +114,8 @@ urlpatterns = [
     path("api/v1/mcp-servers", McpServerListView.as_view(), name="mcp-servers"),
     path("api/v1/mcp-servers/<str:server_id>", McpServerView.as_view(), name="mcp-server"),
     path("api/v1/mcp-servers/<str:server_id>/refresh", McpServerRefreshView.as_view(), name="mcp-server-refresh"),
+    path("api/v1/roles", RoleListView.as_view(), name="roles"),
+    path("api/v1/roles/<str:name>", RoleView.as_view(), name="role"),
     path("api/v1/skills", SkillListView.as_view(), name="skills"),
     path("api/v1/skills/<str:name>", SkillView.as_view(), name="skill"),
     path("api/v1/skills/<str:name>/versions", SkillVersionsView.as_view(), name="skill-versions"),

@@ -56,7 +56,9 @@ class Node(_Strict):
     strategy: str = Field("simple", description="A strategy's name, or `combine`: one answer of what it depends on.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Of the strategy.")
     depends_on: list[NodeId] = Field(default_factory=list, max_length=20)
-    tools: list[str] | None = Field(None, max_length=20, description="The only tools of its agents; absent: all.")
+    tools: list[str] | None = Field(
+        None, max_length=20, description="The only tools of its agents; absent: its role's."
+    )
     role: str = Field("", max_length=64)
     tier: Tier | Literal[""] = ""
     budget_tokens: int | None = Field(None, ge=1, description="With less than its strategy needs, that degrades.")

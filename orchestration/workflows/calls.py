@@ -1,17 +1,23 @@
 """How many model calls a strategy makes at most, by its parameters. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from agents.selectors import role_for
+from agents.selectors import Role
 from orchestration.strategies import OFFERED
 from orchestration.strategies.workflow import COMBINE, Node
 
+DEFAULT_ROLE = "generalist"
 _REPAIRED = 2  # a form that does not fit is asked for once more
 
 
-def most_model_calls(strategy: str, node: Node) -> int:
+def role_of(node: Node, roles: Mapping[str, Role]) -> Role:
+    """Return the role of a node's agents; one that is gone meanwhile counts as the default one."""
+    return roles.get(node.role or DEFAULT_ROLE) or roles[DEFAULT_ROLE]
+
+
+def most_model_calls(strategy: str, node: Node, role: Role) -> int:
     """Return the most model calls that a node takes with a strategy, each agent at its limit of turns."""
-    turns = role_for(node.role or "generalist").max_turns + 1  # one more for an answer in the wrong format
+    turns = role.max_turns + 1  # one more for an answer in the wrong format
     if strategy == COMBINE:
         return 1
     given = node.parameters if strategy == node.strategy else {}

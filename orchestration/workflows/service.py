@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Max, Q
 
-from agents.selectors import builtin_tool_infos, problems_of, tool_infos
+from agents.selectors import builtin_tool_infos, problems_of, role_names, tool_infos
 from agents.services import model_override_check
 from orchestration.errors import TemplateInvalid, TemplateNotFound
 from orchestration.models import WorkflowTemplate
@@ -83,7 +83,7 @@ def template_check(*, tenant_id: UUID | None, text: str, origin: str) -> tuple[W
         values = inherited(values, parent)
         ancestor = parent.get("extends")
     tools = [info.name for info in (tool_infos(tenant_id=tenant_id) if tenant_id else builtin_tool_infos())]
-    return workflow_check(complete(values), source, tools=tools), source
+    return workflow_check(complete(values), source, tools=tools, roles=role_names(tenant_id)), source
 
 
 def templates_load(folder: Path | None = None) -> list[tuple[WorkflowTemplate, bool]]:

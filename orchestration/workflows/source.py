@@ -7,7 +7,7 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 
-from agents.selectors import role_names, schema_problem
+from agents.selectors import schema_problem
 from orchestration.choosing import parameters_check
 from orchestration.errors import TemplateInvalid
 from orchestration.strategies import OFFERED
@@ -72,13 +72,16 @@ def _lines_of(node: yaml.Node, path: str, lines: dict[str, int], depth: int) -> 
             _lines_of(value, f"{path}.{number}" if path else str(number), lines, depth + 1)
 
 
-def workflow_check(values: Mapping[str, Any], source: Source, *, tools: Sequence[str]) -> Workflow:
+def workflow_check(
+    values: Mapping[str, Any], source: Source, *, tools: Sequence[str], roles: Sequence[str]
+) -> Workflow:
     """Return the workflow of complete values (nothing is inherited any more).
 
     Args:
         values: What the template says, with what it inherits.
         source: Where it says so.
         tools: Tools that there are.
+        roles: Roles that there are.
 
     Raises:
         TemplateInvalid: Names file, line and what is wrong; `details.problems` has all of them.
@@ -90,7 +93,7 @@ def workflow_check(values: Mapping[str, Any], source: Source, *, tools: Sequence
     problems = [
         f"{source.at(f'nodes.{number}.{field}')}: nodes.{number}.{field}: {what}"
         for number, node in enumerate(workflow.nodes)
-        for field, what in _node_problems(node, tools)
+        for field, what in _node_problems(node, tools, roles)
     ]
     if problem := schema_problem(workflow.inputs):
         problems.append(f"{source.at('inputs')}: inputs: {problem}")
@@ -108,7 +111,7 @@ def _problem(item: Mapping[str, Any], source: Source) -> str:
     return f"{source.at(path)}: {path or 'the template'}: {str(item['msg']).removeprefix('Value error, ')}"
 
 
-def _node_problems(node: Node, tools: Sequence[str]) -> list[tuple[str, str]]:
+def _node_problems(node: Node, tools: Sequence[str], roles: Sequence[str]) -> list[tuple[str, str]]:
     """Return `(field, what is wrong)` of what only the platform knows: strategies, parameters, tools, roles."""
     usable = sorted(set(OFFERED) - {"template"})
     problems = []
@@ -123,6 +126,6 @@ def _node_problems(node: Node, tools: Sequence[str]) -> list[tuple[str, str]]:
         problems.append(("on_fail", f"degrade_to: {node.on_fail.degrade_to!r} is unknown"))
     if unknown := sorted(set(node.tools or ()) - set(tools)):
         problems.append(("tools", f"unknown: {', '.join(unknown)}"))
-    if node.role and node.role not in role_names():
-        problems.append(("role", f"{node.role!r} is unknown; use one of {', '.join(role_names())}"))
+    if node.role and node.role not in roles:
+        problems.append(("role", f"{node.role!r} is unknown; use one of {', '.join(roles)}"))
     return problems

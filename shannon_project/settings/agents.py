@@ -93,6 +93,7 @@ SHANNON_MCP_DISCOVERY_SECONDS = 15.0  # the most that asking a server for its to
 SHANNON_MCP_SERVERS_MAX = 20  # of one tenant
 SHANNON_MCP_TOOLS_MAX = 128  # of one server; the others are left out
 SHANNON_MCP_STDIO_SERVERS = json.loads(ENV.mcp_stdio_servers)  # name -> {"command", "args", "env", "tenants"}
+SHANNON_ROLES_MAX = 50  # of one tenant, beside the shipped ones
 SHANNON_TENANT_TOOLS_CACHED_TENANTS = 1_000  # per process
 
 SHANNON_SKILLS_DIRS = [BASE_DIR / "agents" / "skills" / "library"]  # later ones replace earlier ones

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from agents.selectors import roles_of
 from orchestration.api.serializers.base import ObjectField, StrictSerializer, TextField
 from orchestration.models import WorkflowTemplate
 from orchestration.strategies.workflow import Workflow
@@ -70,7 +71,7 @@ class TemplateAnswer(TemplateSummaryAnswer):
 
     def get_graph(self, template: WorkflowTemplate) -> dict[str, Any]:
         """What `dry-run` says without inputs."""
-        return dry_run(Workflow.model_validate(template.workflow))
+        return dry_run(Workflow.model_validate(template.workflow), roles=roles_of(template.tenant_id))
 
 
 class DryRunAnswer(serializers.Serializer[Any]):

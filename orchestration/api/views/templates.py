@@ -4,6 +4,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agents.selectors import roles_of
 from orchestration.api.endpoint import Endpoint
 from orchestration.api.serializers.templates import (
     DryRunAnswer,
@@ -64,5 +65,5 @@ class TemplateDryRunView(Endpoint):
         version = body["version"]
         reference = name if version is None else f"{name}@{version}"
         prepared = template_prepare(principal=self.principal, reference=reference, inputs=body["inputs"])
-        graph = dry_run(Workflow.model_validate(prepared.pop("workflow")))
+        graph = dry_run(Workflow.model_validate(prepared.pop("workflow")), roles=roles_of(self.principal.tenant_id))
         return Response(DryRunAnswer({**prepared, "graph": graph}).data)

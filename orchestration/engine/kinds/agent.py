@@ -46,6 +46,7 @@ class AgentKind(KindExecutor):
 def _spec(work: Work) -> AgentSpec:
     """Return what the agent is asked: by its step first, then by the request, then by its role."""
     asked, parameters = work.step.input, work.facts.parameters
+    skill = parameters.get("skill") or {}
     return AgentSpec(
         instruction=asked["instruction"],
         tools=tuple(parameters["tools"] if asked.get("tools") is None else asked["tools"]),
@@ -59,6 +60,8 @@ def _spec(work: Work) -> AgentSpec:
         dependencies=tuple(results_for(work, dependency_share_characters)),
         workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),
         role=asked.get("role") or parameters.get("role") or "generalist",
+        takes_role_tools=asked.get("tools") is None and parameters.get("role_tools", False),
+        more_tools=tuple(skill.get("tools") or ()),
         guidance=_guidance(parameters),
         answer_format=asked.get("answer_format") or "",
         team_actions=tuple(asked.get("team_actions") or ()),

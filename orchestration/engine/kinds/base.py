@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from agents.context import StepContext
-from agents.selectors import messages_before
+from agents.selectors import messages_before, role_for, role_names
 from agents.services import Journal
 from agents.types import SubtaskResult
 from orchestration.engine.claim import ClaimedStep
@@ -83,6 +83,13 @@ def tier_for(work: Work, default: str) -> str:
 def model_for(work: Work) -> str | None:
     """Return the model that the step or the request names; None: its tier decides."""
     return work.step.input.get("model") or work.facts.parameters.get("model_override")
+
+
+def roles_told(work: Work) -> list[tuple[str, str]]:
+    """Return name and description of each role, as they were when the task was submitted."""
+    parameters = work.facts.parameters
+    known = parameters.get("role_descriptions") or {name: role_for(name).description for name in role_names()}
+    return [(name, known[name]) for name in parameters.get("roles") or known]
 
 
 def history_seen(work: Work) -> tuple[tuple[str, str], ...]:

@@ -3,7 +3,7 @@
 import json
 from typing import ClassVar
 
-from agents.selectors import is_tenant_tool, role_for, role_names, tool_infos
+from agents.selectors import is_tenant_tool, tool_infos
 from agents.services import FormRequest, ModelTier, form_fill, synthesis_share_characters, workspace_overview
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds.base import (
@@ -12,6 +12,7 @@ from orchestration.engine.kinds.base import (
     history_seen,
     model_for,
     results_for,
+    roles_told,
     tenant_of,
     text_output,
     tier_for,
@@ -78,8 +79,8 @@ def _described(work: Work, allowed: set[str]) -> str:
     )
 
 
-def _roles(work: Work) -> str:  # noqa: ARG001 - the same for every task
-    return "\n".join(f"- {name}: {role_for(name).description}" for name in role_names())
+def _roles(work: Work) -> str:
+    return "\n".join(f"- {name}: {description}" for name, description in roles_told(work))
 
 
 def _files(work: Work) -> str:

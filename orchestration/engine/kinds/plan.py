@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from agents.selectors import messages_before, role_for, role_names, tool_infos
+from agents.selectors import messages_before, tool_infos
 from agents.services import ModelTier, PlanRequest, plan_draft, workspace_overview
 from orchestration.engine.claim import ClaimedStep
-from orchestration.engine.kinds.base import KindExecutor, Work, model_for, tenant_of, tier_for
+from orchestration.engine.kinds.base import KindExecutor, Work, model_for, roles_told, tenant_of, tier_for
 from orchestration.types import StepKind, StepOutcome
 
 
@@ -37,7 +37,7 @@ class PlanKind(KindExecutor):
                 workspace_overview=str(seen["text"]),
                 max_subtasks=work.step.input.get("max_subtasks") or parameters["max_subtasks"],
                 rule=work.step.input.get("rule") or "",
-                roles=[(name, role_for(name).description) for name in role_names()],
+                roles=roles_told(work),
                 tier=tier_for(work, ModelTier.LARGE),
                 model_override=model_for(work),
                 previous_plan=work.step.input.get("previous_plan"),

@@ -1,0 +1,81 @@
+"""The roles of tenants: made and changed here or over the API, by the same rules."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+
+from agents.llm.types import ModelTier
+from agents.models import AgentRole
+from agents.roles.rows import NAME, RoleChanges, role_values, roles_changed
+from shannon_project.foundation.errors import ShannonError
+
+
+class RoleForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin gives it its model
+    """A role; its name cannot be changed, since tasks and templates know it by it."""
+
+    tier = forms.ChoiceField(choices=[(tier, tier) for tier in map(str, ModelTier)])
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a name that is not fit, and tools that the tenant has not."""
+        cleaned = super().clean()
+        values = cleaned or {}
+        tenant = values.get("tenant") or self.instance.tenant
+        if not self.instance.created_by and not NAME.fullmatch(values.get("name", "")):
+            self.add_error("name", "A letter a-z, then up to 31 letters a-z, digits, _ and -.")
+        tools = values.get("tools") or []
+        if not isinstance(tools, list) or not all(isinstance(name, str) for name in tools):
+            self.add_error("tools", "A JSON list of names.")
+            return cleaned
+        try:
+            role_values(tenant.id, RoleChanges(tools=tuple(tools)))
+        except ShannonError as error:
+            self.add_error("tools", error.message)
+        return cleaned
+
+
+@admin.register(AgentRole)
+class AgentRoleAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+    """Roles of tenants; the shipped ones are in `agents/roles/roles.yaml`."""
+
+    form = RoleForm
+    list_display: ClassVar = ["name", "tenant", "description", "tier", "is_active", "updated_at"]
+    list_filter: ClassVar = ["tenant", "tier", "is_active"]
+    search_fields: ClassVar = ["name", "description"]
+    fields: ClassVar = [
+        "tenant",
+        "name",
+        "description",
+        "brief",
+        "tools",
+        "tier",
+        "max_turns",
+        "max_output_tokens",
+        "budget_tokens",
+        "budget_usd",
+        "is_active",
+        "created_by",
+        "created_at",
+        "updated_at",
+    ]
+    list_select_related: ClassVar = ["tenant"]
+    ordering: ClassVar = ["tenant", "name"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: AgentRole | None = None) -> list[str]:  # noqa: ARG002
+        """Whose a role is and what it is called stays."""
+        return ["created_by", "created_at", "updated_at", *(["tenant", "name"] if obj else [])]
+
+    def save_model(self, request: HttpRequest, obj: AgentRole, form: Any, change: bool) -> None:
+        """Keep it, and let this process see it at once."""
+        obj.created_by = obj.created_by or f"user:{request.user.get_username()}"[:128]
+        obj.updated_at = timezone.now()
+        super().save_model(request, obj, form, change)
+        roles_changed(obj.tenant_id)
+
+    def delete_model(self, request: HttpRequest, obj: AgentRole) -> None:
+        """Delete it, and let this process see it at once."""
+        super().delete_model(request, obj)
+        roles_changed(obj.tenant_id)

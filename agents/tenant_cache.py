@@ -1,0 +1,40 @@
+"""What a tenant has registered, kept for a moment in this process: every submit and every plan asks for it."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+
+T = TypeVar("T")
+
+
+class TenantCache(Generic[T]):
+    """By tenant, what `read` gave not longer than `SHANNON_TENANT_TOOLS_CACHE_SECONDS` ago. Thread-safe."""
+
+    def __init__(self, read: Callable[[UUID], Mapping[str, T]]) -> None:
+        """Take what reads a tenant's rows."""
+        self._read = read
+        self._kept: dict[UUID, tuple[float, Mapping[str, T]]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, tenant_id: UUID) -> Mapping[str, T]:
+        """Return what the tenant has, by name."""
+        now = time.monotonic()
+        with self._lock:
+            kept = self._kept.get(tenant_id)
+        if kept is not None and now - kept[0] < settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS:
+            return kept[1]
+        found = self._read(tenant_id)
+        with self._lock:
+            if len(self._kept) >= settings.SHANNON_TENANT_TOOLS_CACHED_TENANTS:
+                self._kept.clear()
+            self._kept[tenant_id] = (now, found)
+        return found
+
+    def forget(self, tenant_id: UUID) -> None:
+        """Read it anew the next time."""
+        with self._lock:
+            self._kept.pop(tenant_id, None)
