@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 from agents import gateway_admin, roles_admin
 from agents.blobs import blob_heads
 from agents.journal.bounds import bounded_text
-from agents.models import Blob, JournalEntry, McpServer, Memory, Message, Session
+from agents.models import Blob, JournalEntry, McpServer, Memory, Message, OpenApi, Session
 
 __all__ = ["gateway_admin", "roles_admin"]  # they register their own pages
 _JSON_SHOWN_CHARACTERS = 4_000
@@ -222,4 +222,57 @@ class McpServerAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Servers are registered over the API."""
+        return False
+
+
+@admin.register(OpenApi)
+class OpenApiAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+    """Imported APIs: switched off and limited here; imported over the API, which alone takes credentials."""
+
+    list_display: ClassVar = ["name", "tenant", "title", "version", "url", "is_active", "imported_at"]
+    list_filter: ClassVar = ["tenant", "is_active"]
+    search_fields: ClassVar = ["name", "title", "url"]
+    fields: ClassVar = [
+        "name",
+        "tenant",
+        "title",
+        "version",
+        "url",
+        "server_url",
+        "is_active",
+        "operations_trusted",
+        "timeout_seconds",
+        "tags",
+        "operations_wanted",
+        "credential_origins",
+        "operations_shown",
+        "report_shown",
+        "imported_at",
+        "created_by",
+        "created_at",
+        "updated_at",
+    ]
+    readonly_fields: ClassVar = [
+        name for name in fields if name not in {"is_active", "operations_trusted", "timeout_seconds"}
+    ]
+    list_select_related: ClassVar = ["tenant"]
+    ordering: ClassVar = ["tenant", "name"]
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[OpenApi]":
+        """Leave the documents where they are."""
+        rows: QuerySet[OpenApi] = super().get_queryset(request).defer("document")
+        return rows
+
+    @admin.display(description="operations")
+    def operations_shown(self, api: OpenApi) -> str:
+        """Return which operations agents may call."""
+        return "\n".join(f"{one['method']} {one['path']} ({one['tool']})" for one in api.operations) or "-"
+
+    @admin.display(description="report")
+    def report_shown(self, api: OpenApi) -> str:
+        """Return the beginning of what became of the document."""
+        return _json_shown(api.report)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """APIs are imported over the API."""
         return False

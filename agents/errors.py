@@ -129,6 +129,31 @@ class McpServerFailed(ShannonError):
     http_status = 502
 
 
+class OpenApiNotFound(NotFound):
+    """There is no such API."""
+
+    code = "OPENAPI_NOT_FOUND"
+
+
+class OpenApiExists(Conflict):
+    """The tenant has an API of this name already."""
+
+    code = "OPENAPI_EXISTS"
+
+
+class OpenApiInvalid(InvalidInput):
+    """An API has a name of 1 to 24 letters a-z, digits and single `_`, and a document of OpenAPI 3.0 or 3.1."""
+
+    code = "OPENAPI_INVALID"
+
+
+class OpenApiCredentialsMissing(ShannonError):
+    """The API wants credentials that were not given, or not for this address; the tenant's fault."""
+
+    code = "OPENAPI_CREDENTIALS_MISSING"
+    http_status = 409
+
+
 class SkillNotFound(NotFound):
     """There is no such skill."""
 

@@ -224,3 +224,41 @@ class AgentRole(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class OpenApi(models.Model):
+    """An HTTP API whose operations the tenant's agents may call, imported from its OpenAPI document."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=32, help_text="Part of its tools' names: api__<name>__<operation>.")
+    url = models.CharField(max_length=2000, blank=True, help_text="Where its document is; empty: it was given as text.")
+    document = models.TextField(help_text="As it was read last.")
+    title = models.CharField(max_length=200, blank=True)
+    version = models.CharField(max_length=100, blank=True)
+    server_url = models.CharField(max_length=2000, blank=True, help_text="Called in place of the document's servers.")
+    security_schemes = models.JSONField(default=dict, blank=True)
+    encrypted_credentials = models.TextField(blank=True, help_text="Credentials by security scheme.")
+    credential_origins = models.JSONField(default=list, blank=True, help_text="Where the credentials may go.")
+    tags = models.JSONField(default=list, blank=True, help_text="Operations with one of these tags are imported.")
+    operations_wanted = models.JSONField(
+        default=list, blank=True, help_text="Names of operations to import besides; without any and tags: all."
+    )
+    operations_trusted = models.JSONField(
+        default=list, blank=True, help_text="Names of operations that are not dangerous, whatever they change."
+    )
+    operations = models.JSONField(default=list, blank=True, help_text="What was imported.")
+    report = models.JSONField(default=dict, blank=True, help_text="What became of the document's operations.")
+    timeout_seconds = models.FloatField(default=30.0, help_text="Of one call.")
+    is_active = models.BooleanField(default=True)
+    imported_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "OpenAPI import"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "name"], name="openapi_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name

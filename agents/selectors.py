@@ -12,6 +12,7 @@ from agents.sessions.reading import messages_before, messages_recent, session_fo
 from agents.skills.catalogue import skill_for, skill_versions, skills
 from agents.tools.arguments import arguments_check, arguments_problem
 from agents.tools.mcp.servers import mcp_server_for, mcp_servers
+from agents.tools.openapi.apis import openapi_api_for, openapi_apis
 from agents.tools.registry import builtin_tool_infos, is_tenant_tool, tool_definitions, tool_for, tool_infos
 
 __all__ = [
@@ -32,6 +33,8 @@ __all__ = [
     "messages_before",
     "messages_recent",
     "model_breakdown",
+    "openapi_api_for",
+    "openapi_apis",
     "problems_of",
     "role_for",
     "role_from_row",

@@ -51,6 +51,13 @@ from agents.tools.mcp.servers import (
     mcp_server_delete,
     mcp_server_refresh,
 )
+from agents.tools.openapi.apis import (
+    OpenApiChanges,
+    openapi_api_change,
+    openapi_api_create,
+    openapi_api_delete,
+    openapi_api_refresh,
+)
 from sandbox.services import shutdown as sandbox_shutdown
 from sandbox.services import warm as sandbox_warm
 
@@ -65,6 +72,7 @@ __all__ = [
     "Journal",
     "McpServerChanges",
     "ModelTier",
+    "OpenApiChanges",
     "PlanDraft",
     "PlanRequest",
     "ReplayEngine",
@@ -102,6 +110,10 @@ __all__ = [
     "model_override_check",
     "month_tables",
     "notes_write",
+    "openapi_api_change",
+    "openapi_api_create",
+    "openapi_api_delete",
+    "openapi_api_refresh",
     "plan_draft",
     "role_change",
     "role_create",

@@ -25,6 +25,7 @@ from orchestration.api.views.forks import TaskForkView
 from orchestration.api.views.mcp_servers import McpServerListView, McpServerRefreshView, McpServerView
 from orchestration.api.views.messages import MessageView
 from orchestration.api.views.modules import ModuleListView, ModuleView
+from orchestration.api.views.openapi_apis import ImportedApiListView, ImportedApiRefreshView, ImportedApiView
 from orchestration.api.views.replays import TaskReplayView
 from orchestration.api.views.reviews import TaskReviewView
 from orchestration.api.views.roles import RoleListView, RoleView
@@ -114,6 +115,9 @@ urlpatterns = [
     path("api/v1/mcp-servers", McpServerListView.as_view(), name="mcp-servers"),
     path("api/v1/mcp-servers/<str:server_id>", McpServerView.as_view(), name="mcp-server"),
     path("api/v1/mcp-servers/<str:server_id>/refresh", McpServerRefreshView.as_view(), name="mcp-server-refresh"),
+    path("api/v1/openapi-apis", ImportedApiListView.as_view(), name="openapi-apis"),
+    path("api/v1/openapi-apis/<str:api_id>", ImportedApiView.as_view(), name="openapi-api"),
+    path("api/v1/openapi-apis/<str:api_id>/refresh", ImportedApiRefreshView.as_view(), name="openapi-api-refresh"),
     path("api/v1/roles", RoleListView.as_view(), name="roles"),
     path("api/v1/roles/<str:name>", RoleView.as_view(), name="role"),
     path("api/v1/skills", SkillListView.as_view(), name="skills"),

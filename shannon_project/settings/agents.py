@@ -85,7 +85,14 @@ SHANNON_CODE_CALLS_MAX = 200  # of other tools by one program of the tool `code`
 SHANNON_CODE_SECONDS = 60.0  # that such a program may work in all, without the time of the tools that it calls
 SHANNON_CODE_STATE_MAX_BYTES = 512 * 1024  # of an interpreter's state in the journal; with more, it is not kept
 
-SHANNON_TOOL_SOURCES = ["agents.tools.mcp.source.McpSource"]  # dotted paths of `ToolSource` classes
+SHANNON_TOOL_SOURCES = [  # dotted paths of `ToolSource` classes
+    "agents.tools.mcp.source.McpSource",
+    "agents.tools.openapi.source.OpenApiSource",
+]
+SHANNON_OPENAPI_TIMEOUT_SECONDS = 60.0  # the most that a call of an API's operation may take
+SHANNON_OPENAPI_APIS_MAX = 20  # of one tenant
+SHANNON_OPENAPI_TOOLS_MAX = 128  # of one API; the others are left out, and the report says so
+SHANNON_OPENAPI_DOCUMENT_MAX_BYTES = 4 * 1024 * 1024  # fetched, SHANNON_HTTP_MAX_BYTES holds too
 SHANNON_TENANT_TOOLS_CACHE_SECONDS = 2.0  # how long a process may not know of a tool that a tenant registered elsewhere
 SHANNON_MCP_CONNECTOR = "agents.tools.mcp.sdk.SdkConnector"  # dotted path of an `McpConnector`
 SHANNON_MCP_TIMEOUT_SECONDS = 60.0  # the most that a call of an MCP server's tool may take

@@ -79,6 +79,7 @@ def fetch(
     timeout_seconds: float | None = None,
     max_bytes: int | None = None,
     hosts: Collection[str] = (),
+    origin_headers: Collection[str] = (),
 ) -> OutboundResponse:
     """Fetch a URL from a thread that has no event loop; see `fetch_async`."""
     return asyncio.run(
@@ -90,6 +91,7 @@ def fetch(
             timeout_seconds=timeout_seconds,
             max_bytes=max_bytes,
             hosts=hosts,
+            origin_headers=origin_headers,
         )
     )
 
@@ -103,6 +105,7 @@ async def fetch_async(
     timeout_seconds: float | None = None,
     max_bytes: int | None = None,
     hosts: Collection[str] = (),
+    origin_headers: Collection[str] = (),
 ) -> OutboundResponse:
     """Fetch a URL; any status is an answer.
 
@@ -115,6 +118,7 @@ async def fetch_async(
             `SHANNON_HTTP_TIMEOUT_SECONDS`.
         max_bytes: Of uncompressed content; default and most: `SHANNON_HTTP_MAX_BYTES`.
         hosts: Host names, with their subdomains, that alone may be reached on the way; empty: what the settings allow.
+        origin_headers: Lower-case names of more headers that are not sent on to another origin.
 
     Raises:
         OutboundRefused: An address on the way may not be reached (the caller's fault).
@@ -126,7 +130,8 @@ async def fetch_async(
     size = min(max_bytes or settings.SHANNON_HTTP_MAX_BYTES, settings.SHANNON_HTTP_MAX_BYTES)
     try:
         async with asyncio.timeout(seconds), guarded_client(timeout_seconds=seconds, hosts=hosts) as client:
-            return await _follow(client, httpx2.Request(method, url, headers=headers, content=body), size)
+            request = httpx2.Request(method, url, headers=headers, content=body)
+            return await _follow(client, request, size, _ORIGIN_HEADERS | set(origin_headers))
     except (TimeoutError, httpx2.TimeoutException) as error:
         message = f"{_host_of(url)} did not answer within {seconds:g} s."
         raise OutboundTimeout(message, details={"url": url, "timeout_seconds": seconds}) from error
@@ -135,7 +140,9 @@ async def fetch_async(
         raise OutboundFailed(f"{_host_of(url)} could not be reached: {reason}", details={"url": url}) from error
 
 
-async def _follow(client: httpx2.AsyncClient, request: httpx2.Request, max_bytes: int) -> OutboundResponse:
+async def _follow(
+    client: httpx2.AsyncClient, request: httpx2.Request, max_bytes: int, origin_headers: frozenset[str]
+) -> OutboundResponse:
     redirects: list[str] = []
     request.headers = httpx2.Headers({**client.headers, **request.headers})
     while True:
@@ -151,16 +158,18 @@ async def _follow(client: httpx2.AsyncClient, request: httpx2.Request, max_bytes
                 f"It was redirected more than {settings.SHANNON_HTTP_MAX_REDIRECTS} times.",
                 details={"redirects": redirects},
             )
-        request = _next_request(request, response.status_code, urljoin(str(request.url), location))
+        request = _next_request(request, response.status_code, urljoin(str(request.url), location), origin_headers)
         redirects.append(str(request.url))
 
 
-def _next_request(request: httpx2.Request, status: int, url: str) -> httpx2.Request:
+def _next_request(
+    request: httpx2.Request, status: int, url: str, origin_headers: frozenset[str] = _ORIGIN_HEADERS
+) -> httpx2.Request:
     """Return the request that a redirect asks for, as RFC 9110 §15.4 has it, without credentials of another origin."""
     keeps_method = status in {307, 308} or request.method in {"GET", "HEAD"}
     dropped = {"host"} | (set() if keeps_method else _NO_BODY_HEADERS)
     if _origin(str(request.url)) != _origin(url):
-        dropped |= _ORIGIN_HEADERS
+        dropped |= origin_headers
     headers = {name: value for name, value in request.headers.items() if name not in dropped}
     return httpx2.Request(
         request.method if keeps_method else "GET",

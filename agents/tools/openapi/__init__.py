@@ -1,0 +1,1 @@
+"""HTTP APIs that a tenant describes by an OpenAPI document: each operation is a tool."""
