@@ -5,7 +5,7 @@ from agents.journal.viewing import EntryView, entries_of, entry_sums, usage_unti
 from agents.llm.breakdown import model_breakdown
 from agents.llm.catalogues import catalogue_of
 from agents.loop.formats import FORMATS
-from agents.loop.json_answers import json_in, problems_of, schema_problem
+from agents.loop.json_answers import json_in, problems_of
 from agents.roles.catalogue import Role, role_for, role_names, roles_of
 from agents.roles.rows import role_from_row, role_row, role_rows
 from agents.sessions.reading import messages_before, messages_recent, session_for, sessions_page
@@ -42,7 +42,6 @@ __all__ = [
     "role_row",
     "role_rows",
     "roles_of",
-    "schema_problem",
     "session_for",
     "sessions_page",
     "skill_for",

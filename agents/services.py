@@ -28,7 +28,14 @@ from agents.llm.keeping import texts_purge
 from agents.llm.types import ModelTier
 from agents.loop.messages import dependency_share_characters
 from agents.loop.running import agent_run
-from agents.memory.remembering import answer_remember, memories_write, memory_remember, memory_search
+from agents.memory.remembering import (
+    MemoryNote,
+    answer_remember,
+    answers_remember,
+    memories_write,
+    memory_remember,
+    memory_search,
+)
 from agents.memory.selection import embedder
 from agents.months import month_tables
 from agents.planning.drafts import PlanDraft, PlanRequest, plan_draft
@@ -71,6 +78,7 @@ __all__ = [
     "FormRequest",
     "Journal",
     "McpServerChanges",
+    "MemoryNote",
     "ModelTier",
     "OpenApiChanges",
     "PlanDraft",
@@ -82,6 +90,7 @@ __all__ = [
     "agent_run",
     "answer_remember",
     "answer_synthesize",
+    "answers_remember",
     "approval_ask",
     "blob_get",
     "blob_heads",

@@ -5,36 +5,34 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from pydantic import ValidationError
 
 from agents.services import model_override_check
 from orchestration.errors import UnsupportedOption
+from orchestration.learning import records_of
 from orchestration.options import STRATEGY_OF_MODE
-from orchestration.strategies import OFFERED, REVIEWABLE, REVIEWED_BY_DEFAULT, STRATEGIES, Route, Strategy, route
+from orchestration.strategies import (
+    OFFERED,
+    REVIEWABLE,
+    REVIEWED_BY_DEFAULT,
+    STRATEGIES,
+    Degradation,
+    Lesson,
+    Route,
+    Strategy,
+    affordable,
+    lesson_of,
+    route,
+)
 from orchestration.wishes import Wishes
 from shannon_project.foundation.errors import InvalidInput
 
+AUTO = "auto"
+NEEDS_MORE = frozenset({"template"})
+"""What a request must name itself, since it needs more than the request's words."""
 ROUTED = frozenset(OFFERED)
-"""What the router may choose by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Degradation:
-    """A strategy that was not begun because too little is left to pay for it."""
-
-    asked: str
-    taken: str
-    needs_tokens: int
-    left_tokens: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as the event has it."""
-        return {
-            "from": self.asked,
-            "to": self.taken,
-            "needs_tokens": self.needs_tokens,
-            "left_tokens": self.left_tokens,
-        }
+"""What the router knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +46,35 @@ class Choice:
 
 
 def strategy_choose(query: str, wishes: Wishes, *, tenant_id: UUID) -> Choice:
-    """Return the strategy that is asked for, or the router's.
+    """Return the strategy that is asked for, or the router's, or the one that its tenant's outcomes speak for.
+
+    Asks the database only where the router learns and no mode is named.
 
     Raises:
         InvalidInput: The strategy's parameters are not valid; says which and why (the caller's fault).
         ModelUnknown: They name a model that may not be named (the caller's fault).
     """
     routed = route(query, ROUTED)
-    if not wishes.mode and routed.is_unsure:
-        parameters = {"candidates": list(routed.candidates)}
-        return Choice("auto", parameters, _told("auto", routed, list(routed.reasons), ""))
-    name = STRATEGY_OF_MODE[wishes.mode] if wishes.mode else routed.strategy
-    reasons = [wishes.why] if wishes.mode else list(routed.reasons)
+    if wishes.mode:
+        name, reasons, lesson = STRATEGY_OF_MODE[wishes.mode], [wishes.why], None
+    else:
+        lesson = _lesson(routed, tenant_id)
+        if lesson is None and routed.is_unsure:
+            parameters = {"candidates": list(routed.candidates)}
+            return Choice(AUTO, parameters, _told(AUTO, routed, list(routed.reasons), ""))
+        name = lesson.strategy if lesson else routed.strategy
+        reasons = [*routed.reasons, *([lesson.reason] if lesson else [])]
     parameters = parameters_check(STRATEGIES[name], wishes.parameters)
     for model in parameters.get("models", ()):
         model_override_check(tenant_id=tenant_id, override=model)
-    return Choice(name, parameters, _told(name, routed, reasons, wishes.mode))
+    told = _told(name, routed, reasons, wishes.mode)
+    return Choice(name, parameters, {**told, "learned_instead_of": lesson.instead_of} if lesson else told)
+
+
+def _lesson(routed: Route, tenant_id: UUID) -> Lesson | None:
+    if not settings.SHANNON_ROUTER_LEARNS:
+        return None
+    return lesson_of(routed, records_of(tenant_id=tenant_id, cluster=routed.cluster), ROUTED - NEEDS_MORE)
 
 
 def _told(name: str, routed: Route, reasons: list[str], mode: str) -> dict[str, Any]:
@@ -76,6 +87,8 @@ def _told(name: str, routed: Route, reasons: list[str], mode: str) -> dict[str, 
         "is_unsure": routed.is_unsure,
         "candidates": list(routed.candidates),
         "asked_mode": mode,
+        "estimate": routed.estimate.as_json(),
+        "cluster": routed.cluster,
     }
 
 
@@ -88,7 +101,8 @@ def reviewable(choice: Choice, query: str, wishes: Wishes, *, tenant_id: UUID) -
     if choice.strategy in REVIEWABLE:
         return choice
     if wishes.mode:
-        message = f"context.require_review: mode '{wishes.mode}' has no plan to review; use standard, complex or none."
+        usable = ", ".join(sorted(mode for mode, name in STRATEGY_OF_MODE.items() if name in REVIEWABLE))
+        message = f"context.require_review: mode '{wishes.mode}' has no plan to review; use {usable}, or none."
         raise UnsupportedOption(message, details={"fields": ["context.require_review", "mode"]})
     wanted = replace(wishes, mode=REVIEWED_BY_DEFAULT, why="its plan is to be reviewed")
     return strategy_choose(query, wanted, tenant_id=tenant_id)
@@ -119,18 +133,24 @@ def parameters_check(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, 
 def degraded(choice: Choice, left_tokens: int | None) -> Choice:
     """Return what the budgets allow: the choice, or what its strategy degrades to, step by step.
 
+    Of strategies among which a model is to choose, those are left that can be paid; a single one is taken at once.
+
     Args:
         choice: What was chosen.
         left_tokens: The least that is left in the budgets that pay; None: no limit.
     """
-    steps: list[Degradation] = []
-    strategy = STRATEGIES[choice.strategy]
-    while left_tokens is not None and left_tokens < strategy.needs_tokens and strategy.degrades_to:
-        steps.append(Degradation(strategy.name, strategy.degrades_to, strategy.needs_tokens, left_tokens))
-        strategy = STRATEGIES[strategy.degrades_to]
+    if left_tokens is not None and choice.strategy == AUTO:
+        return _candidates_degraded(choice, left_tokens)
+    name, parameters, steps = affordable(STRATEGIES, choice.strategy, choice.parameters, left_tokens)
+    return Choice(name, parameters, {**choice.route, "strategy": name}, steps) if steps else choice
+
+
+def _candidates_degraded(choice: Choice, left_tokens: int) -> Choice:
+    found = [affordable(STRATEGIES, name, {}, left_tokens) for name in choice.parameters["candidates"]]
+    steps = tuple(step for _, _, passed in found for step in passed)
+    names = list(dict.fromkeys(name for name, _, _ in found))
     if not steps:
         return choice
-    tiers = {part: tier for part, tier in (choice.parameters.get("tiers") or {}).items() if part in strategy.parts}
-    return Choice(
-        strategy.name, {"tiers": tiers} if tiers else {}, {**choice.route, "strategy": strategy.name}, tuple(steps)
-    )
+    if len(names) == 1:
+        return Choice(names[0], found[0][1], {**choice.route, "strategy": names[0]}, steps)
+    return Choice(AUTO, {"candidates": names}, {**choice.route, "candidates": names}, steps)

@@ -158,6 +158,12 @@ class TemplateInvalid(InvalidInput):
     code = "TEMPLATE_INVALID"
 
 
+class TemplateLimitReached(Conflict):
+    """The tenant has as many templates as it may have; delete one."""
+
+    code = "TEMPLATE_LIMIT_REACHED"
+
+
 class TemplateNotFound(NotFound):
     """There is no such template, or not in this version."""
 

@@ -6,6 +6,7 @@ import structlog
 from celery import shared_task
 
 from agents.services import texts_purge
+from orchestration.aftermath import BATCH, aftermath_work
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
 from orchestration.retention import months_keep
@@ -40,6 +41,13 @@ def echo() -> None:
 def recover() -> None:
     """Take back expired leases, ring lost doorbells again, start runs of schedules that are due."""
     upkeep()
+
+
+@shared_task(name="orchestration.jobs.aftermath", ignore_result=True)
+def aftermath() -> None:
+    """Remember answers of tasks that have ended, and learn from their outcomes. Routed to workers that can embed."""
+    while aftermath_work() == BATCH:
+        pass
 
 
 @shared_task(name="orchestration.jobs.schedule_fire", ignore_result=True)

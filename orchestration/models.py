@@ -86,11 +86,16 @@ class Task(models.Model):
     clock_stopped_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when its deadline stands still: it is paused or waits for a person."
     )
+    aftermath_due = models.BooleanField(
+        db_default=False,
+        help_text="It has ended, and its answer is still to be remembered or its outcome learned from.",
+    )
 
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["tenant", "-created_at"]),
             models.Index(fields=["session", "-created_at"]),
+            models.Index(fields=["completed_at"], condition=models.Q(aftermath_due=True), name="task_aftermath_due"),
             models.Index(
                 fields=["doorbell_at"], condition=~models.Q(status__in=sorted(TASK_TERMINAL)), name="task_open_doorbell"
             ),
@@ -317,36 +322,6 @@ class WorkerPresence(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class WorkflowTemplate(models.Model):
-    """One version of a template. Versions are never changed: a task keeps a copy of what it carries out."""
-
-    tenant = models.ForeignKey(
-        Tenant,
-        on_delete=models.CASCADE,
-        null=True,
-        blank=True,
-        related_name="+",
-        help_text="Empty: the platform's own.",
-    )
-    name = models.CharField(max_length=64)
-    version = models.PositiveIntegerField(help_text="From 1, by tenant and name.")
-    digest = models.CharField(max_length=64, help_text="SHA-256 of the complete workflow.")
-    source = models.TextField(help_text="The YAML as it was given.")
-    workflow = models.JSONField(help_text="What is carried out: the source with all that it inherits.")
-    origin = models.CharField(max_length=200, help_text="A file, or who saved it.")
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["tenant", "name", "version"], name="template_version_unique", nulls_distinct=False
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.name}@{self.version}"
 
 
 class IdempotencyRecord(models.Model):

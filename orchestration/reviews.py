@@ -191,7 +191,9 @@ def _plan(task: Task, question: Approval) -> dict[str, Any]:
 
 
 def plan_text(plan: dict[str, Any]) -> str:
-    """Return a plan as text that a person reads."""
+    """Return a plan as text that a person reads: of subtasks, or of the sides from which a question is researched."""
+    if "dimensions" in plan:
+        return _research_text(plan)
     lines = []
     for number, subtask in enumerate(plan.get("subtasks") or [], start=1):
         after = ", ".join(str(name) for name in subtask.get("depends_on") or [])
@@ -201,4 +203,12 @@ def plan_text(plan: dict[str, Any]) -> str:
         lines.append(f"   {subtask.get('instruction', '')}")
     if plan.get("synthesis_instruction"):
         lines.append(f"Then: {plan['synthesis_instruction']}")
+    return "\n".join(lines)
+
+
+def _research_text(plan: dict[str, Any]) -> str:
+    lines = [f"Question: {plan.get('question', '')}"]
+    for number, side in enumerate(plan["dimensions"], start=1):
+        lines.append(f"{number}. {side.get('title', '')} ({side.get('id', '')}): {side.get('question', '')}")
+        lines += [f"   search: {query}" for query in side.get("queries") or []]
     return "\n".join(lines)

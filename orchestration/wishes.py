@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from string import Template
 from typing import Any, Final
 
-from agents.selectors import schema_problem
 from orchestration.errors import UnsupportedOption
 from orchestration.options import MODEL_TIERS
 from orchestration.types import TaskRequest
 from shannon_project.foundation.errors import InvalidInput
+from shannon_project.foundation.json_schemas import schema_problem
 
 MAX_ITERATIONS: Final = 50  # the reference system's own bound
 SYSTEM_PROMPT_MAX_CHARACTERS: Final = 8_000

@@ -15,7 +15,7 @@ from agents.llm.calls import model_call
 from agents.llm.prompts import prompt_render
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest, ModelTier
 from agents.loop.json_answers import json_in, problems_of
-from agents.synthesis.answers import results_sections
+from agents.synthesis.answers import quoted_results, results_sections
 from agents.types import SubtaskResult, Usage
 
 SHAPE: Final = "shape"
@@ -117,6 +117,7 @@ def _model_request(request: FormRequest, messages: Sequence[Mapping[str, Any]]) 
         model_override=request.model_override,
         max_output_tokens=_SHAPE_MAX_OUTPUT_TOKENS if form is None else form.max_output_tokens,
         purpose=ModelPurpose.DECIDE,
+        quoted=quoted_results(request.results),
     )
 
 

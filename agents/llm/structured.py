@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from agents.llm.errors import ModelAnswerInvalid
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
-from agents.loop.json_answers import json_in, problems_of, schema_problem
+from agents.loop.json_answers import json_in, problems_of
 from shannon_project.foundation.errors import InvalidInput
+from shannon_project.foundation.json_schemas import schema_problem
 
 _REPAIR: Final = (
     "Your answer does not fit the JSON schema that was asked for:\n{problems}\n"

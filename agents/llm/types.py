@@ -102,6 +102,8 @@ class ModelRequest:
         options: Further parameters under OpenAI's names (`top_p`, `stop`, `seed`, `tool_choice`, …); what the provider
             does not know is left out. `temperature` in it goes before the attribute.
         semantic: Whether an answer to a question that means the same will do; it is no part of what is asked.
+        quoted: Results of other steps that the messages quote word for word: where the prompt does not fit, they are
+            cut first. No part of what is asked.
         idempotency_key: Sent to the provider as `Idempotency-Key`; the same when a call is made again after a crash.
     """
 
@@ -115,6 +117,7 @@ class ModelRequest:
     purpose: str = ModelPurpose.AGENT
     options: Mapping[str, Any] = field(default_factory=dict)
     semantic: SemanticRule | None = None
+    quoted: Sequence[str] = ()
     idempotency_key: str = ""
 
     def as_json(self) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 Tokens are counted generously (`estimates`). When prompt and allowed answer are more than the window holds:
 
 1. The answer may be shorter, down to 256 tokens or a quarter of what was allowed, whichever is more.
-2. The oldest exchanges are left out, whole: an assistant's message goes with the results of the tools that it called.
+2. Results of other steps that the prompt quotes are cut in their middle, the longest first, down to one length, and not
+   below 2,000 characters.
+3. The oldest exchanges are left out, whole: an assistant's message goes with the results of the tools that it called.
    What opens the conversation (system prompt, first question) and its last message stay. A note says how much is gone.
-3. The longest texts are cut in their middle, and say so.
+4. Quoted results are cut down to 400 characters, and then the longest texts; each says so.
 
 What does not fit even then is refused here, with numbers.
 """
@@ -16,13 +18,14 @@ from typing import Any, Final
 
 from agents.llm.errors import ModelWindowExceeded
 from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
+from agents.llm.passages import CUT, cut_in_the_middle, passages_cut
 from agents.llm.types import ModelRequest
 from shannon_project.config.catalogue import CatalogueModel
 
 LEAST_OUTPUT_TOKENS: Final = 256
+LEAST_RESULT_CHARACTERS: Final = 2_000  # a quoted result is not cut below this while anything else can go
 LEAST_TEXT_CHARACTERS: Final = 400  # a text is not cut below this
 _LEFT_OUT: Final = "[{count} earlier messages were left out: they do not fit into the model's window.]"
-_CUT: Final = "\n[… {count} characters were left out here …]\n"
 _CUTS_MAX: Final = 200
 
 Messages = list[dict[str, Any]]
@@ -48,7 +51,10 @@ def fitted(request: ModelRequest, model: CatalogueModel) -> ModelRequest:
     if fits(shorter, model):
         return shorter
     request = replace(request, max_output_tokens=least)
+    request = passages_cut(request, window - least, least_characters=LEAST_RESULT_CHARACTERS)
     request = _without_oldest(request, model)
+    if not fits(request, model):
+        request = passages_cut(request, window - least, least_characters=LEAST_TEXT_CHARACTERS)
     if not fits(request, model):
         request = _with_cut_texts(request, window - least)
     if not fits(request, model):
@@ -113,17 +119,12 @@ def _with_cut_texts(request: ModelRequest, prompt_tokens: int) -> ModelRequest:
             break
         text = str(messages[place]["content"])
         tokens_each = text_tokens_estimate(text) / length
-        keep = max(LEAST_TEXT_CHARACTERS // 2, length - int(too_many / tokens_each) - 2 * len(_CUT))
-        keep = min(keep, length - 2 * len(_CUT)) if length > 4 * len(_CUT) else LEAST_TEXT_CHARACTERS // 2
-        messages[place] = {**messages[place], "content": _cut(text, keep)}
+        keep = max(LEAST_TEXT_CHARACTERS // 2, length - int(too_many / tokens_each) - 2 * len(CUT))
+        keep = min(keep, length - 2 * len(CUT)) if length > 4 * len(CUT) else LEAST_TEXT_CHARACTERS // 2
+        messages[place] = {**messages[place], "content": cut_in_the_middle(text, keep)}
     return request
 
 
 def _length(message: Mapping[str, Any]) -> int:
     content = message.get("content")
     return len(content) if isinstance(content, str) else 0
-
-
-def _cut(text: str, keep_characters: int) -> str:
-    half = keep_characters // 2
-    return f"{text[:half]}{_CUT.format(count=len(text) - 2 * half)}{text[len(text) - half :]}"

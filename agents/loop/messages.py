@@ -46,19 +46,29 @@ def dependency_share_characters(count: int) -> int:
     )
 
 
-def _dependencies_text(results: Sequence[SubtaskResult]) -> str:
-    """Return the results under headings.
+def quoted_dependencies(results: Sequence[SubtaskResult]) -> list[str]:
+    """Return the texts of results as an agent is told them.
 
     Each is cut to `SHANNON_DEPENDENCY_MAX_CHARACTERS`, or to an even share of `SHANNON_DEPENDENCIES_MAX_CHARACTERS`
     where that is less, and says so: the beginning of every result is worth more than the whole of the first ones.
+    Where a model's window holds less than that, they are cut once more (`agents.llm.window`).
     """
     share = dependency_share_characters(len(results))
-    return "\n\n".join(_dependency_text(result, share) for result in results)
+    return [_body(result, share) for result in results]
 
 
-def _dependency_text(result: SubtaskResult, max_characters: int) -> str:
-    title = " ".join(result.title.split())
+def _body(result: SubtaskResult, max_characters: int) -> str:
     if result.status == _SUCCEEDED:
-        return f"### {result.id}: {title}\n\n{bounded_text(result.text, max_characters, characters=result.characters)}"
-    reason = bounded_text(result.error or "no reason was recorded", max_characters)
-    return f"### {result.id}: {title} ({result.status})\n\nThere is no result: {reason}"
+        return bounded_text(result.text, max_characters, characters=result.characters)
+    return f"There is no result: {bounded_text(result.error or 'no reason was recorded', max_characters)}"
+
+
+def _dependencies_text(results: Sequence[SubtaskResult]) -> str:
+    """Return the results under headings."""
+    bodies = quoted_dependencies(results)
+    return "\n\n".join(f"{_heading(result)}\n\n{body}" for result, body in zip(results, bodies, strict=True))
+
+
+def _heading(result: SubtaskResult) -> str:
+    title = " ".join(result.title.split())
+    return f"### {result.id}: {title}" + ("" if result.status == _SUCCEEDED else f" ({result.status})")

@@ -11,7 +11,7 @@ from agents.journal import Journal, bounded_text
 from agents.llm.calls import model_call
 from agents.llm.types import ToolCall
 from agents.loop.inbox import Inbox
-from agents.loop.messages import opening_messages
+from agents.loop.messages import opening_messages, quoted_dependencies
 from agents.loop.team import TeamPosts, team_definitions
 from agents.loop.turns import TurnLimits, Turns
 from agents.roles.catalogue import DEFAULT_ROLE, role_seen
@@ -71,6 +71,7 @@ def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResul
         ),
         sampling=spec.sampling,
         answer_format=spec.answer_format,
+        quoted=quoted_dependencies(spec.dependencies),
         hear=Inbox(ctx, journal).hear if spec.hears_people else tuple,
     )
     return replace(turns.run(), posts=tuple(team.posts))

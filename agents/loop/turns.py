@@ -36,6 +36,7 @@ class Turns:
         tools: What the model is offered, in the OpenAI format.
         paging: What it is offered besides once a tool's output was too long to be shown, to read on in it.
         call_tools: Given the calls of a turn and what the model said with them; returns their results in that order.
+        quoted: Results of other steps that the messages quote; see `ModelRequest.quoted`.
         hear: What people said since the last turn, as messages of the conversation.
     """
 
@@ -50,6 +51,7 @@ class Turns:
     paging: Sequence[dict[str, Any]] = ()
     answer_format: str = ""
     semantic: SemanticRule | None = None
+    quoted: Sequence[str] = ()
     hear: Callable[[], Sequence[dict[str, Any]]] = tuple
     usage: Usage = field(default_factory=Usage)
 
@@ -102,6 +104,7 @@ class Turns:
                 max_output_tokens=self.limits.max_output_tokens,
                 options=self.sampling,
                 semantic=self.semantic,
+                quoted=self.quoted,
             )
         )
         self.usage = self.usage.with_model_call(

@@ -1,6 +1,7 @@
 """Remembering answers and finding them again."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +18,17 @@ from shannon_project.foundation.text import storable_text
 
 _QUERY_MAX_CHARACTERS: Final = 500  # of the question, in what is remembered and in what is embedded
 _SEARCH_MAX_HITS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryNote:
+    """A question of a tenant and its answer, of a task that did not fail."""
+
+    tenant_id: UUID
+    session_id: UUID | None
+    task_id: UUID
+    query: str
+    answer: str
 
 
 def memory_remember(*, tenant_id: UUID, session_id: UUID | None, task_id: UUID, query: str, answer: str) -> bool:
@@ -48,6 +60,23 @@ def memories_write(memories: Sequence[NewMemory]) -> None:
             for memory in memories
         ]
         Memory.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def answers_remember(notes: Sequence[MemoryNote]) -> int:
+    """Remember answers to questions, each in its tenant; one statement. Returns how many had something to remember.
+
+    See `memory_remember`. The caller does not bring answers of failed tasks.
+    """
+    contents = [_content(note.query, note.answer) for note in notes]
+    vectors = iter(embedder().embed([content for content in contents if content]) if any(contents) else [])
+    memories = []
+    for note, content in zip(notes, contents, strict=True):
+        vector = next(vectors) if content else []
+        if any(vector):
+            digest = canonical_digest(content)
+            memories.append(NewMemory(note.tenant_id, note.session_id, note.task_id, digest, content, vector))
+    memories_write(memories)
+    return len(memories)
 
 
 def memory_search(*, tenant_id: UUID, query: str, limit: int = 5) -> list[MemoryHit]:
@@ -108,12 +137,17 @@ def _new_memory(
     *, tenant_id: UUID, session_id: UUID | None, task_id: UUID, query: str, answer: str
 ) -> NewMemory | None:
     """Return a question and its answer as one memory, or None when there is nothing to remember."""
-    question, found = " ".join(storable_text(query).split()), storable_text(answer).strip()
-    if not question or not found:
-        return None
-    question = bounded_text(question, _QUERY_MAX_CHARACTERS)
-    content = bounded_text(f"{question}\n\n{found}", settings.SHANNON_MEMORY_CONTENT_MAX_CHARACTERS)
-    vector = embedder().embed([content])[0]
+    content = _content(query, answer)
+    vector = embedder().embed([content])[0] if content else []
     if not any(vector):
         return None
     return NewMemory(tenant_id, session_id, task_id, canonical_digest(content), content, vector)
+
+
+def _content(query: str, answer: str) -> str:
+    """Return what is kept of a question and its answer; empty when one of them is."""
+    question, found = " ".join(storable_text(query).split()), storable_text(answer).strip()
+    if not question or not found:
+        return ""
+    question = bounded_text(question, _QUERY_MAX_CHARACTERS)
+    return bounded_text(f"{question}\n\n{found}", settings.SHANNON_MEMORY_CONTENT_MAX_CHARACTERS)

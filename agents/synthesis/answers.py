@@ -58,6 +58,7 @@ def answer_synthesize(ctx: StepContext, journal: Journal, request: SynthesisRequ
             max_output_tokens=request.max_output_tokens,
             purpose=ModelPurpose.SYNTHESIZE,
             options=request.sampling,
+            quoted=quoted_results(request.results),
         ),
     )
     usage = Usage().with_model_call(
@@ -85,14 +86,24 @@ def synthesis_share_characters(count: int) -> int:
 
 def results_sections(results: Sequence[SubtaskResult]) -> list[str]:
     """Return the results as models read them, each cut to an even share of what all together may take."""
+    bodies = quoted_results(results)
+    return [
+        _result_section(number, result, body)
+        for number, (result, body) in enumerate(zip(results, bodies, strict=True), start=1)
+    ]
+
+
+def quoted_results(results: Sequence[SubtaskResult]) -> list[str]:
+    """Return the texts of the results as they stand in their sections; a window that is smaller cuts them once more."""
     share = synthesis_share_characters(len(results))
-    return [_result_section(number, result, share) for number, result in enumerate(results, start=1)]
+    return [
+        bounded_text(result.text, share, characters=result.characters)
+        if result.status == _SUCCEEDED
+        else result.error or "No reason was recorded."
+        for result in results
+    ]
 
 
-def _result_section(number: int, result: SubtaskResult, max_characters: int) -> str:
+def _result_section(number: int, result: SubtaskResult, body: str) -> str:
     title = " ".join(result.title.split())
-    if result.status == _SUCCEEDED:
-        body = bounded_text(result.text, max_characters, characters=result.characters)
-    else:
-        body = result.error or "No reason was recorded."
     return f'<result number="{number}" id="{result.id}" title="{title}" status="{result.status}">\n{body}\n</result>'

@@ -2,6 +2,7 @@
 
 from orchestration.admin.approvals import ApprovalAdmin
 from orchestration.admin.base import JSON_SHOWN_CHARS
+from orchestration.admin.records import RouteRecordAdmin
 from orchestration.admin.runs import EventAdmin, IdempotencyRecordAdmin, StepAdmin, TaskAdmin
 from orchestration.admin.schedules import ScheduleAdmin, ScheduleRunAdmin
 from orchestration.admin.templates import WorkflowTemplateAdmin
@@ -11,6 +12,7 @@ __all__ = [
     "ApprovalAdmin",
     "EventAdmin",
     "IdempotencyRecordAdmin",
+    "RouteRecordAdmin",
     "ScheduleAdmin",
     "ScheduleRunAdmin",
     "StepAdmin",

@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 ADVANCE = "orchestration.jobs.advance"
 RUN_STEPS = "orchestration.jobs.run_steps"
 ECHO = "orchestration.jobs.echo"
+AFTERMATH = "orchestration.jobs.aftermath"
+AFTERMATH_EXPIRES_SECONDS = 10.0  # it is rung again while something is due
 
 
 def ring_advance(task_id: UUID, *, after_seconds: float = 0.0) -> bool:
@@ -54,6 +56,18 @@ def ring_echo(node_name: str, *, expires_seconds: float) -> bool:
         )
     except (BrokerError, redis.RedisError, OSError) as error:
         log.warning("echo_not_rung", node_name=node_name, error=str(error))
+        return False
+    return True
+
+
+def ring_aftermath() -> bool:
+    """Ask a worker to see to what ended tasks left. Returns False when the broker did not take it: rung again soon."""
+    try:
+        signature(AFTERMATH, immutable=True).apply_async(
+            expires=AFTERMATH_EXPIRES_SECONDS, retry=False, ignore_result=True
+        )
+    except (BrokerError, redis.RedisError, OSError) as error:
+        log.warning("aftermath_not_rung", error=str(error))
         return False
     return True
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.conf import settings
+
 from agents.services import message_append
 from agents.types import MessageRole
 from orchestration.engine.approvals import approvals_withdraw
@@ -11,7 +13,7 @@ from orchestration.engine.books import books_close
 from orchestration.events.write import EventDraft, events_append
 from orchestration.metrics import TASK_SECONDS, TASKS_ENDED
 from orchestration.models import Task
-from orchestration.strategies import Finish, Told
+from orchestration.strategies import STRATEGIES, Finish, Told
 from orchestration.types import EventKind, TaskStatus
 from shannon_project.foundation.database import prepared_cursor
 from shannon_project.foundation.errors import ShannonError
@@ -21,7 +23,8 @@ RESULT_SHOWN_CHARS = 16_000  # what an event carries; the whole result is on the
 
 def task_finish(task: Task, move: Finish) -> None:
     """End a task with its answer; the session hears it."""
-    _end(task, TaskStatus.COMPLETED, result=move.result, result_metadata=dict(move.metadata))
+    due = _leaves_something(task, answered_in=move.from_step)
+    _end(task, TaskStatus.COMPLETED, result=move.result, result_metadata=dict(move.metadata), aftermath_due=due)
     message_append(session_id=task.session_id, task_id=task.id, role=MessageRole.ASSISTANT, content=move.result)
     shown = move.result[:RESULT_SHOWN_CHARS]
     payload = {"response": shown, "is_final": True, "truncated": len(move.result) > len(shown)}
@@ -44,7 +47,8 @@ def told_drafts(told: Iterable[Told]) -> list[EventDraft]:
 def task_fail(task: Task, error: Mapping[str, Any]) -> None:
     """End a task with an error; open steps are cancelled."""
     _cancel_open_steps(task)
-    _end(task, TaskStatus.FAILED, error=dict(error), status_reason=str(error.get("message", ""))[:500])
+    reason, due = str(error.get("message", ""))[:500], settings.SHANNON_ROUTER_LEARNS
+    _end(task, TaskStatus.FAILED, error=dict(error), status_reason=reason, aftermath_due=due)
     events_append(
         task_id=task.id,
         drafts=[
@@ -61,7 +65,14 @@ def task_stop(task: Task, *, status: TaskStatus, error: ShannonError, by: str) -
     Steps that wait are cancelled at once; a running one stops at its next boundary, and what it has paid is counted.
     """
     _cancel_open_steps(task)
-    _end(task, status, error=error.as_json(), status_reason=error.message[:500], status_changed_by=by[:128])
+    _end(
+        task,
+        status,
+        error=error.as_json(),
+        status_reason=error.message[:500],
+        status_changed_by=by[:128],
+        aftermath_due=settings.SHANNON_ROUTER_LEARNS,
+    )
     payload = {"reason": error.message, "by": by}
     if status is TaskStatus.CANCELLED:
         drafts = [
@@ -82,6 +93,7 @@ def _end(
     error: Mapping[str, Any] | None = None,
     status_reason: str | None = None,
     status_changed_by: str | None = None,
+    aftermath_due: bool = False,
 ) -> None:
     """Set the status; what is not given stays as it is."""
     if task.clock_stopped_at is not None:  # only then can there be a question
@@ -91,7 +103,7 @@ def _end(
             "UPDATE orchestration_task SET status = %s, completed_at = now(), updated_at = now(),"
             " result = COALESCE(%s, result), result_metadata = COALESCE(%s::jsonb, result_metadata),"
             " error = COALESCE(%s::jsonb, error), status_reason = COALESCE(%s, status_reason),"
-            " status_changed_by = COALESCE(%s, status_changed_by)"
+            " status_changed_by = COALESCE(%s, status_changed_by), aftermath_due = %s"
             " WHERE id = %s RETURNING extract(epoch FROM now() - created_at)",
             [
                 str(status),
@@ -100,6 +112,7 @@ def _end(
                 None if error is None else json.dumps(dict(error)),
                 status_reason,
                 status_changed_by,
+                aftermath_due,
                 task.id,
             ],
         )
@@ -107,6 +120,14 @@ def _end(
     task.status = status
     TASKS_ENDED.labels(strategy=task.strategy, status=status).inc()
     TASK_SECONDS.labels(strategy=task.strategy).observe(seconds)
+
+
+def _leaves_something(task: Task, *, answered_in: str) -> bool:
+    """Return whether the answer is still to be remembered, or the outcome to be learned from (`aftermath.py`)."""
+    strategy = STRATEGIES[task.strategy]
+    is_work = bool(strategy.use_when) or task.strategy == "auto"
+    is_remembered = strategy.remembers and bool(answered_in)
+    return is_work and (settings.SHANNON_ROUTER_LEARNS or not is_remembered)
 
 
 def _cancel_open_steps(task: Task) -> None:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from orchestration.strategies.affording import Degradation, affordable
 from orchestration.strategies.auto import AutoStrategy
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, StrategyParameters, Told, Wait
 from orchestration.strategies.chain_of_thought import ChainOfThoughtStrategy
 from orchestration.strategies.dag import DagStrategy
 from orchestration.strategies.debate import DebateStrategy
 from orchestration.strategies.fanout import FanoutStrategy
+from orchestration.strategies.learning import Lesson, Record, lesson_of, outcome_score
 from orchestration.strategies.react import ReactStrategy
 from orchestration.strategies.reflection import ReflectionStrategy
 from orchestration.strategies.research import ResearchStrategy
@@ -45,7 +47,7 @@ OFFERED: dict[str, Strategy] = {name: strategy for name, strategy in STRATEGIES.
 """Those that a request may choose."""
 
 REVIEWED_BY_DEFAULT = "dag"
-REVIEWABLE = frozenset({"dag"})
+REVIEWABLE = frozenset(name for name, strategy in STRATEGIES.items() if strategy.plan_keys)
 """Strategies that plan, so that a person may review the plan."""
 
 
@@ -60,16 +62,22 @@ __all__ = [
     "REVIEWABLE",
     "REVIEWED_BY_DEFAULT",
     "STRATEGIES",
+    "Degradation",
     "Fail",
     "Finish",
+    "Lesson",
     "Move",
+    "Record",
     "Route",
     "Spawn",
     "Strategy",
     "StrategyParameters",
     "Told",
     "Wait",
+    "affordable",
+    "lesson_of",
     "next_move",
+    "outcome_score",
     "route",
     "strategy_for",
 ]

@@ -33,12 +33,17 @@ class Spawn:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The task is done; `result` is its answer. `from_step`: key of the step whose text it is, when it is one's."""
+    """The task is done; `result` is its answer.
+
+    `from_step`: key of the step whose text it is, when it is one's; else `built_on`: of those that hold what it is
+    made of, where others are to build on it.
+    """
 
     result: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
     from_step: str = ""
     told: tuple[Told, ...] = ()
+    built_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,22 @@ class Strategy(ABC):
     needs_tokens: ClassVar[int] = 0
     """With less than this left in the budgets it is not begun; `degrades_to` is taken instead."""
     degrades_to: ClassVar[str] = ""
+    plan_keys: ClassVar[frozenset[str]] = frozenset()
+    """Keys of its steps that plan; with some, a person may review the plan before anything of it begins."""
+    remembers: ClassVar[bool] = False
+    """Whether the step whose text is the answer remembers it by itself; else that is done after the task's end."""
+
+    def tokens_needed(self, parameters: Mapping[str, Any]) -> int:  # noqa: ARG002 - most need the same with any
+        """Return what must be left in the budgets for it to begin with these parameters."""
+        return self.needs_tokens
+
+    def cheaper(self, parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return the strategy that is taken where too little is left, and its parameters; an empty name: none.
+
+        Tiers go along; those of parts that the other strategy has not are dropped by who asks.
+        """
+        tiers = parameters.get("tiers")
+        return self.degrades_to, {"tiers": dict(tiers)} if tiers else {}
 
     @abstractmethod
     def next(self, view: TaskView) -> Move:

@@ -42,8 +42,10 @@ class DagStrategy(Strategy):
         {StepKind.PLAN, StepKind.SYNTHESIZE, StepKind.AGENT, StepKind.DECIDE}
     )
     parameters: ClassVar[type[StrategyParameters]] = DagParameters
+    remembers: ClassVar[bool] = True
     parts: ClassVar[Mapping[str, Tier | None]] = {"plan": "large", "work": None, "synthesize": "medium"}
     needs_tokens: ClassVar[int] = 8_000
+    plan_keys: ClassVar[frozenset[str]] = frozenset({PLAN_KEY, REPAIR_KEY})
     degrades_to: ClassVar[str] = "simple"
 
     def next(self, view: TaskView) -> Move:
@@ -90,7 +92,7 @@ def _answer(view: TaskView, agents: list[str]) -> Move:
         return fail_of(view, agents)
     parts = [f"## {view.steps[key].title}\n\n{text_of(view, key)}" for key in done]
     parts += [f"## {item['title']}\n\nNot done: {item['error']}" for item in failed]
-    return Finish(result="\n\n".join(parts), metadata=metadata)
+    return Finish(result="\n\n".join(parts), metadata=metadata, built_on=done)
 
 
 def _failed(step: StepView) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Making steps: what a step's kind reads of its input, in one place."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from orchestration.strategies.base import Strategy, StrategyParameters
+from orchestration.strategies.base import Strategy, StrategyParameters, Tier
 from orchestration.types import OnDependencyFailure, StepKind, StepSpec
 
 
@@ -14,6 +14,8 @@ class StepMaker:
 
     strategy: type[Strategy]
     parameters: StrategyParameters
+    defaults: Mapping[str, Tier] = field(default_factory=dict)
+    """Tiers by part that go before the strategy's own, and after the request's."""
 
     def agent(self, key: str, part: str, title: str, instruction: str, **more: Any) -> StepSpec:
         """Return a step in which an agent works with tools. `more`: see `_spec`; the rest goes into the input."""
@@ -49,7 +51,8 @@ class StepMaker:
         **rest: Any,
     ) -> StepSpec:
         """Return the step; what is None is left out of its input."""
-        tiers = {"tier": self.parameters.tiers.get(part), "default_tier": self.strategy.parts[part]}
+        default = self.defaults.get(part, self.strategy.parts[part])
+        tiers = {"tier": self.parameters.tiers.get(part), "default_tier": default}
         wanted = {**given, **tiers, **rest}
         return StepSpec(
             key=key,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from orchestration.errors import SubtasksFailed
-from orchestration.strategies.base import Fail, Finish
+from orchestration.strategies.base import Fail, Finish, Move, Wait
 from orchestration.types import STEP_TERMINAL, StepKind, StepStatus, StepView, TaskView
 
 
@@ -44,6 +44,16 @@ def value_of(view: TaskView, key: str) -> dict[str, Any]:
 def finish_with(view: TaskView, key: str, **metadata: Any) -> Finish:
     """Return the end with the text of a step."""
     return Finish(result=text_of(view, key), metadata=metadata, from_step=key)
+
+
+def move_of(view: TaskView, key: str) -> Move | None:
+    """Return the move that the last step of a task means: its text, its error, or waiting; None while there is none."""
+    step = view.steps.get(key)
+    if step is None:
+        return None
+    if is_done(step):
+        return finish_with(view, key)
+    return Fail(error=step.error) if step.error is not None else Wait()
 
 
 def fail_of(view: TaskView, keys: Sequence[str]) -> Fail:

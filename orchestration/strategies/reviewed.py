@@ -1,7 +1,7 @@
 """A strategy whose plan a person reviews: like the strategy inside, but nothing is begun that was not approved."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from orchestration.errors import PlanRejected
@@ -25,6 +25,7 @@ class ReviewedStrategy(Strategy):
     def __init__(self, inner: Strategy) -> None:
         """Wrap a strategy that plans."""
         self._inner = inner
+        self._plans = Plans(inner.plan_keys)
         self.reads_output_of = inner.reads_output_of | ReviewedStrategy.reads_output_of  # type: ignore[misc]
 
     def next(self, view: TaskView) -> Move:
@@ -38,70 +39,77 @@ class ReviewedStrategy(Strategy):
             if not verdict["feedback"]:
                 return Fail(error=PlanRejected(details=dict(verdict)).as_json())
             return self._round(view, rounds + 1, reviews)
-        move = self._inner.next(_as_of_round(view, max(rounds, 1)))
-        if verdict is None and _is_work(move) and (plan := _plan_of(view, 1)) is not None:
+        plans = self._plans
+        move = self._inner.next(plans.as_of_round(view, max(rounds, 1)))
+        if verdict is None and plans.is_work(move) and (plan := plans.of_round(view, 1)) is not None:
             return _review(plan, move, 1)
-        return move if rounds <= 1 else _in_round(move, rounds)
+        return move if rounds <= 1 else plans.in_round(move, rounds)
 
     def _round(self, view: TaskView, number: int, reviews: list[StepView]) -> Move:
         """Plan again, or have the new plan reviewed."""
-        move = self._inner.next(_as_of_round(view, number))
-        if isinstance(move, Spawn) and not _is_work(move):
-            return _in_round(_with_feedback(move, view, reviews), number)
-        if (plan := _plan_of(view, number)) is not None and _is_work(move):
+        plans = self._plans
+        move = self._inner.next(plans.as_of_round(view, number))
+        if isinstance(move, Spawn) and not plans.is_work(move):
+            return plans.in_round(plans.with_feedback(move, view, reviews), number)
+        if (plan := plans.of_round(view, number)) is not None and plans.is_work(move):
             return _review(plan, move, number)
         return move
 
 
-def _is_work(move: Move) -> bool:
-    """Whether the move begins what was planned."""
-    return isinstance(move, Spawn) and any(step.kind is not StepKind.PLAN for step in move.steps)
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """The planner's steps of a strategy, in rounds: `<key>` in the first, `<key>@2` in the second."""
+
+    keys: frozenset[str]
+
+    def is_plan(self, key: str) -> bool:
+        """Whether a step of this key plans, in any round."""
+        return key.partition(_ROUND)[0] in self.keys
+
+    def is_work(self, move: Move) -> bool:
+        """Whether the move begins what was planned."""
+        return isinstance(move, Spawn) and any(not self.is_plan(step.key) for step in move.steps)
+
+    def as_of_round(self, view: TaskView, number: int) -> TaskView:
+        """Return the view as the strategy inside knows it: this round's plan under its own key, and no reviews."""
+        steps: dict[str, StepView] = {}
+        for key, step in view.steps.items():
+            if step.kind is StepKind.REVIEW or (self.is_plan(key) and _round_of(key) != number):
+                continue
+            own_key = key.partition(_ROUND)[0] if self.is_plan(key) else key
+            steps[own_key] = replace(step, key=own_key)
+        return replace(view, steps=steps)
+
+    def in_round(self, move: Move, number: int) -> Move:
+        """Return the move with planner's steps under keys of their round."""
+        if not isinstance(move, Spawn):
+            return move
+        return replace(move, steps=tuple(self._keyed(step, number) for step in move.steps))
+
+    def _keyed(self, step: StepSpec, number: int) -> StepSpec:
+        return replace(step, key=f"{step.key}{_ROUND}{number}") if self.is_plan(step.key) else step
+
+    def with_feedback(self, move: Spawn, view: TaskView, reviews: list[StepView]) -> Spawn:
+        """Tell the planner each plan that was reviewed and what the person said about it."""
+        rounds = [
+            {"plan": self.of_round(view, number), "feedback": (review.output or {}).get("feedback", "")}
+            for number, review in enumerate(reviews, start=1)
+        ]
+        told = tuple(replace(step, input={**step.input, "rounds": rounds}) for step in move.steps)
+        return replace(move, steps=told, message="Planning again, with the reviewer's feedback")
+
+    def of_round(self, view: TaskView, number: int) -> Mapping[str, Any] | None:
+        """Return the last plan of a round: a planner's draft, or the form that a model filled."""
+        plans = [
+            step.output["plan"] if "plan" in step.output else step.output["value"]
+            for key, step in view.steps.items()
+            if self.is_plan(key) and _round_of(key) == number and step.output is not None
+        ]
+        return plans[-1] if plans else None
 
 
 def _round_of(key: str) -> int:
     return int(key.rpartition(_ROUND)[2]) if _ROUND in key else 1
-
-
-def _as_of_round(view: TaskView, number: int) -> TaskView:
-    """Return the view as the strategy inside knows it: this round's plan under its own key, and no reviews."""
-    steps: dict[str, StepView] = {}
-    for key, step in view.steps.items():
-        if step.kind is StepKind.REVIEW or (step.kind is StepKind.PLAN and _round_of(key) != number):
-            continue
-        own_key = key.rpartition(_ROUND)[0] if step.kind is StepKind.PLAN and _ROUND in key else key
-        steps[own_key] = replace(step, key=own_key)
-    return replace(view, steps=steps)
-
-
-def _in_round(move: Move, number: int) -> Move:
-    """Return the move with planner's steps under keys of their round."""
-    if not isinstance(move, Spawn):
-        return move
-    return replace(move, steps=tuple(_keyed(step, number) for step in move.steps))
-
-
-def _keyed(step: StepSpec, number: int) -> StepSpec:
-    return replace(step, key=f"{step.key}{_ROUND}{number}") if step.kind is StepKind.PLAN else step
-
-
-def _with_feedback(move: Spawn, view: TaskView, reviews: list[StepView]) -> Spawn:
-    """Tell the planner each plan that was reviewed and what the person said about it."""
-    rounds = [
-        {"plan": _plan_of(view, number), "feedback": (review.output or {}).get("feedback", "")}
-        for number, review in enumerate(reviews, start=1)
-    ]
-    told = tuple(replace(step, input={**step.input, "rounds": rounds}) for step in move.steps)
-    return replace(move, steps=told, message="Planning again, with the reviewer's feedback")
-
-
-def _plan_of(view: TaskView, number: int) -> Mapping[str, Any] | None:
-    """Return the last plan of a round."""
-    plans = [
-        step.output["plan"]
-        for key, step in view.steps.items()
-        if step.kind is StepKind.PLAN and _round_of(key) == number and step.output is not None
-    ]
-    return plans[-1] if plans else None
 
 
 def _review(plan: Mapping[str, Any], move: Move, number: int) -> Spawn:

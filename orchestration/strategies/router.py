@@ -3,29 +3,62 @@
 Each signal is a form or a wording with the strategy that it speaks for and its points. A strategy's score is the sum of
 its points, 1 at most. The highest from `CHOSEN_FROM` on is chosen; below that one agent will do. Where two are close,
 or one falls just short, the router says that it is unsure, and a small model decides.
+
+What a request needs (files, pages, programs) takes points from strategies whose thoughts have no tools. Its form, the
+signals and needs that were found, names the cluster of requests that fare alike (`strategies/learning.py`).
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 CHOSEN_FROM: Final = 0.5
 UNSURE_FROM: Final = 0.4
 CLOSE: Final = 0.1
+WITHOUT_TOOLS: Final = frozenset({"chain_of_thought", "debate"})
+"""Strategies no step of which may call a tool."""
+TOOLLESS_LOSES: Final = 0.3
+LONG_WORDS: Final = 100
+SHORT_WORDS: Final = 12
+CLUSTER_MAX_CHARACTERS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a request looks like before anything is asked: its length, its parts, and what it needs.
+
+    `needs`: of `data` (a file that it names, or a table or list of numbers in it), `program`, `web`.
+    """
+
+    words: int
+    clauses: int
+    needs: tuple[str, ...]
+
+    @property
+    def size(self) -> str:
+        """`short`, `medium` or `long`."""
+        return "short" if self.words <= SHORT_WORDS else "medium" if self.words <= LONG_WORDS else "long"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the first event tells it."""
+        return {"words": self.words, "clauses": self.clauses, "needs": list(self.needs)}
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """A strategy's name, its score from 0 to 1, why, and every strategy that has points.
 
-    `is_unsure`: the first of `candidates` is only the estimate's preference.
+    `is_unsure`: the first of `candidates` is only the estimate's preference. `cluster`: the request's form, the same
+    for requests that are alike to the router.
     """
 
     strategy: str
     score: float
     reasons: tuple[str, ...]
     scores: Mapping[str, float]
+    estimate: Estimate
+    cluster: str
     is_unsure: bool = False
     candidates: tuple[str, ...] = ()
 
@@ -161,6 +194,26 @@ SIGNALS: Final = (
 )
 
 
+_CLAUSE: Final = re.compile(r"[.!?;\n]+|,? \b(?:and|then|but|so that|because)\b", re.IGNORECASE)
+_NEEDS: Final[Mapping[str, re.Pattern[str]]] = {
+    "data": re.compile(
+        r"\b[\w-]{1,60}\.(?:csv|json|jsonl|tsv|xlsx?|txt|md|pdf|parquet|log)\b|(?<!\d)(?:\d{1,20}[,;\t ]{1,5}){7}\d",
+        re.IGNORECASE,
+    ),
+    "program": re.compile(
+        r"```|\b(?:run|execute|write and run) (?:this|the|a|some)? ?(?:python|code|program|script)\b", re.IGNORECASE
+    ),
+    "web": re.compile(r"https?://\S|\b(?:on the web|online|web ?site|web ?page|look it up)\b", re.IGNORECASE),
+}
+
+
+def estimate_of(query: str) -> Estimate:
+    """Return what a request looks like; linear in its length."""
+    clauses = sum(bool(part.strip()) for part in _CLAUSE.split(query))
+    needs = tuple(name for name, pattern in _NEEDS.items() if pattern.search(query))
+    return Estimate(len(query.split()), max(clauses, 1), needs)
+
+
 def route(query: str, known: frozenset[str]) -> Route:
     """Return the strategy for a request that named none.
 
@@ -168,21 +221,37 @@ def route(query: str, known: frozenset[str]) -> Route:
         query: The request.
         known: Strategies that may be chosen.
     """
-    scores: dict[str, float] = {}
-    reasons: dict[str, list[str]] = {}
-    for signal in SIGNALS:
-        if signal.strategy in known and _is_found(signal, query):
-            scores[signal.strategy] = min(1.0, round(scores.get(signal.strategy, 0.0) + signal.points, 2))
-            reasons.setdefault(signal.strategy, []).append(signal.reason)
+    estimate = estimate_of(query)
+    scores, reasons, found = _scored(query, known, estimate)
+    cluster = "; ".join([*found, *(f"needs {need}" for need in estimate.needs), estimate.size])[:CLUSTER_MAX_CHARACTERS]
     ordered = sorted(scores, key=lambda name: (-scores[name], name))
     best = ordered[0] if ordered else "simple"
     top = scores.get(best, 0.0)
     close = [name for name in ordered[1:] if top - scores[name] < CLOSE and scores[name] >= CHOSEN_FROM]
     if top >= CHOSEN_FROM:
-        return Route(best, top, tuple(reasons[best]), scores, bool(close), (best, *close, "simple"))
+        why, offered = tuple(reasons[best]), (best, *close, "simple")
+        return Route(best, top, why, scores, estimate, cluster, is_unsure=bool(close), candidates=offered)
+    why = tuple(reasons.get(best, ())) or ("one agent can answer this",)
     if top >= UNSURE_FROM:
-        return Route("simple", top, tuple(reasons[best]), scores, is_unsure=True, candidates=("simple", best))
-    return Route("simple", top, tuple(reasons.get(best, ())) or ("one agent can answer this",), scores)
+        return Route("simple", top, why, scores, estimate, cluster, is_unsure=True, candidates=("simple", best))
+    return Route("simple", top, why, scores, estimate, cluster)
+
+
+def _scored(
+    query: str, known: frozenset[str], estimate: Estimate
+) -> tuple[dict[str, float], dict[str, list[str]], list[str]]:
+    """Return points and reasons by strategy, and the signals that were found."""
+    scores: dict[str, float] = {}
+    reasons: dict[str, list[str]] = {}
+    found = [signal for signal in SIGNALS if signal.strategy in known and _is_found(signal, query)]
+    for signal in found:
+        scores[signal.strategy] = min(1.0, round(scores.get(signal.strategy, 0.0) + signal.points, 2))
+        reasons.setdefault(signal.strategy, []).append(signal.reason)
+    if estimate.needs:
+        for name in WITHOUT_TOOLS & set(scores):
+            scores[name] = max(0.0, round(scores[name] - TOOLLESS_LOSES, 2))
+            reasons[name].append(f"but needs {', '.join(estimate.needs)}, and its thoughts have no tools")
+    return scores, reasons, [f"{signal.strategy}: {signal.reason}" for signal in found]
 
 
 def _is_found(signal: Signal, query: str) -> bool:

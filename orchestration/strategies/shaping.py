@@ -3,12 +3,10 @@
 import json
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-from referencing import Registry
-
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, Wait
 from orchestration.strategies.reading import is_done
 from orchestration.types import StepKind, StepSpec, TaskView
+from shannon_project.foundation.json_schemas import fits
 
 SHAPE_KEY: Final = "answer-shape"
 
@@ -50,7 +48,6 @@ def _shaped(view: TaskView, move: Finish, schema: dict[str, Any]) -> Move:
 
 def _fits(text: str, schema: dict[str, Any]) -> bool:
     try:
-        value = json.loads(text)
-        return Draft202012Validator(schema, registry=Registry()).is_valid(value)
+        return fits(json.loads(text), schema)
     except (ValueError, RecursionError):
         return False

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from orchestration.strategies.base import Fail, Move, Spawn, Strategy, StrategyParameters, Tier, Wait
+from orchestration.strategies.base import Move, Spawn, Strategy, StrategyParameters, Tier
 from orchestration.strategies.making import StepMaker
-from orchestration.strategies.reading import finish_with, is_done
+from orchestration.strategies.reading import move_of
 from orchestration.types import StepKind, TaskView
 
 
@@ -16,14 +16,11 @@ class SimpleStrategy(Strategy):
     summary: ClassVar[str] = "One agent with tools answers the request."
     use_when: ClassVar[str] = "One agent can answer in a few turns: a question, a calculation, one file, one text."
     reads_output_of: ClassVar[frozenset[StepKind]] = frozenset({StepKind.AGENT, StepKind.DECIDE})
+    remembers: ClassVar[bool] = True
     parts: ClassVar[Mapping[str, Tier | None]] = {"work": None}
 
     def next(self, view: TaskView) -> Move:
         """Spawn the agent, then finish with what it says."""
-        agent = view.steps.get("agent")
-        if agent is None:
-            make = StepMaker(type(self), StrategyParameters.of(view))
-            return Spawn(steps=(make.agent("agent", "work", "Answer the request", view.query, is_final=True),))
-        if is_done(agent):
-            return finish_with(view, "agent")
-        return Fail(error=agent.error) if agent.error is not None else Wait()
+        make = StepMaker(type(self), StrategyParameters.of(view))
+        agent = make.agent("agent", "work", "Answer the request", view.query, is_final=True)
+        return move_of(view, agent.key) or Spawn(steps=(agent,))

@@ -8,20 +8,19 @@ from pydantic import Field
 
 from orchestration.strategies.base import Fail, Move, Spawn, Strategy, StrategyParameters, Tier, Told, Wait
 from orchestration.strategies.making import StepMaker
-from orchestration.strategies.reading import all_ended, finish_with, has_ended, is_done, messages_in, value_of
+from orchestration.strategies.reading import all_ended, has_ended, is_done, messages_in, move_of, value_of
 from orchestration.strategies.teams import (
-    FALLBACK_ROLE,
     LEAD,
-    Admission,
+    SYNTHESIS_KEY,
     TeamTask,
-    admit,
-    list_text,
+    admit_within,
+    joined,
+    lead_asked,
+    left_to_one,
     list_told,
     told_of,
 )
 from orchestration.types import EventKind, StepKind, StepSpec, TaskView
-
-SYNTHESIS_KEY = "synthesize"
 
 
 class SupervisorParameters(StrategyParameters):
@@ -53,17 +52,16 @@ class SupervisorStrategy(Strategy):
         {StepKind.DECIDE, StepKind.SYNTHESIZE, StepKind.MESSAGE, StepKind.AGENT}
     )
     parameters: ClassVar[type[StrategyParameters]] = SupervisorParameters
+    remembers: ClassVar[bool] = True
     parts: ClassVar[Mapping[str, Tier | None]] = {"lead": "large", "work": None, "synthesize": "medium"}
     needs_tokens: ClassVar[int] = 16_000
     degrades_to: ClassVar[str] = "dag"
 
     def next(self, view: TaskView) -> Move:
         """Replay the decisions so far, then make the next step."""
-        synthesis = view.steps.get(SYNTHESIS_KEY)
-        if synthesis is not None:
-            if is_done(synthesis):
-                return finish_with(view, SYNTHESIS_KEY)
-            return Fail(error=synthesis.error) if synthesis.error is not None else Wait()
+        answer = move_of(view, SYNTHESIS_KEY)
+        if answer is not None:
+            return answer
         given = SupervisorParameters.of(view)
         make = StepMaker(type(self), given)
         team = _Team()
@@ -93,7 +91,8 @@ def _decided(view: TaskView, make: StepMaker, given: SupervisorParameters, team:
     value = value_of(view, f"lead-{number}")
     if value["decision"] == "finish":
         value = {**value, "tasks": []}
-    admission = _admit(view, given, team, value)
+    limits = {"max_agents": given.max_agents, "max_tasks": given.max_tasks}
+    admission = admit_within(value, view, roster=team.roster, tasks=team.tasks, **limits)
     fresh = {task.task_id: f"work-{number}-{position}" for position, task in enumerate(admission.tasks, start=1)}
     team.roster.update(admission.recruited)
     team.keys.update(fresh)
@@ -112,37 +111,16 @@ def _decided(view: TaskView, make: StepMaker, given: SupervisorParameters, team:
     return None
 
 
-def _admit(view: TaskView, given: SupervisorParameters, team: _Team, value: Mapping[str, Any]) -> Admission:
-    return admit(
-        value,
-        roster=team.roster,
-        listed=team.tasks,
-        known_tools=view.parameters["tools"],
-        known_roles=view.parameters["roles"],
-        max_agents=given.max_agents,
-        max_tasks=given.max_tasks - len(team.tasks),
-    )
-
-
 def _ask(view: TaskView, make: StepMaker, given: SupervisorParameters, team: _Team, number: int) -> Spawn:
     left = f"{given.max_rounds - number} more decisions, {given.max_tasks - len(team.tasks)} more tasks"
-    sections = {
-        "Limits": f"{left}, {given.max_agents - len(team.roster)} more agents.",
-        "Team": "\n".join(f"- {name}: {role}" for name, role in team.roster.items()),
-        "Task list": list_text(list(team.tasks.values())),
-        "Messages from people": "\n".join(f"- {text}" for _, text in messages_in(view)),
-    }
-    spec = make.decide(
-        f"lead-{number}",
-        "lead",
-        f"The lead decides ({number})",
-        "lead",
-        depends_on=list(team.keys.values()),
-        names=list(team.keys) or None,
-        sections=sections,
-        shows=["roles", "tools", "files"],
-        agent_id=LEAD,
-        with_history=True,
+    spec = lead_asked(
+        make,
+        number,
+        limits=f"{left}, {given.max_agents - len(team.roster)} more agents.",
+        roster=team.roster,
+        tasks=team.tasks,
+        results=team.keys,
+        more={"Messages from people": "\n".join(f"- {text}" for _, text in messages_in(view))},
     )
     return Spawn(steps=(spec,), told=(list_told(list(team.tasks.values())),) if team.tasks else ())
 
@@ -172,12 +150,8 @@ def _closing(view: TaskView, make: StepMaker, team: _Team, value: Mapping[str, A
     """Put together what there is; a lead that ends before anything was done leaves the request to one agent."""
     if team.tasks:
         return _synthesis(make, team, value["note"], told)
-    agent = make.agent("work-0", "work", "Answer the request", view.query, role=FALLBACK_ROLE)
-    synthesis = make.synthesize(SYNTHESIS_KEY, "synthesize", "Give the answer", "", depends_on=["work-0"])
-    return Spawn(steps=(agent, synthesis), told=told)
+    return Spawn(steps=left_to_one(make, "work-0", view.query), told=told)
 
 
 def _synthesis(make: StepMaker, team: _Team, note: str, told: tuple[Told, ...] = ()) -> Spawn:
-    keys = list(team.keys.values())
-    spec = make.synthesize(SYNTHESIS_KEY, "synthesize", "Combine the results", note, depends_on=keys)
-    return Spawn(steps=(spec,), told=told)
+    return Spawn(steps=(joined(make, team.keys, note),), told=told)

@@ -12,20 +12,22 @@ from pydantic import Field
 
 from orchestration.strategies.base import Fail, Move, Spawn, Strategy, StrategyParameters, Tier, Told, Wait
 from orchestration.strategies.making import StepMaker
-from orchestration.strategies.reading import finish_with, has_ended, is_done, value_of
+from orchestration.strategies.reading import has_ended, is_done, move_of, value_of
 from orchestration.strategies.teams import (
     FALLBACK_ROLE,
     LEAD,
+    SYNTHESIS_KEY,
     TeamTask,
-    admit,
+    admit_within,
     agent_name,
-    list_text,
+    joined,
+    lead_asked,
+    left_to_one,
     list_told,
     told_of,
 )
 from orchestration.types import EventKind, OnDependencyFailure, StepKind, StepSpec, StepView, TaskView
 
-SYNTHESIS_KEY = "synthesize"
 _MAIL_SHOWN = 20  # latest messages of a mailbox that an agent is shown in one turn
 _TOPICS_SHOWN = 20
 
@@ -65,17 +67,16 @@ class SwarmStrategy(Strategy):
         {StepKind.DECIDE, StepKind.AGENT, StepKind.SYNTHESIZE, StepKind.MESSAGE}
     )
     parameters: ClassVar[type[StrategyParameters]] = SwarmParameters
+    remembers: ClassVar[bool] = True
     parts: ClassVar[Mapping[str, Tier | None]] = {"lead": "large", "work": None, "synthesize": "medium"}
     needs_tokens: ClassVar[int] = 24_000
     degrades_to: ClassVar[str] = "supervisor"
 
     def next(self, view: TaskView) -> Move:
         """Replay the rounds so far, then make the next step."""
-        synthesis = view.steps.get(SYNTHESIS_KEY)
-        if synthesis is not None:
-            if is_done(synthesis):
-                return finish_with(view, SYNTHESIS_KEY)
-            return Fail(error=synthesis.error) if synthesis.error is not None else Wait()
+        answer = move_of(view, SYNTHESIS_KEY)
+        if answer is not None:
+            return answer
         given = SwarmParameters.of(view)
         replay = _Replay(view, given, StepMaker(type(self), given))
         for number in range(1, given.max_rounds + 1):
@@ -141,41 +142,27 @@ class _Replay:
     def _ask(self, number: int, people: list[tuple[str, str]]) -> Spawn:
         state, given = self.state, self.given
         left = f"{given.max_rounds - number} more rounds, {given.max_tasks - len(state.tasks)} more tasks"
-        sections = {
-            "Limits": f"{left}, {given.max_agents - len(state.roster)} more agents.",
-            "Team": "\n".join(f"- {name}: {role}" for name, role in state.roster.items()),
-            "Task list": list_text(list(state.tasks.values())),
-            "Mail to the lead": _mail_text(state.mail.pop(LEAD, [])),
-            "Messages from people": "\n".join(f"- to {to or LEAD}: {text}" for to, text in people),
-            "Workspace": _workspace_text(state.workspace),
-        }
         heard = [Told(EventKind.MESSAGE_RECEIVED, text, {"from": "a person", "to": to or LEAD}) for to, text in people]
-        spec = self.make.decide(
-            f"lead-{number}",
-            "lead",
-            f"The lead decides ({number})",
-            "lead",
-            depends_on=list(state.results.values()),
-            names=list(state.results) or None,
-            sections=sections,
-            shows=["roles", "tools", "files"],
-            agent_id=LEAD,
-            with_history=True,
+        spec = lead_asked(
+            self.make,
+            number,
+            limits=f"{left}, {given.max_agents - len(state.roster)} more agents.",
+            roster=state.roster,
+            tasks=state.tasks,
+            results=state.results,
+            more={
+                "Mail to the lead": _mail_text(state.mail.pop(LEAD, [])),
+                "Messages from people": "\n".join(f"- to {to or LEAD}: {text}" for to, text in people),
+                "Workspace": _workspace_text(state.workspace),
+            },
         )
         return Spawn(steps=(spec,), told=(*state.news, *heard))
 
     def _decide(self, value: Mapping[str, Any], number: int) -> list[Told]:
         """Take the lead's decision into the state and return its events."""
         state = self.state
-        admission = admit(
-            value,
-            roster=state.roster,
-            listed=state.tasks,
-            known_tools=self.view.parameters["tools"],
-            known_roles=self.view.parameters["roles"],
-            max_agents=self.given.max_agents,
-            max_tasks=self.given.max_tasks - len(state.tasks),
-        )
+        limits = {"max_agents": self.given.max_agents, "max_tasks": self.given.max_tasks}
+        admission = admit_within(value, self.view, roster=state.roster, tasks=state.tasks, **limits)
         state.news = []
         state.roster.update(admission.recruited)
         state.tasks.update({task.task_id: task for task in admission.tasks})
@@ -281,14 +268,10 @@ class _Replay:
         }
         told = (*state.news, Told(EventKind.TEAM_STATUS, f"The swarm ends: {why}", status, LEAD))
         if not state.results:
-            agent = make.agent("turn-0", "work", "Answer the request", self.view.query)
-            last = make.synthesize(SYNTHESIS_KEY, "synthesize", "Give the answer", "", depends_on=["turn-0"])
-            return Spawn(steps=(agent, last), told=told)
+            return Spawn(steps=left_to_one(make, "turn-0", self.view.query), told=told)
         notes = _workspace_text(state.workspace)
         instruction = f"{why}\n\nThe team published:\n{notes}" if notes else why
-        keys = list(state.results.values())
-        spec = make.synthesize(SYNTHESIS_KEY, "synthesize", "Combine the results", instruction, depends_on=keys)
-        return Spawn(steps=(spec,), told=told)
+        return Spawn(steps=(joined(make, state.results, instruction),), told=told)
 
 
 def _mail_text(mail: list[tuple[str, str]]) -> str:

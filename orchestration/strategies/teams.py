@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from orchestration.strategies.base import Told
-from orchestration.types import EventKind
+from orchestration.strategies.making import StepMaker
+from orchestration.types import EventKind, StepSpec, TaskView
 
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9_.-]+")
 FALLBACK_ROLE: Final = "generalist"
 LEAD: Final = "lead"
+SYNTHESIS_KEY: Final = "synthesize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,80 @@ def admit(
         taken.append(replace(task, role=role, depends_on=known))
         ids.add(task.task_id)
     return Admission(tuple(taken), recruited, tuple(refused))
+
+
+def admit_within(
+    value: Mapping[str, Any],
+    view: TaskView,
+    *,
+    roster: Mapping[str, str],
+    tasks: Mapping[str, TeamTask],
+    max_agents: int,
+    max_tasks: int,
+) -> Admission:
+    """Take a lead's tasks within the limits of its team and of the task. `max_tasks`: on the whole list."""
+    return admit(
+        value,
+        roster=roster,
+        listed=tasks,
+        known_tools=view.parameters["tools"],
+        known_roles=view.parameters["roles"],
+        max_agents=max_agents,
+        max_tasks=max_tasks - len(tasks),
+    )
+
+
+def lead_asked(
+    make: StepMaker,
+    number: int,
+    *,
+    limits: str,
+    roster: Mapping[str, str],
+    tasks: Mapping[str, TeamTask],
+    results: Mapping[str, str],
+    more: Mapping[str, str],
+) -> StepSpec:
+    """Return the step in which the lead decides for the `number`th time.
+
+    Args:
+        make: Of the strategy.
+        number: From 1.
+        limits: What is left, in words.
+        roster: Role by agent.
+        tasks: The list.
+        results: Key of the step that has a task's result, by the task's id.
+        more: Further sections that the lead is shown, by heading.
+    """
+    sections = {
+        "Limits": limits,
+        "Team": "\n".join(f"- {name}: {role}" for name, role in roster.items()),
+        "Task list": list_text(list(tasks.values())),
+        **more,
+    }
+    return make.decide(
+        f"lead-{number}",
+        "lead",
+        f"The lead decides ({number})",
+        "lead",
+        depends_on=list(results.values()),
+        names=list(results) or None,
+        sections=sections,
+        shows=["roles", "tools", "files"],
+        agent_id=LEAD,
+        with_history=True,
+    )
+
+
+def joined(make: StepMaker, results: Mapping[str, str], instruction: str) -> StepSpec:
+    """Return the step that makes one answer of the team's results."""
+    keys = list(results.values())
+    return make.synthesize(SYNTHESIS_KEY, "synthesize", "Combine the results", instruction, depends_on=keys)
+
+
+def left_to_one(make: StepMaker, key: str, query: str) -> tuple[StepSpec, StepSpec]:
+    """Return the steps of a team whose lead ended before anything was done: one agent answers the request."""
+    agent = make.agent(key, "work", "Answer the request", query, role=FALLBACK_ROLE)
+    return agent, make.synthesize(SYNTHESIS_KEY, "synthesize", "Give the answer", "", depends_on=[key])
 
 
 def agent_name(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from orchestration.errors import SubtasksFailed
+from orchestration.strategies.affording import Degradation, affordable
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, Told, Wait
 from orchestration.strategies.nesting import inner_view, outer_spawn
 from orchestration.strategies.reading import is_done, text_of
@@ -151,9 +152,11 @@ class _Run:
     ) -> _Result:
         if strategy == COMBINE:
             return self._combine(node, prefix, after, tier, told)
-        chosen = self._affordable(node, strategy)
+        asked = dict(node.parameters) if strategy == node.strategy else {}
+        name, parameters, passed = affordable(self.strategies, strategy, asked, node.budget_tokens)
+        chosen = self.strategies[name]
         query = self._filled(node.instruction, item)
-        parameters = dict(node.parameters) if chosen.name == node.strategy else {}
+        told = (*told, *_told_cheaper(node, passed))
         if tier:
             parameters["tiers"] = dict.fromkeys(chosen.parts, tier)
         view = inner_view(self.view, prefix, query=query, parameters={"strategy": parameters, "role": node.role})
@@ -165,16 +168,9 @@ class _Run:
             self.spawned.append(outer_spawn(move, prefix, query=query, after=after, tools=node.tools, role=node.role))
             return _Result("open")
         if isinstance(move, Finish):
-            keys = (f"{prefix}/{move.from_step}",) if move.from_step else ()
-            return _Result("done", move.result, keys)
+            inner = (move.from_step,) if move.from_step else move.built_on
+            return _Result("done", move.result, tuple(f"{prefix}/{key}" for key in inner))
         return _Result("failed", error=move.error) if isinstance(move, Fail) else _Result("open")
-
-    def _affordable(self, node: Node, strategy: str) -> Strategy:
-        """Return the strategy, or what it degrades to within the node's budget."""
-        chosen = self.strategies[strategy]
-        while node.budget_tokens is not None and node.budget_tokens < chosen.needs_tokens and chosen.degrades_to:
-            chosen = self.strategies[chosen.degrades_to]
-        return chosen
 
     def _combine(self, node: Node, prefix: str, after: Sequence[str], tier: str, told: tuple[Told, ...]) -> _Result:
         if not after:
@@ -218,6 +214,11 @@ class _Run:
             return (known if isinstance(known, str) else json.dumps(known, ensure_ascii=False))[:2000]
 
         return PLACEHOLDER.sub(value, text).strip()
+
+
+def _told_cheaper(node: Node, passed: Sequence[Degradation]) -> list[Told]:
+    """Return the events of strategies that the node's budget does not begin."""
+    return [Told(EventKind.BUDGET_THRESHOLD, one.message, {"node": node.id, **one.as_json()}) for one in passed]
 
 
 def items_of(value: Any) -> list[str]:

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from orchestration.strategies.base import Fail, Move, Spawn, Strategy, StrategyParameters, Tier, Told, Wait
+from orchestration.strategies.base import Move, Spawn, Strategy, StrategyParameters, Tier, Told, Wait
 from orchestration.strategies.making import StepMaker, numbered
-from orchestration.strategies.reading import all_ended, fail_of, finish_with, has_ended, is_done, value_of
+from orchestration.strategies.reading import all_ended, fail_of, has_ended, move_of, value_of
 from orchestration.types import EventKind, StepKind, StepSpec, TaskView
 
 ANSWER_KEY = "answer"
@@ -43,6 +43,7 @@ class TreeOfThoughtsStrategy(Strategy):
     use_when: ClassVar[str] = "A problem with several ways to go on, most of them wrong: planning, design, puzzles."
     reads_output_of: ClassVar[frozenset[StepKind]] = frozenset({StepKind.DECIDE, StepKind.AGENT})
     parameters: ClassVar[type[StrategyParameters]] = TreeParameters
+    remembers: ClassVar[bool] = True
     parts: ClassVar[Mapping[str, Tier | None]] = {"think": "medium", "score": "small", "answer": "medium"}
     needs_tokens: ClassVar[int] = 20_000
     degrades_to: ClassVar[str] = "chain_of_thought"
@@ -51,8 +52,9 @@ class TreeOfThoughtsStrategy(Strategy):
         """Go on with the level, or answer."""
         given = TreeParameters.of(view)
         make = StepMaker(type(self), given)
-        if ANSWER_KEY in view.steps:
-            return _answered(view)
+        answer = move_of(view, ANSWER_KEY)
+        if answer is not None:
+            return answer
         search = _Search(view, given, make)
         for level in range(1, given.depth + 1):
             move = search.level(level)
@@ -161,10 +163,3 @@ def _kept(view: TaskView, given: TreeParameters, key: str, nodes: Sequence[Node]
 def _is_over(beam: Sequence[Node], given: TreeParameters) -> bool:
     best = beam[0]
     return best.score < given.prune_below or (best.is_final and best.score >= given.good_enough)
-
-
-def _answered(view: TaskView) -> Move:
-    answer = view.steps[ANSWER_KEY]
-    if is_done(answer):
-        return finish_with(view, ANSWER_KEY)
-    return Fail(error=answer.error) if answer.error is not None else Wait()

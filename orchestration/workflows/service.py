@@ -9,13 +9,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, Max, Q, QuerySet
 
 from agents.selectors import builtin_tool_infos, problems_of, role_names, tool_infos
 from agents.services import model_override_check
-from orchestration.errors import TemplateInvalid, TemplateNotFound
-from orchestration.models import WorkflowTemplate
+from orchestration.errors import TemplateInvalid, TemplateLimitReached, TemplateNotFound
 from orchestration.strategies.workflow import Workflow
+from orchestration.strategy_models import WorkflowTemplate
 from orchestration.workflows.inheritance import complete, inherited
 from orchestration.workflows.source import Source, source_parse, workflow_check
 from policy.types import Principal
@@ -32,23 +32,30 @@ def template_save(*, tenant_id: UUID | None, text: str, origin: str) -> tuple[Wo
         text: YAML.
         origin: A file's name, or who saves it; problems are told with it.
 
+    A tenant has at most `SHANNON_TEMPLATES_MAX` names, and `SHANNON_TEMPLATE_VERSIONS_MAX` versions of each: with more
+    the oldest go, which changes nothing for tasks, since each has a copy.
+
     Returns:
         The version, and whether it is new.
 
     Raises:
         TemplateInvalid: Names file, line and what is wrong (the caller's fault).
+        TemplateLimitReached: The tenant has as many names as it may have (the caller's fault).
     """
     workflow, _ = template_check(tenant_id=tenant_id, text=text, origin=origin)
     stored = workflow.model_dump(mode="json", by_alias=True, exclude_unset=True)
     digest = hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
     with transaction.atomic():
-        with connection.cursor() as cursor:  # one version at a time, also of a name that is new
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"template:{tenant_id}:{workflow.name}"])
+        with connection.cursor() as cursor:  # one at a time, also of a name that is new, so that none passes the limit
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"template:{tenant_id}"])
         owner = Q(tenant_id=tenant_id) if tenant_id else Q(tenant_id__isnull=True)
-        latest = WorkflowTemplate.objects.filter(owner, name=workflow.name).order_by("-version").first()
+        owned = WorkflowTemplate.objects.filter(owner)
+        latest = owned.filter(name=workflow.name).order_by("-version").first()
         if latest is not None and latest.digest == digest:
             return latest, False
         version = 1 if latest is None else latest.version + 1
+        if tenant_id is not None:
+            _room_make(owned, workflow.name, version)
         row = WorkflowTemplate.objects.create(
             tenant_id=tenant_id,
             name=workflow.name,
@@ -59,6 +66,27 @@ def template_save(*, tenant_id: UUID | None, text: str, origin: str) -> tuple[Wo
             origin=origin[:200],
         )
     return row, True
+
+
+def _room_make(owned: "QuerySet[WorkflowTemplate]", name: str, version: int) -> None:
+    """Refuse a name too many; of a name that there is, delete the versions that are too old."""
+    if version > 1:
+        owned.filter(name=name, version__lte=version - settings.SHANNON_TEMPLATE_VERSIONS_MAX).delete()
+        return
+    limit = settings.SHANNON_TEMPLATES_MAX
+    if owned.values("name").distinct().count() >= limit:
+        raise TemplateLimitReached(f"The tenant has {limit} templates, which is the limit; delete one.")
+
+
+def template_delete(*, principal: Principal, name: str) -> None:
+    """Delete a tenant's own template with all its versions; tasks and templates that were made from it stay.
+
+    Raises:
+        TemplateNotFound: The tenant has none of this name; the platform's cannot be deleted.
+    """
+    count, _ = WorkflowTemplate.objects.filter(tenant_id=principal.tenant_id, name=name).delete()
+    if not count:
+        raise TemplateNotFound(details={"name": name[:64]})
 
 
 def template_check(*, tenant_id: UUID | None, text: str, origin: str) -> tuple[Workflow, Source]:

@@ -7,12 +7,12 @@ from typing import Any, Final
 import yaml
 from pydantic import ValidationError
 
-from agents.selectors import schema_problem
 from orchestration.choosing import parameters_check
 from orchestration.errors import TemplateInvalid
 from orchestration.strategies import OFFERED
 from orchestration.strategies.workflow import COMBINE, Node, Workflow
 from shannon_project.foundation.errors import ShannonError
+from shannon_project.foundation.json_schemas import schema_problem
 
 SOURCE_MAX_CHARACTERS: Final = 100_000
 _DEPTH: Final = 30

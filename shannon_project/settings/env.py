@@ -109,6 +109,7 @@ class Environment(BaseSettings):
 
     rate_limit_key_per_minute: int = Field(3000, ge=0, description="Requests of one API key; 0: no limit.")
     rate_limit_tenant_per_minute: int = Field(12000, ge=0, description="Of all keys of a tenant; 0: no limit.")
+    router_learns: bool = Field(False, description="Whether outcomes of tasks change what the router chooses.")
     tenant_max_open_tasks: int = Field(1000, ge=1, description="Tasks of a tenant that have not ended.")
     flower_url: str = Field("", description="Where Flower is, for the links of `/`; empty: no link.")
     metrics_allowed_networks: str = Field(

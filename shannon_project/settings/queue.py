@@ -11,7 +11,10 @@ CELERY_RESULT_BACKEND = f"shannon_project.doorbell_backend:DoorbellBackend+{ENV.
 CELERY_WORKER_POOL = "threads"  # agents wait for models; and a fork after the sandbox hosts are up would share them
 CELERY_WORKER_CONCURRENCY = ENV.worker_threads
 CELERY_TASK_DEFAULT_QUEUE = "control"
-CELERY_TASK_ROUTES = {"orchestration.jobs.run_steps": {"queue": "steps"}}
+CELERY_TASK_ROUTES = {
+    "orchestration.jobs.run_steps": {"queue": "steps"},
+    "orchestration.jobs.aftermath": {"queue": "steps"},  # it embeds, for which control workers load nothing
+}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]

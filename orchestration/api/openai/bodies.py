@@ -16,6 +16,7 @@ from orchestration.api.serializers.base import (
 )
 from orchestration.api.serializers.tasks import MODEL_TIERS
 from orchestration.types import TaskRequest
+from orchestration.wishes import RESEARCH_DEPTHS
 
 STOPS_MAX: Final = 4  # OpenAI's own limit
 _SAMPLING: Final = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
@@ -53,10 +54,16 @@ class StopField(serializers.Field[Any, Any, Any, Any]):
 class ShannonOptions(StrictSerializer):
     """`shannon_options` of the official client."""
 
-    unsupported_fields: ClassVar[frozenset[str]] = frozenset({"agent", "agent_input", "research_strategy", "role"})
+    unsupported_fields: ClassVar[frozenset[str]] = frozenset({"agent", "agent_input"})
 
     context = ObjectField(max_bytes=settings.SHANNON_CONTEXT_MAX_BYTES, required=False, default=dict)  # type: ignore[assignment]
     model_tier = OneOfField(MODEL_TIERS, required=False, allow_null=True, default=None)
+    research_strategy = OneOfField(
+        RESEARCH_DEPTHS, required=False, allow_null=True, default=None, help_text="Research this deep, by any model."
+    )
+    role = TextField(
+        required=False, allow_null=True, default=None, max_length=64, help_text="Role of agents that have no other."
+    )
 
 
 class StreamOptions(StrictSerializer):
@@ -95,13 +102,17 @@ class PlatformBody(StrictSerializer):
     def task_request_of(self, session_id: str | None, **question: Any) -> TaskRequest:
         """Return the body as a task takes it; `question` holds what the kinds of bodies differ in."""
         values = self.validated_data
-        options = values["shannon_options"] or {"context": {}, "model_tier": None}
+        options = values["shannon_options"] or {}
         user = {"user": values["user"]} if values["user"] else {}
+        model = PLATFORM_MODELS[values["model"]]
+        depth = options.get("research_strategy") or model.research_strategy or None
         return TaskRequest(
             session_id=session_id,
-            context={**options["context"], **user},
-            mode=PLATFORM_MODELS[values["model"]].mode,
-            model_tier=options["model_tier"],
+            context={**options.get("context", {}), **user},
+            mode="research" if depth else model.mode,
+            model_tier=options.get("model_tier"),
+            research_strategy=depth,
+            role=options.get("role"),
             sampling={name: values[name] for name in _SAMPLING if values[name] is not None},
             **question,
         )

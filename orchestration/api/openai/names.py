@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from agents.selectors import catalogue_of
+from orchestration.wishes import RESEARCH_DEPTHS
 from shannon_project.foundation.errors import NotFound
 
 CREATED_SECONDS: Final = 1_764_028_800  # OpenAI's field; ours have no date of their own: 2025-11-25
@@ -14,11 +15,15 @@ DEFAULT_MODEL: Final = "shannon-chat"
 
 @dataclass(frozen=True, slots=True)
 class PlatformModel:
-    """A name that runs the whole platform. `mode` is that of a task; empty: the router chooses."""
+    """A name that runs the whole platform. `mode` is that of a task; empty: the router chooses.
+
+    `research_strategy`: how deep research goes; empty: it is none.
+    """
 
     name: str
     mode: str
     about: str
+    research_strategy: str = ""
 
 
 PLATFORM_MODELS: Final = {
@@ -27,6 +32,10 @@ PLATFORM_MODELS: Final = {
         PlatformModel("shannon-auto", "", "One agent or a plan of several, chosen by the form of the request."),
         PlatformModel("shannon-chat", "simple", "One agent with the platform's tools."),
         PlatformModel("shannon-complex", "complex", "A plan, agents that work on its parts at once, one answer."),
+        *(
+            PlatformModel(f"shannon-{depth}-research", "research", f"Research with citations, {depth}.", depth)
+            for depth in RESEARCH_DEPTHS
+        ),
     )
 }
 

@@ -16,7 +16,13 @@ from orchestration.api.serializers.templates import (
 )
 from orchestration.strategies.workflow import Workflow
 from orchestration.workflows.estimate import dry_run
-from orchestration.workflows.service import template_for, template_prepare, template_save, templates_listed
+from orchestration.workflows.service import (
+    template_delete,
+    template_for,
+    template_prepare,
+    template_save,
+    templates_listed,
+)
 
 
 class TemplateListView(Endpoint):
@@ -41,7 +47,7 @@ class TemplateListView(Endpoint):
 class TemplateView(Endpoint):
     """One template."""
 
-    required_scopes = {"GET": "tasks:read"}
+    required_scopes = {"GET": "tasks:read", "DELETE": "tasks:write"}
     queries = {"GET": TemplateQuery}
 
     @extend_schema(
@@ -51,6 +57,12 @@ class TemplateView(Endpoint):
         """Return a version with its source, graph and worst case."""
         row = template_for(principal=self.principal, name=name, version=self.query["version"])
         return Response(TemplateAnswer(row).data)
+
+    @extend_schema(operation_id="templates_delete", tags=["templates"], responses={204: None})
+    def delete(self, _request: Request, name: str) -> Response:
+        """Delete the tenant's own template with all its versions; tasks that carry it out go on with their copy."""
+        template_delete(principal=self.principal, name=name)
+        return Response(status=204)
 
 
 class TemplateDryRunView(Endpoint):
@@ -65,5 +77,6 @@ class TemplateDryRunView(Endpoint):
         version = body["version"]
         reference = name if version is None else f"{name}@{version}"
         prepared = template_prepare(principal=self.principal, reference=reference, inputs=body["inputs"])
-        graph = dry_run(Workflow.model_validate(prepared.pop("workflow")), roles=roles_of(self.principal.tenant_id))
+        workflow, roles = Workflow.model_validate(prepared.pop("workflow")), roles_of(self.principal.tenant_id)
+        graph = dry_run(workflow, prepared["inputs"], roles=roles)
         return Response(DryRunAnswer({**prepared, "graph": graph}).data)

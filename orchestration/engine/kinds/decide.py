@@ -1,7 +1,8 @@
 """A model fills a form: a critique, a verdict, a vote, the next thoughts, a lead's decision."""
 
 import json
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from agents.selectors import is_tenant_tool, tool_infos
 from agents.services import FormRequest, ModelTier, form_fill, synthesis_share_characters, workspace_overview
@@ -40,7 +41,7 @@ class DecideKind(KindExecutor):
                 form=asked["form"],
                 query=asked.get("query") or work.facts.query,
                 instruction=asked.get("instruction", ""),
-                sections={**(asked.get("sections") or {}), **_shown(work)},
+                sections={**(asked.get("sections") or {}), **_shown(work), **_reviewed(asked)},
                 results=results_for(work, synthesis_share_characters),
                 tier=tier_for(work, ModelTier.MEDIUM),
                 model_override=model_for(work),
@@ -54,6 +55,14 @@ class DecideKind(KindExecutor):
             model_used=answer.model,
             provider=answer.provider,
         )
+
+
+def _reviewed(asked: Mapping[str, Any]) -> dict[str, str]:
+    """Return the plans that a person looked at, and what was said about each, for a form that is a plan."""
+    rounds = asked.get("rounds") or ()
+    plans = (f"Round {number}: {json.dumps(one['plan'], ensure_ascii=False)}" for number, one in enumerate(rounds, 1))
+    said = (f"- Round {number}: {' '.join(one['feedback'].split())}" for number, one in enumerate(rounds, 1))
+    return {"Earlier plans": "\n\n".join(plans), "What the reviewer said": "\n".join(said)} if rounds else {}
 
 
 def _shown(work: Work) -> dict[str, str]:

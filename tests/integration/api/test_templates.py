@@ -8,6 +8,7 @@ import pytest
 from orchestration.models import Task
 from orchestration.workflows.service import templates_load
 from tests.integration.api.callers import Caller, error_of
+from tests.integration.orchestration.playing import play
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MINE = "name: mine\ndescription: Adds.\nnodes:\n  - {id: a, instruction: 'What is 1 + 1?'}\n"
@@ -33,10 +34,39 @@ def test_a_dry_run_shows_graph_and_worst_case_and_runs_nothing(caller: Caller) -
     inputs = {"expressions": ["1 + 1"]}
     answer = post(caller, "/api/v1/templates/calculation/dry-run", {"inputs": inputs}).json()
     assert answer["graph"]["edges"] == [{"from": "compute", "to": "list"}, {"from": "check", "to": "list"}]
+    nodes = {node["id"]: node["worst_case"] for node in answer["graph"]["nodes"]}
+    # an agent of ten turns and one more for its form, tried twice; three chains and a judge, each form asked for twice
+    assert {name: worst["model_calls"] for name, worst in nodes.items()} == {"compute": 22, "check": 8, "list": 1}
     worst = answer["graph"]["worst_case"]
-    assert worst["model_calls"] > 100
-    assert float(worst["cost_usd"]) > 0
+    assert (worst["model_calls"], worst["tokens"], worst["is_budget"]) == (31, 2_000_000, True)
+    assert nodes["list"]["tokens"] == 128_000
+    assert 0 < float(nodes["list"]["cost_usd"]) <= float(worst["cost_usd"]) <= 20
+    unknown = caller.client.get("/api/v1/templates/calculation").json()["graph"]
+    assert {node["id"]: node["worst_case"]["model_calls"] for node in unknown["nodes"]} == {
+        "compute": 440,
+        "check": 160,
+        "list": 1,
+    }
     assert not Task.objects.exists()
+
+
+def test_the_worst_case_is_never_below_what_a_run_took(caller: Caller) -> None:
+    templates_load()
+    inputs = {"expressions": ["1 + 1", "6 * 7"]}
+    worst = post(caller, "/api/v1/templates/calculation/dry-run", {"inputs": inputs}).json()["graph"]["worst_case"]
+    body = {"query": "x", "template": "calculation", "template_inputs": inputs}
+    task = play(Task.objects.get(id=post(caller, "/api/v1/tasks", body).json()["task_id"]).id)
+    assert 0 < task.model_calls <= worst["model_calls"]
+    assert task.prompt_tokens + task.completion_tokens <= worst["tokens"]
+    assert float(task.cost_usd) <= float(worst["cost_usd"])
+
+
+def test_a_template_of_ones_own_is_deleted_and_the_platforms_is_not(caller: Caller) -> None:
+    templates_load()
+    post(caller, "/api/v1/templates", {"source": MINE})
+    assert caller.client.delete("/api/v1/templates/mine").status_code == 204
+    error_of(caller.client.delete("/api/v1/templates/mine"), 404)
+    error_of(caller.client.delete("/api/v1/templates/triage"), 404)
 
 
 def test_what_is_wrong_is_told_with_its_line(caller: Caller) -> None:

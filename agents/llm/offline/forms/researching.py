@@ -14,6 +14,7 @@ _DIMENSION: Final = re.compile(r"^### (?P<id>\S+): (?P<title>.*?) \((?P<question
 _FOUND: Final = re.compile(r'^- (?P<claim>.*?) \[(?P<source>\d+)\] \("', re.MULTILINE)
 _SOURCE: Final = re.compile(r"^### (?P<id>\d+): [^\n]*\n\n(?P<text>.*?)(?=^### \d+: |\Z)", re.MULTILINE | re.DOTALL)
 _CITED: Final = re.compile(r"^(?P<claim>.*?)\s*(?P<marks>(?:\[\d+\])+)\.?$", re.MULTILINE)
+_SAID: Final = re.compile(r"^- Round \d+: (.+)$", re.MULTILINE)
 _MOST_FINDINGS: Final = 3
 
 
@@ -31,7 +32,24 @@ def research_plan(asked: Asked) -> dict[str, Any]:
         }
         for number, facet in enumerate(_FACETS[:most], start=1)
     ]
-    return {"question": shortened(asked.query, 480), "dimensions": dimensions}
+    return {
+        "question": shortened(asked.query, 480),
+        "dimensions": [*_wanted_by_the_reviewer(asked), *dimensions][:most],
+    }
+
+
+def _wanted_by_the_reviewer(asked: Asked) -> list[dict[str, Any]]:
+    """Return a side for each thing that a reviewer said, the latest first."""
+    said = _SAID.findall(asked.sections.get("What the reviewer said", ""))
+    return [
+        {
+            "id": f"r{number}",
+            "title": f"as the reviewer asks ({BY_RULES})",
+            "question": shortened(text, 480),
+            "queries": [shortened(text, 200)],
+        }
+        for number, text in reversed(list(enumerate(said, start=1)))
+    ]
 
 
 def findings(asked: Asked) -> dict[str, Any]:

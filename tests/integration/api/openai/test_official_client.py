@@ -50,4 +50,6 @@ def test_completions(shannon: ShannonClient) -> None:
 
 def test_refusals_are_the_clients_own_errors(shannon: ShannonClient) -> None:
     with pytest.raises(errors.ValidationError, match="research_strategy"):
-        shannon.create_chat_completion(ASK, shannon_options={"research_strategy": "deep"})
+        shannon.create_chat_completion(ASK, shannon_options={"research_strategy": "bottomless"})
+    with pytest.raises(errors.ValidationError, match="agent_input"):
+        shannon.create_chat_completion(ASK, shannon_options={"agent_input": {"a": 1}})

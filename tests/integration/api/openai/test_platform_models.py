@@ -1,6 +1,7 @@
 """`shannon-*` models by the official client of OpenAI: they run the whole platform."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -107,6 +108,25 @@ def test_options_of_the_answer_reach_the_model(client: openai.OpenAI) -> None:
     assert (task.parameters["max_output_tokens"], task.parameters["model_tier"]) == (500, "small")
     assert task.context == {"budget_max": 50_000, "user": "ada"}
     assert task.model_used == "offline/small"
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "expected"),
+    [
+        ("shannon-deep-research", {}, ("research", {"depth": "deep"})),
+        ("shannon-chat", {"research_strategy": "quick"}, ("research", {"depth": "quick"})),
+        ("shannon-auto", {"role": "writer"}, ("simple", {})),
+    ],
+)
+def test_research_and_a_role_are_asked_for_by_model_or_option(
+    client: openai.OpenAI, model: str, options: dict[str, Any], expected: tuple[str, dict[str, str]]
+) -> None:
+    # no search engine is configured here, so research says what is missing
+    with suppress(openai.APIStatusError):
+        client.chat.completions.create(model=model, messages=ASK, extra_body={"shannon_options": options})
+    task = Task.objects.get()
+    assert (task.strategy, task.parameters["strategy"]) == expected
+    assert task.parameters.get("role", "") == options.get("role", "")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from orchestration.models import Step, Task
+from orchestration.engine.advance import task_advance
+from orchestration.engine.drain import drain
+from orchestration.models import Event, Step, Task
+from orchestration.reviews import review_approve, review_feedback, review_state
 from orchestration.services import task_submit
 from orchestration.types import TaskRequest, TaskStatus
 from policy.types import Principal
@@ -74,3 +77,49 @@ def test_without_a_search_engine_it_says_what_is_missing(principal: Principal, s
     assert task.status == TaskStatus.FAILED
     assert task.error
     assert "No search engine is configured" in task.error["message"]
+
+
+def test_a_person_reviews_the_plan_and_only_what_was_approved_is_searched(principal: Principal, web: Web) -> None:
+    request = TaskRequest(query=QUESTION, mode="research", context={"require_review": True})
+    task_id = task_submit(principal=principal, request=request).task.id
+
+    def work() -> None:
+        for _ in range(3):
+            task_advance(task_id)
+            drain(task_id, first=None)
+
+    work()
+    state = review_state(principal=principal, task_id=task_id)
+    assert (state.status, state.round) == ("reviewing", 1)
+    assert "overview" in (state.current_plan or "")
+    assert "search:" in (state.current_plan or "")
+    assert web.asked == []
+    review_feedback(principal=principal, task_id=task_id, message="honey bees compete with wild bees", version=1)
+    work()
+    state = review_state(principal=principal, task_id=task_id)
+    assert (state.status, state.round, len((state.plan or {})["dimensions"])) == ("reviewing", 2, 3)
+    assert "honey bees compete" in (state.current_plan or "")
+    assert web.asked == []
+    review_approve(principal=principal, task_id=task_id)
+    task = play(task_id)
+    assert task.status == TaskStatus.COMPLETED, task.error
+    assert any("honey" in path for path in web.asked if path.startswith("/search"))
+    assert "compete with wild bees" in (task.result or "")
+    keys = list(Step.objects.filter(task=task).order_by("position").values_list("key", flat=True))
+    assert keys[:4] == ["research-plan", "review-1", "research-plan@2", "review-2"]
+    told = Event.objects.filter(task=task, kind__startswith="RESEARCH_PLAN").order_by("seq")
+    assert [event.kind for event in told] == ["RESEARCH_PLAN_READY", "RESEARCH_PLAN_UPDATED", "RESEARCH_PLAN_APPROVED"]
+
+
+def test_each_depth_has_its_tiers_and_its_least_budget(principal: Principal, web: Web) -> None:
+    quick = research(principal, research_strategy="quick")
+    assert Step.objects.get(task=quick, key="report").input["default_tier"] == "medium"
+    careful = task_submit(principal=principal, request=TaskRequest(query=QUESTION, research_strategy="academic")).task
+    task_advance(careful.id)
+    assert Step.objects.get(task=careful, key="research-plan").input["default_tier"] == "medium"
+    context = {"budget_max": 50_000}
+    less = TaskRequest(query=QUESTION, research_strategy="academic", context=context)
+    task = task_submit(principal=principal, request=less).task
+    assert (task.strategy, task.parameters["strategy"]["depth"]) == ("research", "standard")
+    told = Event.objects.filter(task=task, kind="BUDGET_THRESHOLD").order_by("seq")
+    assert [event.payload["parameters"]["depth"] for event in told] == ["deep", "standard"]

@@ -8,11 +8,18 @@ from django.conf import settings
 
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
-from orchestration.errors import TemplateInvalid, TemplateNotFound
-from orchestration.models import Event, Step, Task, WorkflowTemplate
+from orchestration.errors import TemplateInvalid, TemplateLimitReached, TemplateNotFound
+from orchestration.models import Event, Step, Task
 from orchestration.services import task_submit
+from orchestration.strategy_models import WorkflowTemplate
 from orchestration.types import TaskRequest, TaskStatus
-from orchestration.workflows.service import template_for, template_prepare, template_save, templates_load
+from orchestration.workflows.service import (
+    template_delete,
+    template_for,
+    template_prepare,
+    template_save,
+    templates_load,
+)
 from policy.services import tenant_seed
 from policy.types import SCOPES, Principal
 from shannon_project.foundation.errors import InvalidInput
@@ -96,6 +103,76 @@ def test_a_condition_that_does_not_hold_skips_its_node(principal: Principal) -> 
     assert quick.result_metadata["nodes"] == {"quick": "done", "thorough": "skipped", "text": "done"}
 
 
+def text_of(name: str, sum_of: str = "1 + 1") -> str:
+    return f"name: {name}\nnodes:\n  - {{id: a, instruction: 'What is {sum_of}?'}}\n"
+
+
+def test_a_tenant_has_a_limited_number_of_templates_and_of_versions_of_each(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "SHANNON_TEMPLATES_MAX", 2)
+    monkeypatch.setattr(settings, "SHANNON_TEMPLATE_VERSIONS_MAX", 3)
+    templates_load()  # the platform's own do not count
+    mine: dict[str, Any] = {"tenant_id": principal.tenant_id, "origin": "me.yaml"}
+    for name in ("first", "second"):
+        template_save(text=text_of(name), **mine)
+    with pytest.raises(TemplateLimitReached, match="2 templates"):
+        template_save(text=text_of("third"), **mine)
+    for number in range(2, 7):
+        template_save(text=text_of("first", f"1 + {number}"), **mine)
+    kept = WorkflowTemplate.objects.filter(tenant_id=principal.tenant_id, name="first").order_by("version")
+    assert [template.version for template in kept] == [4, 5, 6]
+    template_delete(principal=principal, name="second")
+    template_save(text=text_of("third"), **mine)
+    with pytest.raises(TemplateNotFound):
+        template_delete(principal=principal, name="comparison")  # the platform's
+    assert template_for(principal=principal, name="comparison")
+
+
+def test_another_tenants_template_cannot_be_deleted(principal: Principal) -> None:
+    other = tenant_seed(slug="other", name="Other")
+    template_save(tenant_id=other.id, text=text_of("theirs"), origin="x.yaml")
+    with pytest.raises(TemplateNotFound):
+        template_delete(principal=principal, name="theirs")
+    assert WorkflowTemplate.objects.filter(tenant_id=other.id).count() == 1
+
+
+CHEAP = """
+name: cheap
+nodes:
+  - {id: think, instruction: Work out 2 + 2, strategy: tree_of_thoughts, budget_tokens: 5000}
+  - {id: after, instruction: "What is 1 + 1? Mind the result before.", depends_on: [think]}
+"""
+
+
+def test_a_node_whose_budget_is_small_degrades_and_says_so(principal: Principal) -> None:
+    template_save(tenant_id=principal.tenant_id, text=CHEAP, origin="cheap.yaml")
+    task = run(principal, "cheap", {})
+    assert task.status == TaskStatus.COMPLETED, task.error
+    assert keys_of(task) == ["think/chain-1", "after/agent"]
+    told = Event.objects.get(task=task, kind="BUDGET_THRESHOLD").payload
+    assert (told["node"], told["from"], told["to"]) == ("think", "tree_of_thoughts", "chain_of_thought")
+
+
+WITHOUT_ONE_STEP = """
+name: parts
+nodes:
+  - id: parts
+    instruction: Count the words in 'a b c', and then work out 12 * 12
+    strategy: dag
+    parameters: {synthesize: false}
+  - {id: after, instruction: Add 1 to it., depends_on: [parts]}
+"""
+
+
+def test_a_node_whose_answer_is_no_single_step_hands_on_what_it_is_made_of(principal: Principal) -> None:
+    template_save(tenant_id=principal.tenant_id, text=WITHOUT_ONE_STEP, origin="parts.yaml")
+    task = run(principal, "parts", {})
+    assert task.status == TaskStatus.COMPLETED, task.error
+    after = Step.objects.get(task=task, key="after/agent")
+    assert after.depends_on == ["parts/agent-s1", "parts/agent-s2"]
+
+
 NODES = "name: x\nnodes:\n"
 FAILING = """
 name: failing
@@ -160,6 +237,10 @@ def test_a_node_that_fails_is_tried_again_then_degraded_then_escalated(
         (
             NODES + "  - {id: a, instruction: b, depends_on: [c]}\n  - {id: c, instruction: b, depends_on: [a]}\n",
             "cycle",
+        ),
+        (
+            "name: x\ninputs: {allOf: [{$ref: '#'}, {$ref: '#'}]}\nnodes:\n  - {id: a, instruction: b}\n",
+            r"t.yaml:2: inputs: its references",
         ),
         (
             "name: x\nnodes:\n  - id: a\n    strategy: debate\n    instruction: b\n    parameters: {sides: 99}\n",

@@ -8,6 +8,8 @@ from agents.llm.errors import ModelWindowExceeded
 from agents.llm.estimates import prompt_tokens_estimate
 from agents.llm.types import ModelRequest
 from agents.llm.window import fits, fitted
+from agents.synthesis.answers import SynthesisRequest, quoted_results, synthesis_messages
+from agents.types import SubtaskResult
 from shannon_project.config.catalogue import CatalogueModel
 
 
@@ -101,3 +103,44 @@ def test_the_same_request_is_always_made_the_same() -> None:
     asked = request_of(SYSTEM, FIRST, *turns, LAST)
 
     assert fitted(asked, model(1_000)) == fitted(asked, model(1_000))
+
+
+def test_quoted_results_are_cut_before_anything_else_goes_and_short_ones_stay_whole() -> None:
+    long, longer, short = "a" * 9_000, "b" * 30_000, "the short result"
+    opening = {
+        "role": "user",
+        "content": f"Do it with these.\n\n### x\n\n{long}\n\n### y\n\n{longer}\n\n### z\n\n{short}",
+    }
+    asked = ModelRequest(
+        messages=[SYSTEM, opening, *exchange(1), LAST], max_output_tokens=400, quoted=[long, longer, short]
+    )
+
+    made = fitted(asked, model(4_000))
+
+    assert fits(made, model(4_000))
+    text = str(made.messages[1]["content"])
+    assert text.startswith("Do it with these.")
+    assert short in text
+    kept = [text.count("a" * 10), text.count("b" * 10)]
+    assert abs(kept[0] - kept[1]) <= 20, "the longest are cut down to one length"
+    assert text.count("characters were left out here") == 2
+    assert [message["role"] for message in made.messages] == ["system", "user", "assistant", "tool", "user"]
+
+
+def test_a_synthesis_of_many_long_results_fits_a_small_window_with_something_of_each() -> None:
+    results = [SubtaskResult(f"s{number}", "t", "succeeded", f"{number % 10}" * 20_000) for number in range(12)]
+    failed = SubtaskResult("lost", "t", "failed", "", error="the page was not there")
+    request = SynthesisRequest(query="What is it?", instruction="Join them.", results=[*results, failed])
+    asked = ModelRequest(
+        messages=synthesis_messages(request), max_output_tokens=1_000, quoted=quoted_results(request.results)
+    )
+
+    made = fitted(asked, model(8_192))
+
+    assert fits(made, model(8_192))
+    text = str(made.messages[-1]["content"])
+    assert all(f'id="{result.id}"' in text for result in request.results)
+    assert all(f"{number % 10}" * 200 in text for number in range(12))
+    assert "the page was not there" in text
+    assert "Join them." in text
+    assert prompt_tokens_estimate(made) > 8_192 * 0.6, "and the window is used"

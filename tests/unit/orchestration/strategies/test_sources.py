@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.strategies.sources import is_in, source_key, source_score
+from orchestration.strategies.research.sources import is_in, source_key, source_score
 
 
 @pytest.mark.parametrize(

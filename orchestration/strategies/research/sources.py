@@ -1,7 +1,7 @@
 """Sources of research: when two addresses are one source, and how far a source is trusted before it is read. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -57,6 +57,32 @@ def source_score(url: str) -> float:
     host = (urlsplit(url).hostname or "").lower()
     ends = [end for end in SCORES if host == end or host.endswith(f".{end}")]
     return SCORES[max(ends, key=len)] if ends else DEFAULT_SCORE
+
+
+def excerpt(text: str, quotes: Sequence[str], characters: int) -> str:
+    """Return a text, or of a longer one its beginning and what surrounds each quote, in at most so many characters.
+
+    What is left out is marked by `[…]`. A quote whose place is not found word for word takes no room.
+    """
+    if len(text) <= characters:
+        return text
+    share = characters // (len(quotes) + 1)
+    spans = [(0, share)]
+    for quote in quotes:
+        begin = text.find(quote)
+        if begin >= 0:
+            room = max(share - len(quote), 0) // 2
+            spans.append((max(begin - room, 0), begin + max(len(quote), share) - room))
+    parts: list[str] = []
+    shown = 0
+    for begin, end in sorted(spans):
+        if end <= shown:
+            continue
+        if begin > shown:
+            parts.append("[…]")
+        parts.append(text[max(begin, shown) : end])
+        shown = end
+    return " ".join(parts) + (" […]" if shown < len(text) else "")
 
 
 def is_in(sentence: str, text: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestration.strategies.base import StrategyParameters
+from orchestration.strategies.base import StrategyParameters, Tier
 
 
 class Depth(BaseModel):
@@ -19,15 +19,39 @@ class Depth(BaseModel):
     rounds: int
     verify: bool
     min_score: float
+    needs_tokens: int
+    tiers: Mapping[str, Tier] = Field(default_factory=dict)
 
 
+_CAREFUL: Final[Mapping[str, Tier]] = {"plan": "medium", "read": "medium", "coverage": "medium", "verify": "medium"}
 DEPTHS: Final[Mapping[str, Depth]] = {
-    "quick": Depth(dimensions=2, queries=1, pages=2, rounds=1, verify=False, min_score=0.0),
-    "standard": Depth(dimensions=3, queries=1, pages=3, rounds=2, verify=True, min_score=0.0),
-    "deep": Depth(dimensions=5, queries=2, pages=4, rounds=3, verify=True, min_score=0.5),
-    "academic": Depth(dimensions=6, queries=2, pages=5, rounds=4, verify=True, min_score=0.6),
+    "quick": Depth(
+        dimensions=2,
+        queries=1,
+        pages=2,
+        rounds=1,
+        verify=False,
+        min_score=0.0,
+        needs_tokens=15_000,
+        tiers={"report": "medium"},
+    ),
+    "standard": Depth(dimensions=3, queries=1, pages=3, rounds=2, verify=True, min_score=0.0, needs_tokens=40_000),
+    "deep": Depth(
+        dimensions=5,
+        queries=2,
+        pages=4,
+        rounds=3,
+        verify=True,
+        min_score=0.5,
+        needs_tokens=120_000,
+        tiers={"plan": "medium", "read": "medium"},
+    ),
+    "academic": Depth(
+        dimensions=6, queries=2, pages=5, rounds=4, verify=True, min_score=0.6, needs_tokens=200_000, tiers=_CAREFUL
+    ),
 }
-"""Dimensions; queries of each; pages read of each in a round; rounds; whether claims are verified; least trust."""
+"""Dimensions, each with an agent that searches and reads; queries of each; pages read of each in a round; rounds;
+whether claims are verified; least trust; tokens that must be left for it to begin; tiers other than the strategy's."""
 
 
 class ResearchParameters(StrategyParameters):

