@@ -67,6 +67,7 @@ from agents.tools.openapi.apis import (
 )
 from sandbox.services import shutdown as sandbox_shutdown
 from sandbox.services import warm as sandbox_warm
+from shannon_project.foundation.memory import memory_trim
 
 __all__ = [
     "ANSWER_MAX_OUTPUT_TOKENS",
@@ -160,6 +161,7 @@ def worker_warm() -> None:
             embedder().embed(["warm"])
             host.result()
         gc.freeze()  # nor shall a collection in the middle of a step
+        memory_trim()
     finally:
         gc.enable()
 

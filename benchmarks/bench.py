@@ -28,7 +28,7 @@ from shannon_project.stack.supervisor import SupervisorClient
 
 ROOT = Path(__file__).resolve().parent.parent
 POLL_SECONDS = 0.002
-START_SECONDS = 60.0
+START_SECONDS = 90.0
 CONSUMERS = ("worker", "control")
 
 

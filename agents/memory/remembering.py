@@ -6,7 +6,6 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from pgvector.django import CosineDistance
 
 from agents.context import StepContext
 from agents.journal.bounds import bounded_text, canonical_digest
@@ -14,10 +13,21 @@ from agents.journal.journal import Journal
 from agents.memory.selection import embedder
 from agents.models import Memory
 from agents.types import MemoryHit, NewMemory
+from shannon_project.foundation.database import prepared_cursor
 from shannon_project.foundation.text import storable_text
 
 _QUERY_MAX_CHARACTERS: Final = 500  # of the question, in what is remembered and in what is embedded
 _SEARCH_MAX_HITS: Final = 50
+
+# The tenant's vectors are read from their index one after another; only the rows of the hits are looked at.
+_NEAREST: Final = """
+    SELECT m.content, near.distance, m.task_id, m.created_at
+    FROM (
+        SELECT id, embedding <=> %(near)s::vector AS distance, created_at
+        FROM agents_memory WHERE tenant_id = %(tenant)s ORDER BY distance, created_at DESC LIMIT %(limit)s
+    ) near JOIN agents_memory m ON m.id = near.id
+    ORDER BY near.distance, m.created_at DESC
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +105,13 @@ def memory_search(*, tenant_id: UUID, query: str, limit: int = 5) -> list[Memory
     vector = embedder().embed([bounded_text(words, _QUERY_MAX_CHARACTERS)])[0]
     if not any(vector):
         return []
-    nearest = (
-        Memory.objects.filter(tenant_id=tenant_id)
-        .annotate(distance=CosineDistance("embedding", vector))
-        .order_by("distance", "-created_at")
-        .values_list("content", "distance", "task_id", "created_at")
-    )
-    return [
-        MemoryHit(content=content, score=1.0 - distance, task_id=task_id, created_at=created_at)
-        for content, distance, task_id, created_at in nearest[: min(max(limit, 1), _SEARCH_MAX_HITS)]
-    ]
+    near = "[" + ",".join(map(repr, vector)) + "]"
+    with prepared_cursor() as cursor:
+        cursor.execute(_NEAREST, {"near": near, "tenant": tenant_id, "limit": min(max(limit, 1), _SEARCH_MAX_HITS)})
+        return [
+            MemoryHit(content=content, score=1.0 - distance, task_id=task_id, created_at=created_at)
+            for content, distance, task_id, created_at in cursor.fetchall()
+        ]
 
 
 def answer_remember(ctx: StepContext, journal: Journal, query: str, answer: str) -> tuple[NewMemory, ...]:

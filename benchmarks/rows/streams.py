@@ -139,7 +139,7 @@ def _web() -> Iterator[tuple[str, psutil.Process]]:
     ) as server:
         try:
             address = f"http://127.0.0.1:{port}"
-            end = time.monotonic() + 30.0
+            end = time.monotonic() + 50.0
             while not _answers(address):
                 if time.monotonic() > end:
                     raise TimeoutError("the web server did not start")

@@ -9,7 +9,7 @@ nodes, not from its JSON.
 
 import ctypes
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -43,6 +43,19 @@ _SCALARS: dict[int, Callable[[str], Any]] = {
     int(NodeKind.False_): lambda _: False,
     int(NodeKind.Null): lambda _: None,
 }
+
+
+Push = tuple[Callable[..., int], tuple[Any, ...]]
+"""A call of the library that puts one part of a value on its stack: what, and with what besides the target."""
+
+
+class Prepared(dict[str, Any]):
+    """A part of many questions, such as who asks: how it is handed over is worked out once. Not changed afterwards."""
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        """Prepare what `document()` returned."""
+        super().__init__(value)
+        self.pushes = tuple(_pushes(value))
 
 
 class Question(Input):  # type: ignore[misc]
@@ -89,27 +102,38 @@ class Answer:
 
 def _push(target: Any, value: Any) -> int:
     """Push a value on the library's stack. Returns 0, or another number when the library refused a part of it."""
-    if isinstance(value, str):
-        return _push_text(target, _escaped(value))
-    if isinstance(value, dict):
-        refused = 0
+    refused = 0
+    for push, arguments in value.pushes if isinstance(value, Prepared) else _pushes(value):
+        refused |= push(target, *arguments)
+    return refused
+
+
+def _pushes(value: Any) -> Iterator[Push]:
+    """Yield the calls that push a value, in their order."""
+    if isinstance(value, Prepared):
+        yield from value.pushes
+    elif isinstance(value, str):
+        yield _push_text, (_escaped(value),)
+    elif isinstance(value, dict):
         for key, inner in value.items():
-            refused |= _push_text(target, _escaped(key)) | _push(target, inner) | _push_item(target)
-        return refused | _push_object(target, len(value))
-    if isinstance(value, list):
-        refused = 0
+            yield _push_text, (_escaped(key),)
+            yield from _pushes(inner)
+            yield _push_item, ()
+        yield _push_object, (len(value),)
+    elif isinstance(value, list):
         for inner in value:
-            refused |= _push(target, inner)
-        return refused | _push_array(target, len(value))
-    return _push_scalar(target, value)
+            yield from _pushes(inner)
+        yield _push_array, (len(value),)
+    else:
+        yield _push_of_scalar(value)
 
 
-def _push_scalar(target: Any, value: Any) -> int:
+def _push_of_scalar(value: Any) -> Push:
     if value is None:
-        return _push_null(target)
+        return _push_null, ()
     if isinstance(value, bool):
-        return _push_truth(target, value)
-    return _push_integer(target, value) if isinstance(value, int) else _push_real(target, value)
+        return _push_truth, (value,)
+    return (_push_integer, (value,)) if isinstance(value, int) else (_push_real, (value,))
 
 
 def _escaped(text: str) -> bytes:

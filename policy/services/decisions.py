@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from django.db import transaction
 from policy.errors import ApprovalRequired, PolicyDenied, PolicyFailed
 from policy.evaluation import combine
 from policy.evaluation.document import document
+from policy.evaluation.exchange import Prepared
 from policy.metrics import DECISION_SECONDS, DECISIONS
 from policy.services.audit import audit_record
 from policy.services.policy_cache import POLICY_CACHE, TENANT_UNKNOWN
@@ -21,6 +23,7 @@ from policy.types import Action, AuditOutcome, Decision, Principal, Verdict
 
 log = structlog.get_logger(__name__)
 _CACHED_QUESTION_MAX_CHARS = 2_000
+_PREPARED_PRINCIPALS = 1_000
 _sorted_json = json.JSONEncoder(sort_keys=True).encode
 
 
@@ -114,7 +117,8 @@ def _evaluate(principal: Principal, action: str, resource: Mapping[str, Any]) ->
     versions: Mapping[str, int] = {}
     try:
         versions = policies.compiled.versions_for(Action(action))
-        question = document({"action": str(action), "principal": _as_input(principal), "resource": resource})
+        question = document({"action": str(action), "resource": resource})
+        question["principal"] = _as_input(principal)
         return combine(policies.compiled.contributions(Action(action), question), versions)
     except PolicyFailed as error:
         log.error("policy_failed", action=str(action), reason=error.message, **error.details)  # noqa: TRY400
@@ -122,15 +126,20 @@ def _evaluate(principal: Principal, action: str, resource: Mapping[str, Any]) ->
         return replace(denied, policy_versions=versions)
 
 
-def _as_input(principal: Principal) -> dict[str, Any]:
+@lru_cache(maxsize=_PREPARED_PRINCIPALS)
+def _as_input(principal: Principal) -> Prepared:
     """What policies see of a principal: who and what it may, no ids of keys."""
-    return {
-        "tenant_id": str(principal.tenant_id),
-        "actor": principal.actor,
-        "user_id": principal.user_id,
-        "scopes": sorted(principal.scopes),
-        "roles": sorted(principal.roles),
-    }
+    return Prepared(
+        document(
+            {
+                "tenant_id": str(principal.tenant_id),
+                "actor": principal.actor,
+                "user_id": principal.user_id,
+                "scopes": sorted(principal.scopes),
+                "roles": sorted(principal.roles),
+            }
+        )
+    )
 
 
 def _cache_key(principal: Principal, action: str, resource: Mapping[str, Any]) -> object | None:
