@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0009_agent_role'),
+        ('agents', '0010_openapi'),
         ('policy', '0003_accounts'),
     ]
 
