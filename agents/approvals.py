@@ -77,6 +77,11 @@ def approval_draft(
     )
 
 
+def is_asked_next(journal: Journal, action: str) -> bool:
+    """Tell whether an earlier attempt put this question at the journal's next position."""
+    return journal.next_kind() == APPROVAL and journal.next_key() == action
+
+
 @dataclass(slots=True)
 class Permit:
     """Whether one effect of a step may happen: what the policies say, and a person where one is to be asked.
@@ -99,14 +104,19 @@ class Permit:
     answer: ApprovalAnswer | None = None
     decisions: list[dict[str, Any]] = field(default_factory=list)
 
-    def recall(self) -> None:
+    def recall(self) -> bool:
         """Read what a person said in an earlier attempt; call it before the effect looks at its own position.
+
+        Returns:
+            Whether there was such a question at the next position.
 
         Raises:
             StepWaits: A person was asked and has not decided.
         """
-        if self.answer is None and self.journal.next_kind() == APPROVAL:
+        is_there = self.answer is None and is_asked_next(self.journal, str(self.action))
+        if is_there:
             self.answer = approval_ask(self.ctx, self.journal, self.question(AskedBy.POLICY))
+        return is_there
 
     def obtain(self, resource: Mapping[str, Any], *, asked_by_tool: bool = False) -> Decision:
         """Ask the policies, and a person if they or the tool want one. What a person allowed, a policy may still deny.

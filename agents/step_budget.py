@@ -23,6 +23,7 @@ def step_limited(ctx: StepContext, limits: BudgetLimits) -> StepContext:
         limit_usd=limits.usd,
         cheaper_tier_percent=limits.cheaper_tier_percent,
         smaller_output_percent=limits.smaller_output_percent,
+        ask_person_percent=limits.ask_person_percent,
     )
     if ref in ctx.budgets:
         budget_tighten(tenant_id=ctx.principal.tenant_id, scope=ref.scope, scope_id=ref.scope_id, limits=limits)

@@ -178,13 +178,17 @@ class PersonMessage:
     to: str = ""
 
 
+BUDGET_CONTINUE: Final = "budget.continue"
+"""The action of the question whether it may go on although most of a budget is used."""
+
+
 class AskedBy(StrEnum):
     """What made a step wait for a person."""
 
     POLICY = "policy"  # a Rego policy said `require_approval`
     TOOL = "tool"  # the tool is marked so, or the tool itself asks
     REQUEST = "request"  # whoever submitted the task wanted it
-    BUDGET = "budget"  # a budget does not cover what comes next
+    BUDGET = "budget"  # most of a budget is used
     OUTCOME_UNKNOWN = "outcome_unknown"  # an effect may have happened and must not simply be repeated
 
 

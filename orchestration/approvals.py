@@ -9,6 +9,7 @@ from django.db import transaction
 from agents.errors import ToolInputInvalid
 from agents.selectors import arguments_check, tool_for
 from agents.services import storable_json
+from agents.types import BUDGET_CONTINUE
 from orchestration.engine.approvals.closing import Closing, approval_close
 from orchestration.engine.dispatch import ring_advance
 from orchestration.errors import ApprovalAlreadyDecided, ApprovalNotFound, UnsupportedOption
@@ -29,6 +30,8 @@ def approval_decide(
     modified_action: Mapping[str, Any] | None = None,
 ) -> Approval:
     """Decide. What waited goes on at once, with the changes; a decision that was made already may be repeated.
+
+    One about a budget holds for all steps of the task that wait for the same one.
 
     Args:
         principal: Who decides.
@@ -51,6 +54,8 @@ def approval_decide(
         task = Task.objects.select_for_update(no_key=True).get(id=task_id)
         if not approval_close(task, approval, Closing(verdict, principal.actor, feedback, changes)):
             return _earlier(approval_id, verdict, changes)
+        for other in _same_question(approval):
+            approval_close(task, other, Closing(verdict, principal.actor, feedback))
         audit_record(
             tenant_id=principal.tenant_id,
             actor=principal.actor,
@@ -70,6 +75,21 @@ def _approval_of(principal: Principal, approval_id: UUID, task_id: UUID) -> Appr
     if (approval := found.first()) is None:
         raise ApprovalNotFound(details={"approval_id": str(approval_id), "workflow_id": str(task_id)})
     return approval
+
+
+def _same_question(approval: Approval) -> list[Approval]:
+    """Return what else waits for the same answer: steps of the task that stopped at the same budgets."""
+    if approval.action != BUDGET_CONTINUE:
+        return []
+    asked = Approval.objects.select_related("step").filter(
+        task_id=approval.task_id, action=BUDGET_CONTINUE, status=ApprovalStatus.PENDING
+    )
+    return [other for other in asked.order_by("id") if _budgets_of(other) == _budgets_of(approval)]
+
+
+def _budgets_of(approval: Approval) -> set[tuple[Any, ...]]:
+    names = ("scope", "scope_id", "period")
+    return {tuple(budget.get(name) for name in names) for budget in approval.context.get("budgets", ())}
 
 
 def _earlier(approval_id: UUID, verdict: ApprovalStatus, changes: Mapping[str, Any] | None) -> Approval:

@@ -11,7 +11,7 @@ from shannon_project.foundation.errors import InvalidInput
 BUDGET_MAX_TOKENS: Final = 10**12  # beyond every platform limit; larger numbers are mistakes
 BUDGET_MAX_USD: Final = Decimal(1_000_000)
 _SCOPES: Final = (BudgetScope.REQUEST, BudgetScope.STEP, BudgetScope.TASK, BudgetScope.SESSION)
-_PERCENTS: Final = ("cheaper_tier_percent", "smaller_output_percent")
+_PERCENTS: Final = ("cheaper_tier_percent", "smaller_output_percent", "ask_person_percent")
 _FIELDS: Final = ("tokens", "usd", *_PERCENTS)
 
 
@@ -65,6 +65,7 @@ def limits_json(limits: BudgetLimits) -> dict[str, Any]:
         "usd": None if limits.usd is None else str(limits.usd),
         "cheaper_tier_percent": limits.cheaper_tier_percent,
         "smaller_output_percent": limits.smaller_output_percent,
+        "ask_person_percent": limits.ask_person_percent,
     }
 
 

@@ -23,6 +23,11 @@ STEPS_ABANDONED = Counter(
 )
 WORKERS_DEAF = Counter("shannon_orchestration_workers_deaf_total", "Workers that no longer heard the broker and ended.")
 DOORBELLS_RUNG_AGAIN = Counter("shannon_orchestration_doorbells_rung_again_total", "Doorbells that had been lost.")
+DIRECT_REQUESTS = Counter(
+    "shannon_orchestration_direct_requests_total",
+    "Requests of /v1 that name one model; status 0: the client went away first.",
+    ["path", "status"],
+)
 APPROVALS_ASKED = Counter("shannon_orchestration_approvals_asked_total", "Questions put to people.", ["requested_by"])
 APPROVALS_CLOSED = Counter("shannon_orchestration_approvals_closed_total", "Questions closed, by how.", ["outcome"])
 

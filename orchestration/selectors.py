@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 
 from orchestration.errors import TaskNotFound
 from orchestration.events.follow import Opening, events_next
-from orchestration.models import Approval, Event, Step, Task
+from orchestration.models import Approval, Event, IdempotencyRecord, Step, Task
 from orchestration.types import ApprovalStatus, TaskStatus
 from policy.types import Principal
 
@@ -56,6 +56,17 @@ def task_opening(*, principal: Principal, task_id: UUID, after_seq: int) -> Open
     if task is None:
         raise TaskNotFound(details={"task_id": str(task_id)})
     return Opening(task, events_next(task_id, min(after_seq, task.event_seq)))
+
+
+def has_later_task(task: Task) -> bool:
+    """Tell whether something was asked in a task's session after it."""
+    return Task.objects.filter(session_id=task.session_id, id__gt=task.id).exists()
+
+
+def is_key_known(*, principal: Principal, idempotency_key: str) -> bool:
+    """Tell whether a task was submitted under this key."""
+    known = IdempotencyRecord.objects.filter(tenant_id=principal.tenant_id, endpoint="tasks", key=idempotency_key)
+    return known.exists()
 
 
 def tasks_page(

@@ -106,6 +106,13 @@ class BudgetExceeded(ShannonError):
     http_status = 402
 
 
+class BudgetAsksPerson(ShannonError):
+    """A budget is used so far that a person is to be asked first; `details.budgets` tell which, and how far."""
+
+    code = "BUDGET_ASKS_PERSON"
+    http_status = 403
+
+
 class BudgetNotOpen(Conflict):
     """A budget was named that was never opened: a defect of the caller, nothing was reserved."""
 

@@ -148,7 +148,13 @@ class Budget(models.Model):
     smaller_output_percent = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="From this part of it on answers are shorter as well. Empty: never."
     )
+    ask_person_percent = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="From this part of it on a person is asked before it goes on. Empty: never."
+    )
     notified_at = models.DateTimeField(null=True, blank=True, editable=False)
+    consented_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when nobody is asked: a person said that it may go on."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -170,6 +176,10 @@ class Budget(models.Model):
                 condition=models.Q(smaller_output_percent__isnull=True)
                 | models.Q(smaller_output_percent__range=(1, 100)),
                 name="budget_smaller_output_percent_is_one",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ask_person_percent__isnull=True) | models.Q(ask_person_percent__range=(1, 100)),
+                name="budget_ask_person_percent_is_one",
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["tenant", "-created_at"])]

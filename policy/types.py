@@ -244,12 +244,21 @@ class Reserved:
 
 @dataclass(frozen=True, slots=True)
 class BudgetLimits:
-    """Limits that somebody asks for; None: none. Percentages (1 to 100): from what part of it on calls are cheaper."""
+    """Limits that somebody asks for; None: none. Percentages (1 to 100) say from what part of it on.
+
+    Attributes:
+        tokens: Prompts and answers together.
+        usd: US dollars.
+        cheaper_tier_percent: From there on a cheaper model answers.
+        smaller_output_percent: From there on answers are shorter as well.
+        ask_person_percent: From there on a person is asked before it goes on.
+    """
 
     tokens: int | None = None
     usd: Decimal | None = None
     cheaper_tier_percent: int | None = None
     smaller_output_percent: int | None = None
+    ask_person_percent: int | None = None
 
     def tightest(self, other: "BudgetLimits") -> "BudgetLimits":
         """Return what holds when both hold."""
@@ -258,6 +267,7 @@ class BudgetLimits:
             _least(self.usd, other.usd),
             _least(self.cheaper_tier_percent, other.cheaper_tier_percent),
             _least(self.smaller_output_percent, other.smaller_output_percent),
+            _least(self.ask_person_percent, other.ask_person_percent),
         )
 
     @property
@@ -288,6 +298,15 @@ class BudgetState:
     reserved_usd: Decimal
     period: BudgetPeriod = BudgetPeriod.NONE
     subject: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what events and questions tell of it; dollars are text."""
+        values: dict[str, Any] = {"scope": str(self.scope), "scope_id": str(self.scope_id), "period": str(self.period)}
+        for name in ("limit", "spent", "reserved"):
+            for unit in ("tokens", "usd"):
+                value = getattr(self, f"{name}_{unit}")
+                values[f"{name}_{unit}"] = str(value) if isinstance(value, Decimal) else value
+        return values
 
     @property
     def left_tokens(self) -> int | None:

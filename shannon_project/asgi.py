@@ -14,4 +14,5 @@ secret_key_check()
 _django = get_asgi_application()
 # imported by name, because they need the models, and they are there only now
 _with_mcp = import_string("orchestration.api.mcp.mount.McpMount")(_django)
-application = import_string("orchestration.api.websocket.WebSocketMount")(_with_mcp)
+_with_sockets = import_string("orchestration.api.websocket.WebSocketMount")(_with_mcp)
+application = import_string("orchestration.api.openai.door.OpenAiDoor")(_with_sockets)

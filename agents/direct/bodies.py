@@ -1,7 +1,7 @@
 """Bodies in OpenAI's format that go to one model: every field works or is refused by name. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -40,8 +40,11 @@ _HANDED_ON: Final = (
 Stop = str | Annotated[list[str], Field(max_length=4)]
 
 
-class _Strict(BaseModel):
+class StrictBody(BaseModel):
+    """A body of which every field is known; `refused` are fields of OpenAI's that are not available here, with why."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
+    refused: ClassVar[Mapping[str, str]] = _REFUSED
 
     @classmethod
     def of(cls, body: Any) -> Self:
@@ -52,22 +55,22 @@ class _Strict(BaseModel):
         """
         if not isinstance(body, Mapping):
             raise InvalidInput("The body must be a JSON object.")
-        for name, reason in _REFUSED.items():
+        for name, reason in cls.refused.items():
             if body.get(name) and name not in cls.model_fields:
                 raise InvalidInput(f"{name}: is not available here: {reason}.", details={"field": name})
         try:
-            return cls.model_validate({name: value for name, value in body.items() if name not in _REFUSED})
+            return cls.model_validate({name: value for name, value in body.items() if name not in cls.refused})
         except ValidationError as error:
             raise _refusal(cls, error) from error
 
 
-class StreamOptions(_Strict):
+class StreamOptions(StrictBody):
     """`stream_options`."""
 
     include_usage: bool = False
 
 
-class ChatBody(_Strict):
+class ChatBody(StrictBody):
     """`POST /v1/chat/completions`. Messages and tools are the provider's to judge; here they must be objects."""
 
     model: Annotated[str, Field(min_length=1, max_length=128)]
@@ -94,14 +97,8 @@ class ChatBody(_Strict):
     @field_validator("messages")
     @classmethod
     def _nothing_is_fetched(cls, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Take pictures as data only: an address would be fetched around the guard for outgoing requests."""
-        for message in messages:
-            content = message.get("content")
-            for part in content if isinstance(content, list) else []:
-                picture = part.get("image_url") if isinstance(part, Mapping) else None
-                url = picture.get("url") if isinstance(picture, Mapping) else picture
-                if url is not None and not str(url).startswith("data:"):
-                    raise ValueError("pictures are sent as data: URLs; addresses are not fetched here")
+        """Take pictures as data only."""
+        pictures_check(messages)
         return messages
 
     @field_validator("tools")
@@ -133,7 +130,7 @@ class ChatBody(_Strict):
         )
 
 
-class CompletionBody(_Strict):
+class CompletionBody(StrictBody):
     """`POST /v1/completions`: a prompt is asked as a user's message."""
 
     model: Annotated[str, Field(min_length=1, max_length=128)]
@@ -156,7 +153,7 @@ class CompletionBody(_Strict):
         return ChatBody.model_construct(**values, messages=[{"role": "user", "content": self.prompt}])
 
 
-class EmbeddingsBody(_Strict):
+class EmbeddingsBody(StrictBody):
     """`POST /v1/embeddings`."""
 
     model: Annotated[str, Field(min_length=1, max_length=128)]
@@ -169,6 +166,21 @@ class EmbeddingsBody(_Strict):
     def texts(self) -> Sequence[str]:
         """The texts, one or many."""
         return [self.input] if isinstance(self.input, str) else self.input
+
+
+def pictures_check(messages: Sequence[Mapping[str, Any]]) -> None:
+    """Take pictures as data only: an address would be fetched around the guard for outgoing requests.
+
+    Raises:
+        ValueError: There is an address (the caller's fault).
+    """
+    for message in messages:
+        content = message.get("content")
+        for part in content if isinstance(content, list) else []:
+            picture = part.get("image_url") if isinstance(part, Mapping) else None
+            url = picture.get("url") if isinstance(picture, Mapping) else picture
+            if url is not None and not str(url).startswith("data:"):
+                raise ValueError("pictures are sent as data: URLs; addresses are not fetched here")
 
 
 def _refusal(body: type[BaseModel], error: ValidationError) -> InvalidInput:

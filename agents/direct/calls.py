@@ -6,14 +6,14 @@ from typing import Final
 
 from agents.direct.bodies import ChatBody, EmbeddingsBody
 from agents.direct.engine import DirectEngine, NoJournalStore, direct_context
-from agents.errors import EmbeddingModelUnknown
+from agents.errors import EmbeddingModelUnknown, StepDeadlineExceeded, TaskCancelled
 from agents.journal import Journal
 from agents.llm.calls import model_call
 from agents.llm.estimates import text_tokens_estimate
 from agents.llm.types import ModelReply
 from agents.memory.selection import embedder
 from policy.errors import BudgetExceeded
-from policy.services import authorize, budget_charge, refusal_record
+from policy.services import authorize, budget_charge, budget_release, refusal_record
 from policy.types import Action, Amount, Principal, Purchase, payer_refs
 from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.ids import uuid7
@@ -39,9 +39,12 @@ class ChatCall:
         Raises:
             TaskCancelled: The client went away. ShannonError: See `agents.llm.calls.model_call`.
         """
+        ctx = direct_context(self.principal, self.engine, budgets=payer_refs(self.principal))
         try:
-            ctx = direct_context(self.principal, self.engine, budgets=payer_refs(self.principal))
             return model_call(ctx, Journal(ctx, NoJournalStore()), self.body.model_request())
+        except (TaskCancelled, StepDeadlineExceeded):
+            budget_release(step_id=ctx.step_id)  # what was used is charged; nobody comes back for the rest
+            raise
         finally:
             connection_release()
 

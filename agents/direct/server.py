@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from agents.direct.answers import DONE, ChatShape, CompletionShape, Shape, data_frame, embeddings_answer
+from agents.direct.answers import ChatShape, CompletionShape, embeddings_answer
 from agents.direct.bodies import ChatBody, CompletionBody, EmbeddingsBody
 from agents.direct.calls import ChatCall, texts_embed
+from agents.direct.frames import Frames, PieceFrames, ResponseFrames
+from agents.direct.response_bodies import ResponseBody
 from agents.errors import GatewayBusy
 from agents.llm.base import gateway_in_use
 from agents.llm.types import ModelReply
@@ -26,6 +28,7 @@ from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonErr
 from shannon_project.foundation.ids import uuid7
 from shannon_project.foundation.internal import PRINCIPAL_HEADER, REQUEST_ID_HEADER, TOKEN_HEADER, is_internal
 from shannon_project.foundation.openai import openai_error
+from shannon_project.foundation.responses import ResponseShape
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +48,12 @@ class NotOurs(NotFound):
 
 
 class Gateway:
-    """The application. `calls_max` calls run at the same time; more are refused at once."""
+    """The application. `calls_max` calls run at the same time; more are refused at once. `running` is how many do."""
 
     def __init__(self, *, calls_max: int) -> None:
         """Make an application; it loads nothing before it is started."""
         self._calls_max = calls_max
-        self._running = 0
+        self.running = 0
         self._pool = ThreadPoolExecutor(calls_max + _THREADS_EACH_AT_REST, "direct")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,10 +98,16 @@ class Gateway:
         body = await _json_body(receive)
         if path == "/v1/chat/completions":
             chat = ChatBody.of(body)
-            await self._chat(principal, chat, ChatShape(f"chatcmpl-{uuid7().hex}", chat.model), receive, send)
+            shape = ChatShape(f"chatcmpl-{uuid7().hex}", chat.model)
+            await self._chat(principal, chat, PieceFrames(shape, chat.includes_usage), receive, send)
         elif path == "/v1/completions":
             plain = CompletionBody.of(body).as_chat()
-            await self._chat(principal, plain, CompletionShape(f"cmpl-{uuid7().hex}", plain.model), receive, send)
+            frames = PieceFrames(CompletionShape(f"cmpl-{uuid7().hex}", plain.model), plain.includes_usage)
+            await self._chat(principal, plain, frames, receive, send)
+        elif path == "/v1/responses":
+            asked = ResponseBody.of(body)
+            answer = ResponseShape(uuid7().hex, asked.model, asked.told_back())
+            await self._chat(principal, asked.as_chat(), ResponseFrames(answer), receive, send)
         elif path == "/v1/embeddings":
             await self._embeddings(principal, EmbeddingsBody.of(body), send)
         else:
@@ -110,25 +119,25 @@ class Gateway:
         as_base64 = body.encoding_format == "base64"
         await _answer(send, 200, embeddings_answer(body.model, vectors, as_base64=as_base64, tokens=tokens))
 
-    async def _chat(self, principal: Principal, body: ChatBody, shape: Shape, receive: Receive, send: Send) -> None:
+    async def _chat(self, principal: Principal, body: ChatBody, frames: Frames, receive: Receive, send: Send) -> None:
         count = body.n or 1
-        if self._running + count > self._calls_max:
+        if self.running + count > self._calls_max:
             raise GatewayBusy(details={"calls_max": self._calls_max, "retry_after_seconds": 1})
-        self._running += count
+        self.running += count
         calls: list[ChatCall] = []
         gone = asyncio.ensure_future(_client_gone(receive, calls))
         try:
             items = self._begin(principal, body, calls)
             if body.stream:
-                await _stream(items, calls, body, shape, send)
+                await _stream(items, calls, frames, send)
             else:
                 replies = await _replies(items, count)
-                await _answer(send, 200, {**shape.whole(replies), **_told(calls)})
+                await _answer(send, 200, frames.whole(replies, _told(calls)))
         finally:
             gone.cancel()
             for call in calls:
                 call.engine.leave()
-            self._running -= count
+            self.running -= count
 
     def _begin(self, principal: Principal, body: ChatBody, calls: list[ChatCall]) -> "asyncio.Queue[Item]":
         """Begin a call for each choice, and return the queue into which they put what comes."""
@@ -172,9 +181,7 @@ async def _replies(items: "asyncio.Queue[Item]", count: int) -> list[ModelReply]
     return [replies[index] for index in range(count)]
 
 
-async def _stream(
-    items: "asyncio.Queue[Item]", calls: Sequence[ChatCall], body: ChatBody, shape: Shape, send: Send
-) -> None:
+async def _stream(items: "asyncio.Queue[Item]", calls: Sequence[ChatCall], frames: Frames, send: Send) -> None:
     """Send the pieces as they come. What fails before the first one is refused like any request."""
     replies: dict[int, ModelReply] = {}
     begun: set[int] = set()
@@ -183,22 +190,21 @@ async def _stream(
         if isinstance(item, ShannonError):
             if not begun:
                 raise item
-            await _send_body(send, data_frame(openai_error(item.as_json(), item.http_status)), more=False)
+            await _send_body(send, frames.broken(item), more=False)
             return
         if not begun:
             await _start(send, 200, _EVENTS)
-        frames = b""
+        piece = b""
         if index not in begun:
             begun.add(index)
-            frames = data_frame(shape.text_piece(index, "", is_first=True))
+            piece = frames.begin(index)
         if isinstance(item, str):
-            frames += data_frame(shape.text_piece(index, item, is_first=False))
+            piece += frames.text(index, item)
         else:
             replies[index] = item
-            frames += data_frame({**shape.last_piece(index, item), **_told(calls[index : index + 1])})
-        await _send_body(send, frames, more=True)
-    usage = data_frame(shape.usage_piece([replies[i] for i in range(len(calls))])) if body.includes_usage else b""
-    await _send_body(send, usage + DONE, more=False)
+            piece += frames.end(index, item, _told(calls[index : index + 1]))
+        await _send_body(send, piece, more=True)
+    await _send_body(send, frames.close([replies[index] for index in range(len(calls))]), more=False)
 
 
 def _told(calls: Sequence[ChatCall]) -> dict[str, Any]:

@@ -82,6 +82,22 @@ class Journal:
         entry = self._entry_at(position)
         return None if entry is None else entry.kind
 
+    def next_key(self) -> str | None:
+        """Return the key of what an earlier attempt did at the next position; None as in `next_kind`."""
+        entry = self._entry_at(self._next_position)
+        return None if entry is None else entry.key
+
+    def give_back(self, position: int) -> None:
+        """Give a position again to what comes next: the effect that took it did not begin, something comes before it.
+
+        Raises:
+            ValueError: It is not the last one that was taken, or something is recorded there (a defect of the caller).
+        """
+        with self._lock:
+            if self._next_position != position + 1 or position in (self._recorded or {}):
+                raise ValueError(f"position {position} cannot be given back")
+            self._next_position = position
+
     def effect(
         self,
         *,

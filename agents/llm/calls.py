@@ -19,6 +19,7 @@ from agents.llm.accounts import lost_charge, settle_to, usage_count, usage_json
 from agents.llm.base import ModelGateway, gateway_in_use
 from agents.llm.caching import answer_through_caches, cache_rules
 from agents.llm.choosing import Chosen, choose
+from agents.llm.consent import Consent
 from agents.llm.deltas import DeltaBuffer
 from agents.llm.errors import ModelFailure, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate
@@ -31,7 +32,7 @@ from agents.llm.structured import answer_checked, schema_of
 from agents.llm.telling import output_payload
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
 from agents.metrics import MODEL_CALLS
-from policy.errors import BudgetExceeded
+from policy.errors import BudgetAsksPerson, BudgetExceeded
 from policy.services import budget_release, decide, refusal_record
 from policy.types import Action, Degradation, Verdict
 from shannon_project.config.catalogue import CatalogueModel
@@ -49,7 +50,7 @@ def model_call(ctx: StepContext, journal: Journal, request: ModelRequest) -> Mod
 
     Raises:
         ModelUnknown: The tier or the override names no model. The caller's fault.
-        PolicyDenied, ApprovalDenied: A policy, or a person whom it asked, does not allow the call.
+        PolicyDenied, ApprovalDenied: A policy, or a person whom it or a budget asked, does not allow the call.
         StepWaits: A person is asked.
         BudgetExceeded: A budget does not cover it; the refusal is in the audit log.
         TaskCancelled, StepSuperseded, StepDeadlineExceeded: The step must not go on.
@@ -77,10 +78,12 @@ class _Call:
     lost: ModelUsage | None = field(init=False, default=None)
     """What attempts of this call used whose answer was not taken."""
     permit: Permit = field(init=False)
+    consent: Consent = field(init=False)
 
     def __post_init__(self) -> None:
         message = f"May {self.ctx.agent_id} ask a model?"
         self.permit = Permit(self.ctx, self.journal, Action.MODEL_CALL, self._subject, message)
+        self.consent = Consent(self.ctx, self.journal, self._subject)
 
     @property
     def model(self) -> CatalogueModel:
@@ -88,26 +91,33 @@ class _Call:
         return self.models[0]
 
     def run(self) -> ModelReply:
-        self.permit.recall()
+        while self.permit.recall() or self.consent.recall():
+            pass  # each of them is asked once
         if self.journal.will_perform():
             self._prepare()
         try:
-            response = self.journal.effect(
-                kind="model",
-                key=str(self.request.purpose),
-                request=self.request.as_json(),
-                perform=self._perform,
-                idempotent=True,  # a model may be asked again: the first answer was seen by nobody
-                decisions=self.permit.decisions,
-                before=self._reserve,
-                after=self._settle,
-                on_failure=self._release,
-            )
+            response = self._effect()
+        except BudgetAsksPerson as asked:
+            self.consent.obtain(asked, self.position)
+            response = self._effect()
         except BudgetExceeded as error:
             # The reservation's transaction was rolled back with the refusal; only here can it be recorded.
             refusal_record(principal=self.ctx.principal, error=error, resource=self._resource())
             raise
         return ModelReply.from_json(response["reply"])
+
+    def _effect(self) -> dict[str, Any]:
+        return self.journal.effect(
+            kind="model",
+            key=str(self.request.purpose),
+            request=self.request.as_json(),
+            perform=self._perform,
+            idempotent=True,  # a model may be asked again: the first answer was seen by nobody
+            decisions=self.permit.decisions,
+            before=self._reserve,
+            after=self._settle,
+            on_failure=self._release,
+        )
 
     def _prepare(self) -> None:
         """Choose the models, ask the policy, and set the limits of a call that will really be made."""
@@ -165,7 +175,14 @@ class _Call:
 
     def _reserve(self, emit: Emit, position: int) -> None:
         self.position = position
-        way = way_reserve(self.ctx, position=position, ways=self.ways, emit=emit)
+        way = way_reserve(
+            self.ctx,
+            position=position,
+            ways=self.ways,
+            emit=emit,
+            is_consented=self.consent.is_given,
+            was_begun=self.journal.kind_at(position) is not None,
+        )
         self.chosen, self.models, self.max_output_tokens = way.chosen, way.models, way.max_output_tokens
         payload = {
             "model": self.model.name,

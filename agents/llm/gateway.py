@@ -21,12 +21,14 @@ from agents.llm.replies import Answer, StatedUsage, giant_failure, reply_of, usa
 from agents.llm.stream import StreamAssembly
 from agents.llm.timeouts import CallTimeouts
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
+from agents.llm.unlogged import completion_unlogged
 from agents.llm.watchdog import CallOverdue, TooManyAbandoned, read_within
 from shannon_project.config.catalogue import TOKENS_PER_PRICE, CatalogueModel, ModelPrice, catalogue
 
 _FAILURES_OF_WAITING = (CallOverdue, TooManyAbandoned)
 _loading = threading.Lock()
 _library: Any = None
+_completion: Any = None
 
 
 class LitellmGateway(ModelGateway):
@@ -80,7 +82,7 @@ class LitellmGateway(ModelGateway):
 
     def _at_once(self, parameters: dict[str, Any], model: CatalogueModel, timeouts: CallTimeouts) -> Answer:
         try:
-            answers = read_within(lambda: [_library.completion(**parameters)], timeouts=timeouts)
+            answers = read_within(lambda: [_completion(**parameters)], timeouts=timeouts)
             with closing(answers):
                 return _whole(next(answers), model)
         except _FAILURES_OF_WAITING as error:
@@ -125,7 +127,7 @@ class _Stream:
 
     def open(self) -> Any:
         """Make the call and return its chunks."""
-        self._chunks = _library.completion(**self._parameters, stream=True, stream_options={"include_usage": True})
+        self._chunks = _completion(**self._parameters, stream=True, stream_options={"include_usage": True})
         return self._chunks
 
     def finish_reason(self) -> str | None:
@@ -166,11 +168,13 @@ def _per_million(usd_per_token: Any) -> Any:
 
 def _litellm() -> Any:
     """Import and set up litellm once per process: it takes four seconds and 177 MB, which only who asks models pays."""
-    global _library  # noqa: PLW0603 - one library per process, guarded by the lock
+    global _library, _completion  # noqa: PLW0603 - one library per process, guarded by the lock
     if _library is None:
         with _loading:
             if _library is None:
-                _library = _load_litellm()
+                loaded = _load_litellm()
+                _completion = completion_unlogged(loaded)
+                _library = loaded
     return _library
 
 
@@ -190,4 +194,6 @@ def _load_litellm() -> Any:
     litellm.disable_streaming_logging = True  # spares a thread hand-over for each chunk
     handler: Any = OfflineHandler(litellm.types.utils)
     litellm.custom_provider_map.append({"provider": OFFLINE_PROVIDER, "custom_handler": handler})
+    setup: Any = litellm.utils.custom_llm_setup
+    setup()  # which the library's wrapper does before each call
     return litellm

@@ -10,7 +10,7 @@ from agents.llm.choosing import Chosen
 from agents.llm.errors import ModelUsage
 from agents.llm.types import ModelTier
 from policy.services import budget_reserve, request_check
-from policy.types import Amount, BudgetState, Degradation, Purchase
+from policy.types import Amount, Degradation, Purchase
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice
 
 TIER_BELOW: Final[Mapping[str, str]] = {ModelTier.LARGE: ModelTier.MEDIUM, ModelTier.MEDIUM: ModelTier.SMALL}
@@ -67,7 +67,15 @@ def shorter(max_output_tokens: int) -> int:
     return min(max_output_tokens, max(SMALLEST_OUTPUT_TOKENS, max_output_tokens // SMALLER_OUTPUT_DIVISOR))
 
 
-def way_reserve(ctx: StepContext, *, position: int, ways: Mapping[Degradation, Way], emit: Emit) -> Way:
+def way_reserve(
+    ctx: StepContext,
+    *,
+    position: int,
+    ways: Mapping[Degradation, Way],
+    emit: Emit,
+    is_consented: bool = False,
+    was_begun: bool = False,
+) -> Way:
     """Set aside what a call may cost, and return how it is to be made. One statement.
 
     Tells (BUDGET_THRESHOLD) which budgets came to their warning threshold by it, and if it is made cheaper.
@@ -77,9 +85,12 @@ def way_reserve(ctx: StepContext, *, position: int, ways: Mapping[Degradation, W
         position: The call's place in the step's journal.
         ways: As it is asked, and how it would be cheaper.
         emit: Of the open transaction.
+        is_consented: A person whom a budget wanted to be asked said yes.
+        was_begun: An earlier attempt of the step began the call: nobody is asked about it now.
 
     Raises:
         BudgetExceeded: Not even the cheapest way that the budgets allow is covered.
+        BudgetAsksPerson: A person is to be asked first.
     """
     asked = ways[Degradation.NONE]
     if ctx.request_limits.is_limited:
@@ -92,9 +103,11 @@ def way_reserve(ctx: StepContext, *, position: int, ways: Mapping[Degradation, W
         amount=asked.amount,
         cheaper={level: way.amount for level, way in ways.items() if level},
         purchase=Purchase(user_id=ctx.principal.user_id, task_id=ctx.paid_task_id, model=asked.model.name),
+        is_consented=is_consented,
+        was_begun=was_begun,
     )
     for budget in reserved.crossed:
-        emit("BUDGET_THRESHOLD", f"Most of the budget of the {budget.scope} is used", _payload(budget))
+        emit("BUDGET_THRESHOLD", f"Most of the budget of the {budget.scope} is used", budget.as_json())
     way = next(ways[Degradation(level)] for level in range(reserved.level, -1, -1) if Degradation(level) in ways)
     if (way.model, way.max_output_tokens) != (asked.model, asked.max_output_tokens):
         emit("BUDGET_THRESHOLD", _cheaper_message(asked, way), _cheaper_payload(reserved.level, asked, way))
@@ -117,23 +130,6 @@ def purchase_of(ctx: StepContext, used: ModelUsage, model: str) -> Purchase:
         is_price_known=used.cost_usd is not None,
         is_estimate=used.is_estimate,
     )
-
-
-def _payload(budget: BudgetState) -> dict[str, Any]:
-    def text(value: object) -> str | None:
-        return None if value is None else str(value)
-
-    return {
-        "scope": str(budget.scope),
-        "scope_id": str(budget.scope_id),
-        "period": str(budget.period),
-        "limit_tokens": budget.limit_tokens,
-        "spent_tokens": budget.spent_tokens,
-        "reserved_tokens": budget.reserved_tokens,
-        "limit_usd": text(budget.limit_usd),
-        "spent_usd": text(budget.spent_usd),
-        "reserved_usd": text(budget.reserved_usd),
-    }
 
 
 def _cheaper_message(asked: Way, way: Way) -> str:

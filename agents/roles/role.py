@@ -30,7 +30,8 @@ class Role(BaseModel):
 
     `prompt` names a file in `templates/prompts/`, `brief` is what it adds to that; `max_turns` counts model calls;
     `max_output_tokens` is per call; `budget_tokens` and `budget_usd` are for all calls of a step, and nothing means
-    that there is no such limit; `semantic_cache` None: every question is asked anew.
+    that there is no such limit; from `budget_ask_person_percent` of them on a person is asked; `semantic_cache` None:
+    every question is asked anew.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,11 +46,12 @@ class Role(BaseModel):
     semantic_cache: SemanticCache | None = None
     budget_tokens: int | None = Field(None, ge=1)
     budget_usd: Decimal | None = Field(None, gt=0)
+    budget_ask_person_percent: int | None = Field(None, ge=1, le=100)
 
     @property
     def budget(self) -> BudgetLimits:
         """What an agent of this role may use in a step."""
-        return BudgetLimits(self.budget_tokens, self.budget_usd)
+        return BudgetLimits(self.budget_tokens, self.budget_usd, ask_person_percent=self.budget_ask_person_percent)
 
 
 @cache

@@ -1,7 +1,6 @@
 """Proxies of others for models, each a process on loopback in front of the same provider."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -12,13 +11,13 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.peers.proxy_installs import litellm_command, portkey_command
+
 ROOT = Path(__file__).resolve().parents[2]
-LITELLM = ROOT / ".venv-bench-litellm" / "bin" / "litellm"
-PORTKEY = ROOT / ".venv-bench-portkey" / "node_modules" / "@portkey-ai" / "gateway" / "build" / "start-server.js"
 MODEL = "openai/bench-model"
 KEY = "sk-bench"
 _OURS = frozenset({"DATABASE_URL", "DJANGO_SETTINGS_MODULE", "REDIS_URL"})  # a proxy would take them for its own
-_START_SECONDS = 180.0
+_START_SECONDS = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +67,20 @@ def provider_of(port: int) -> Iterator[Target]:
 
 
 @contextmanager
-def litellm_proxy(provider_url: str, port: int, folder: Path) -> Iterator[Target | None]:
-    """Run litellm's proxy, if `.venv-bench-litellm` is there, without a database."""
-    if not LITELLM.exists():
-        yield None
-        return
+def litellm_proxy(provider_url: str, port: int, folder: Path) -> Iterator[Target]:
+    """Run litellm's proxy, without a database.
+
+    Raises:
+        NotInstallable: It cannot be had here.
+    """
+    program = litellm_command()
     config = folder / "litellm.yaml"
     config.write_text(
         f"model_list:\n  - model_name: {MODEL}\n    litellm_params:\n      model: {MODEL}\n"
         f"      api_base: {provider_url}/v1\n      api_key: {KEY}\n"
         "litellm_settings:\n  telemetry: false\n"
     )
-    command = [str(LITELLM), "--config", str(config), "--port", str(port), "--host", "127.0.0.1"]
+    command = [str(program), "--config", str(config), "--port", str(port), "--host", "127.0.0.1"]
     url = f"http://127.0.0.1:{port}"
     variables = {
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
@@ -91,17 +92,18 @@ def litellm_proxy(provider_url: str, port: int, folder: Path) -> Iterator[Target
 
 
 @contextmanager
-def portkey(provider_url: str, port: int) -> Iterator[Target | None]:
-    """Run Portkey's gateway, if `.venv-bench-portkey` has it (`npm install @portkey-ai/gateway` in that folder)."""
-    node = shutil.which("node")
-    if node is None or not PORTKEY.exists():
-        yield None
-        return
+def portkey(provider_url: str, port: int) -> Iterator[Target]:
+    """Run Portkey's gateway.
+
+    Raises:
+        NotInstallable: It cannot be had here.
+    """
+    command = portkey_command()
     url = f"http://127.0.0.1:{port}"
     headers = {
         "x-portkey-provider": "openai",
         "x-portkey-custom-host": f"{provider_url}/v1",
         "Authorization": f"Bearer {KEY}",
     }
-    with process([node, str(PORTKEY), "--headless", f"--port={port}"], url, TRUSTED_CUSTOM_HOSTS="127.0.0.1"):
+    with process([*command, "--headless", f"--port={port}"], url, TRUSTED_CUSTOM_HOSTS="127.0.0.1"):
         yield Target("Portkey's gateway", f"{url}/v1/chat/completions", headers)

@@ -5,6 +5,8 @@ import os
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,6 +16,7 @@ import httpx
 import psutil
 
 from benchmarks.peers.proxies import Target, litellm_proxy, portkey, provider_of
+from benchmarks.peers.proxy_installs import NotInstallable
 from benchmarks.report import Row
 from shannon_project.stack.ports import free_port
 
@@ -31,14 +34,25 @@ def gateway_rows(stack: dict[str, Any], runs: int) -> list[Row]:  # noqa: ARG001
     ours = Target("ours", f"{stack['base_url']}/v1/chat/completions", {"X-API-Key": stack["api_key"]})
     with ExitStack() as running, tempfile.TemporaryDirectory() as folder:
         provider = running.enter_context(provider_of(int(urlsplit(provider_url).port or 0)))
-        others = [
-            running.enter_context(litellm_proxy(provider_url, free_port(0), Path(folder))),
-            running.enter_context(portkey(provider_url, free_port(0))),
-        ]
-        peers = [peer for peer in others if peer is not None]
+        peers, missing = _peers(running, provider_url, Path(folder))
         rows = asyncio.run(_proxy_rows(provider, ours, peers))
-        rows.append(asyncio.run(_streams_row(ours)))
-    return [*rows, _memory_row(stack)]
+        streams = asyncio.run(_streams_row(ours))
+    return [*(replace(row, note=missing) for row in rows), streams, _memory_row(stack)]
+
+
+def _peers(running: ExitStack, provider_url: str, folder: Path) -> tuple[list[Target], str]:
+    """Start the proxies that can be had here; say why one cannot."""
+    starts = [
+        partial(litellm_proxy, provider_url, free_port(0), folder),
+        partial(portkey, provider_url, free_port(0)),
+    ]
+    peers, missing = [], []
+    for start in starts:
+        try:
+            peers.append(running.enter_context(start()))
+        except (NotInstallable, RuntimeError) as error:
+            missing.append(f"not compared: {error}")
+    return peers, "; ".join(missing)
 
 
 async def _proxy_rows(provider: Target, ours: Target, peers: list[Target]) -> list[Row]:

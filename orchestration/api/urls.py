@@ -2,6 +2,7 @@
 
 from django.urls import path, re_path
 
+from orchestration.api.openai.response_views import ResponseCancelView, ResponseListView, ResponseView
 from orchestration.api.openai.views import (
     ChatCompletionView,
     CompletionView,
@@ -112,6 +113,9 @@ urlpatterns = [
     path("v1/chat/completions", ChatCompletionView.as_view(), name="openai-chat"),
     path("v1/completions", CompletionView.as_view(), name="openai-completions"),
     path("v1/embeddings", EmbeddingsView.as_view(), name="openai-embeddings"),
+    path("v1/responses", ResponseListView.as_view(), name="openai-responses"),
+    path("v1/responses/<str:name>", ResponseView.as_view(), name="openai-response"),
+    path("v1/responses/<str:name>/cancel", ResponseCancelView.as_view(), name="openai-response-cancel"),
     path("api/v1/mcp-servers", McpServerListView.as_view(), name="mcp-servers"),
     path("api/v1/mcp-servers/<str:server_id>", McpServerView.as_view(), name="mcp-server"),
     path("api/v1/mcp-servers/<str:server_id>/refresh", McpServerRefreshView.as_view(), name="mcp-server-refresh"),

@@ -12,7 +12,7 @@ from policy.models import Budget, LedgerEntry, Reservation
 from policy.services import budget_limit, budget_open
 from policy.types import BudgetPeriod, BudgetScope, user_scope_id
 
-_PERCENTS = ("notify_percent", "cheaper_tier_percent", "smaller_output_percent")
+_PERCENTS = ("notify_percent", "cheaper_tier_percent", "smaller_output_percent", "ask_person_percent")
 _OPENED_HERE = (BudgetScope.TENANT, BudgetScope.USER)
 
 
@@ -77,6 +77,7 @@ class BudgetAdmin(KeptAdmin):
         "spent_usd",
         "reserved_usd",
         "notified_at",
+        "consented_at",
         "created_at",
     ]
 

@@ -37,17 +37,22 @@ class HasScope(BasePermission):
         principal = request.auth
         if not isinstance(principal, Principal):
             raise ScopeMissing("This needs an API key.", details={"required": required})
-        if required and principal.has_scope(required):
-            return True
-        raise self._refused(principal, request, required)
+        scope_check(principal, required, method=method, path=request.path)
+        return True
 
-    def _refused(self, principal: Principal, request: Request, required: str) -> ScopeMissing:
-        message = (
-            f"This needs the scope {required}." if required else "No scope is stated for this, so nobody may do it."
-        )
-        error = ScopeMissing(message, details={"required": required, "held": sorted(principal.scopes)})
-        refusal_record(principal=principal, error=error, resource={"method": request.method, "path": request.path})
-        return error
+
+def scope_check(principal: Principal, required: str, *, method: str, path: str) -> None:
+    """Refuse a request for which a scope is needed that the principal lacks; an empty one nobody has.
+
+    Raises:
+        ScopeMissing: The refusal is in the audit log.
+    """
+    if required and principal.has_scope(required):
+        return
+    message = f"This needs the scope {required}." if required else "No scope is stated for this, so nobody may do it."
+    error = ScopeMissing(message, details={"required": required, "held": sorted(principal.scopes)})
+    refusal_record(principal=principal, error=error, resource={"method": method, "path": path})
+    raise error
 
 
 def _scope_of(method: str, stated: Mapping[str, str], principal: object) -> str:

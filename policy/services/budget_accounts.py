@@ -24,6 +24,7 @@ def budget_open(
     subject: str = "",
     cheaper_tier_percent: int | None = None,
     smaller_output_percent: int | None = None,
+    ask_person_percent: int | None = None,
 ) -> None:
     """Open a budget; one that is open keeps its limits and balances. One statement, in the caller's transaction.
 
@@ -37,8 +38,9 @@ def budget_open(
         subject: A user's name.
         cheaper_tier_percent: From what part of it on a cheaper model answers; None: never.
         smaller_output_percent: From what part of it on answers are shorter as well; None: never.
+        ask_person_percent: From what part of it on a person is asked before it goes on; None: never.
     """
-    limits = BudgetLimits(limit_tokens, limit_usd, cheaper_tier_percent, smaller_output_percent)
+    limits = BudgetLimits(limit_tokens, limit_usd, cheaper_tier_percent, smaller_output_percent, ask_person_percent)
     budgets_open(
         tenant_id=tenant_id, limits={BudgetRef(scope, scope_id): limits}, period=BudgetPeriod(period), subject=subject
     )
@@ -64,6 +66,7 @@ def budgets_open(
                 subject=subject,
                 cheaper_tier_percent=limit.cheaper_tier_percent,
                 smaller_output_percent=limit.smaller_output_percent,
+                ask_person_percent=limit.ask_person_percent,
             )
             for ref, limit in limits.items()
         ],
@@ -77,7 +80,7 @@ def budget_tighten(*, tenant_id: UUID, scope: BudgetScope, scope_id: UUID, limit
     for name in ("tokens", "usd"):
         if (asked := getattr(limits, name)) is not None:
             changes[f"limit_{name}"] = Least(Coalesce(F(f"limit_{name}"), asked), asked)
-    for name in ("cheaper_tier_percent", "smaller_output_percent"):
+    for name in ("cheaper_tier_percent", "smaller_output_percent", "ask_person_percent"):
         if (percent := getattr(limits, name)) is not None:
             changes[name] = Least(Coalesce(F(name), percent), percent)
     if changes:
@@ -99,12 +102,14 @@ def budget_limit(
         limit_tokens: None for unlimited.
         limit_usd: US dollars; None for unlimited.
         changed_by: For the audit log.
-        percents: New values of `notify_percent`, `cheaper_tier_percent` and `smaller_output_percent`; what is not named
-            stays.
+        percents: New values of `notify_percent`, `cheaper_tier_percent`, `smaller_output_percent` and
+            `ask_person_percent`; what is not named stays.
     """
     more = dict(percents or {})
-    # A limit that was raised is warned of anew.
-    Budget.objects.filter(pk=budget.pk).update(limit_tokens=limit_tokens, limit_usd=limit_usd, notified_at=None, **more)
+    # Of a limit that was raised is warned anew, and a person asked anew.
+    Budget.objects.filter(pk=budget.pk).update(
+        limit_tokens=limit_tokens, limit_usd=limit_usd, notified_at=None, consented_at=None, **more
+    )
     audit_record(
         tenant_id=budget.tenant_id,
         actor=changed_by,

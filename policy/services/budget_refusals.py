@@ -1,10 +1,11 @@
 """How a budget says no: which one, its limit, what is spent, reserved and asked."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from policy.errors import BudgetExceeded
+from policy.errors import BudgetAsksPerson, BudgetExceeded
 from policy.metrics import BUDGET_REFUSALS
 from policy.types import Amount, BudgetLimits, BudgetPeriod, BudgetScope, BudgetState
 
@@ -38,6 +39,23 @@ def budget_exceeded(state: BudgetState, unit: str, asked: Amount, *, step_id: UU
             "step_id": str(step_id),
             "position": position,
         },
+    )
+
+
+def budget_asks_person(budgets: Sequence[BudgetState]) -> BudgetAsksPerson:
+    """Return the question whether it may go on; `budgets` are those that are used so far that a person is asked."""
+    whose = " and ".join(f"the {state.scope}{f' of this {state.period}' if state.period else ''}" for state in budgets)
+    return BudgetAsksPerson(
+        f"Most of the budget of {whose} is used ({'; '.join(map(_used_words, budgets))}). May it go on?",
+        details={"budgets": [state.as_json() for state in budgets]},
+    )
+
+
+def _used_words(state: BudgetState) -> str:
+    return ", ".join(
+        f"{shown(getattr(state, f'spent_{unit}') + getattr(state, f'reserved_{unit}'))} of {shown(limit)} {unit}"
+        for unit in ("tokens", "usd")
+        if (limit := getattr(state, f"limit_{unit}")) is not None
     )
 
 

@@ -13,11 +13,12 @@ _ROLLED = "(period_start < date_trunc(NULLIF(period, ''), now(), 'UTC')) IS TRUE
 _LOCKED = f"""
 locked AS MATERIALIZED (
     SELECT id, scope, scope_id, period, subject, limit_tokens, limit_usd, reserved_tokens, reserved_usd,
-        notify_percent, cheaper_tier_percent, smaller_output_percent,
+        notify_percent, cheaper_tier_percent, smaller_output_percent, ask_person_percent,
         CASE WHEN {_ROLLED} THEN 0 ELSE spent_tokens END AS spent_tokens,
         CASE WHEN {_ROLLED} THEN 0 ELSE spent_usd END AS spent_usd,
         CASE WHEN {_ROLLED} THEN now() ELSE period_start END AS period_start,
-        CASE WHEN {_ROLLED} THEN NULL ELSE notified_at END AS notified_at
+        CASE WHEN {_ROLLED} THEN NULL ELSE notified_at END AS notified_at,
+        CASE WHEN {_ROLLED} THEN NULL ELSE consented_at END AS consented_at
     FROM policy_budget
     WHERE (scope, scope_id) IN (SELECT * FROM unnest(%(scopes)s::text[], %(scope_ids)s::uuid[]))
       AND (tenant_id = %(tenant_id)s) IS TRUE  -- not by the tenant's index: a tenant has a budget for every task
@@ -42,6 +43,7 @@ WITH {_LOCKED}, known AS MATERIALIZED (
             ELSE 0 END) AS demanded,
         max(CASE WHEN smaller_output_percent IS NOT NULL THEN 2 WHEN cheaper_tier_percent IS NOT NULL THEN 1
             ELSE 0 END) AS allowed,
+        coalesce(bool_or(used_percent >= ask_person_percent AND consented_at IS NULL), false) AS asks,
         count(DISTINCT (scope, scope_id)) FILTER (WHERE scope <> 'user') = %(required)s AS is_complete,
         array_agg(id) AS budget_ids
     FROM used
@@ -64,6 +66,7 @@ WITH {_LOCKED}, known AS MATERIALIZED (
     SELECT gen_random_uuid(), %(tenant_id)s, %(step_id)s, %(position)s, bounds.budget_ids, 'held', chosen.level,
         chosen.tokens, chosen.usd, %(user_id)s, %(task_id)s, %(model)s, statement_timestamp()
     FROM chosen CROSS JOIN bounds
+    WHERE NOT bounds.asks OR %(is_consented)s OR %(was_begun)s
     ON CONFLICT (step_id, position) DO UPDATE
         SET status = 'held', level = excluded.level, tokens = excluded.tokens, usd = excluded.usd,
             budget_ids = excluded.budget_ids, user_id = excluded.user_id, task_id = excluded.task_id,
@@ -75,21 +78,27 @@ WITH {_LOCKED}, known AS MATERIALIZED (
         taken.level IS NOT NULL AND notified_at IS NULL AND greatest(
             coalesce((spent_tokens + reserved_tokens + taken.tokens) * 100.0 / NULLIF(limit_tokens, 0), 0),
             coalesce((spent_usd + reserved_usd + taken.usd) * 100.0 / NULLIF(limit_usd, 0), 0)
-        ) >= notify_percent AS is_crossed
+        ) >= notify_percent AS is_crossed,
+        (used_percent >= ask_person_percent AND consented_at IS NULL) IS TRUE AS asks
     FROM used LEFT JOIN taken ON true
 ), moved AS (
     UPDATE policy_budget b
     SET reserved_tokens = b.reserved_tokens + verdict.taken_tokens,
         reserved_usd = b.reserved_usd + verdict.taken_usd,
         spent_tokens = verdict.spent_tokens, spent_usd = verdict.spent_usd, period_start = verdict.period_start,
-        notified_at = CASE WHEN verdict.is_crossed THEN statement_timestamp() ELSE verdict.notified_at END
+        notified_at = CASE WHEN verdict.is_crossed THEN statement_timestamp() ELSE verdict.notified_at END,
+        consented_at = CASE WHEN verdict.asks AND %(is_consented)s THEN statement_timestamp()
+            ELSE verdict.consented_at END
     FROM verdict
     WHERE b.id = verdict.id AND verdict.taken_tokens IS NOT NULL
 )
-SELECT verdict.*, bounds.allowed, (SELECT level FROM taken) AS level, (SELECT level FROM known) AS known_level
+SELECT verdict.*, bounds.allowed, (SELECT level FROM taken) AS level, (SELECT level FROM known) AS known_level,
+    (SELECT level FROM chosen) AS fitting_level
 FROM verdict CROSS JOIN bounds ORDER BY verdict.id
 """  # noqa: S608 - made of constants
-"""Reserve one effect in the first of several ways that fits. Returns the budgets as they were before."""
+"""Reserve one effect in the first of several ways that fits, unless a person is to be asked first. Returns the budgets
+as they were before. Who asked a person and comes back with a yes is not asked again: neither is anybody else, before
+the budget's limit is changed or its period begins anew."""
 
 CHARGE = f"""
 WITH {_LOCKED}, asked AS MATERIALIZED (
@@ -141,7 +150,7 @@ WITH {_LOCKED}, asked AS MATERIALIZED (
 ), moved AS (
     UPDATE policy_budget b
     SET spent_tokens = locked.spent_tokens + change.tokens, spent_usd = locked.spent_usd + change.usd,
-        period_start = locked.period_start, notified_at = locked.notified_at
+        period_start = locked.period_start, notified_at = locked.notified_at, consented_at = locked.consented_at
     FROM locked, (SELECT sum(tokens)::bigint AS tokens, sum(usd) AS usd FROM taken HAVING count(*) > 0) AS change
     WHERE b.id = locked.id
 )
@@ -196,7 +205,8 @@ SET reserved_tokens = b.reserved_tokens - CASE WHEN settled.was_held THEN settle
     spent_usd = CASE WHEN locked.is_rolled THEN 0 ELSE b.spent_usd END
         + CASE WHEN settled.booked_at >= locked.since THEN settled.booked_usd ELSE 0 END,
     period_start = CASE WHEN locked.is_rolled THEN now() ELSE b.period_start END,
-    notified_at = CASE WHEN locked.is_rolled THEN NULL ELSE b.notified_at END
+    notified_at = CASE WHEN locked.is_rolled THEN NULL ELSE b.notified_at END,
+    consented_at = CASE WHEN locked.is_rolled THEN NULL ELSE b.consented_at END
 FROM locked, settled
 WHERE b.id = locked.id
 """  # noqa: S608 - made of constants

@@ -21,7 +21,7 @@ from policy.errors import BudgetExceeded, BudgetNotOpen, ReservationMissing
 from policy.metrics import RESERVATIONS_EXPIRED
 from policy.models import Reservation
 from policy.services import budget_statements as sql
-from policy.services.budget_refusals import budget_exceeded
+from policy.services.budget_refusals import budget_asks_person, budget_exceeded
 from policy.types import (
     Amount,
     BudgetPeriod,
@@ -48,6 +48,8 @@ def budget_reserve(
     amount: Amount,
     cheaper: Mapping[Degradation, Amount] | None = None,
     purchase: Purchase | None = None,
+    is_consented: bool = False,
+    was_begun: bool = False,
 ) -> Reserved:
     """Set an amount aside in several budgets at once: in all of them or in none. One statement.
 
@@ -63,6 +65,8 @@ def budget_reserve(
         cheaper: What it would cost at each level of degradation. A level is taken when a budget's threshold asks for
             it, or when nothing above it fits and a budget allows it.
         purchase: For whom and from whom, for the accounts.
+        is_consented: A person who was asked said yes; the budgets that wanted that ask nobody any more.
+        was_begun: The effect began before and is tried again: nobody is asked about it now.
 
     Returns:
         The level that was taken (of an earlier call, if it was reserved before), and the budgets whose warning
@@ -70,7 +74,8 @@ def budget_reserve(
 
     Raises:
         BudgetExceeded: `details`: scope, scope_id, period, unit, limit, spent, reserved, asked of the tightest budget
-        that does not cover it. BudgetNotOpen: The caller's fault.
+        that does not cover it. BudgetAsksPerson: They cover it, and a person is to be asked first.
+        BudgetNotOpen: The caller's fault.
     """
     _check_named(budgets)
     buys = purchase or Purchase()
@@ -88,6 +93,8 @@ def budget_reserve(
         "user_id": buys.user_id,
         "task_id": buys.task_id,
         "model": buys.model,
+        "is_consented": is_consented,
+        "was_begun": was_begun,
     }
     rows = _rows(sql.RESERVE, values)
     _check_open(rows, budgets)
@@ -98,6 +105,8 @@ def budget_reserve(
     others = Reservation.objects.filter(step_id=step_id, position=position).exclude(status=ReservationStatus.RELEASED)
     if (faster := others.first()) is not None:
         return Reserved(Degradation(faster.level))
+    if rows[0]["fitting_level"] is not None:
+        raise budget_asks_person([_state(row) for row in rows if row["asks"]])
     raise _exceeded(rows, ways[Degradation(rows[0]["allowed"])], step_id, position)
 
 

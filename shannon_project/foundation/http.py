@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from shannon_project.foundation.errors import ShannonError
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
-_RETRY_AFTER_SECONDS = "2"
+RETRY_AFTER_SECONDS = "2"
 _ANSWER_HEADERS = "shannon.answer_headers"
 log = structlog.get_logger(__name__)
 
@@ -45,14 +45,18 @@ class RequestIdMiddleware:
         return self._end(request, await self.get_response(request))
 
     def _begin(self, request: HttpRequest) -> None:
-        asked = request.headers.get("X-Request-ID", "")
-        request.META["shannon.request_id"] = asked if _REQUEST_ID.match(asked) else uuid4().hex
+        request.META["shannon.request_id"] = request_id_given(request.headers.get("X-Request-ID", ""))
 
     def _end(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         response["X-Request-ID"] = request.META["shannon.request_id"]
         for name, value in request.META.get(_ANSWER_HEADERS, {}).items():
             response[name] = value
         return response
+
+
+def request_id_given(asked: str) -> str:
+    """Return the id that a caller gave its request when it is sane, or a new one."""
+    return asked if _REQUEST_ID.match(asked) else uuid4().hex
 
 
 def answer_headers_add(request: HttpRequest, headers: Mapping[str, str]) -> None:
@@ -75,7 +79,7 @@ def error_response(request: HttpRequest | None, error: ShannonError) -> JsonResp
     body = envelope(error.code, error.message, error.details, request_id_of(request))
     response = JsonResponse(body, status=error.http_status)
     if error.http_status in (429, 503):
-        response["Retry-After"] = str(error.details.get("retry_after_seconds", _RETRY_AFTER_SECONDS))
+        response["Retry-After"] = str(error.details.get("retry_after_seconds", RETRY_AFTER_SECONDS))
     return response
 
 
@@ -85,12 +89,12 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     Returns None for errors that nobody expected, so that Django logs them and answers 500.
     """
     request = context.get("request")
-    status, code, message, details = _describe(exc)
+    status, code, message, details = described(exc)
     if status == 0:
         return None
     response = Response(envelope(code, message, details, request_id_of(request)), status=status)
     if status in (429, 503):
-        response["Retry-After"] = str(details.get("retry_after_seconds", _RETRY_AFTER_SECONDS))
+        response["Retry-After"] = str(details.get("retry_after_seconds", RETRY_AFTER_SECONDS))
     if status == 401:
         response["WWW-Authenticate"] = 'ApiKey realm="api"'
     return response
@@ -102,8 +106,8 @@ _DJANGO_ERRORS: dict[type[Exception], tuple[int, str, str, dict[str, Any]]] = {
 }
 
 
-def _describe(exc: Exception) -> tuple[int, str, str, dict[str, Any]]:
-    """Return status, code, message and details; status 0 when the error is not one we know."""
+def described(exc: Exception) -> tuple[int, str, str, dict[str, Any]]:
+    """Return the status, code, message and details of an error; status 0 when it is not one we know."""
     if isinstance(exc, ShannonError):
         return exc.http_status, exc.code, exc.message, exc.details
     if isinstance(exc, drf.ValidationError):

@@ -51,7 +51,7 @@ def app_roles(
     stop = ["--timeout-graceful-shutdown", "3"]
     # Readers of a WebSocket stream say nothing; a compressor for each of them would take memory for little text.
     sockets = ["--ws-max-size", "4096", "--ws-per-message-deflate", "false"]
-    web = [*uvicorn, "shannon_project.asgi:application", "--lifespan", "off", "--port", str(web_port), *stop, *sockets]
+    web = [*uvicorn, "shannon_project.asgi:application", "--lifespan", "on", "--port", str(web_port), *stop, *sockets]
     gateway = [*uvicorn, "shannon_project.asgi_gateway:application", "--port", str(gateway_port), *stop]
     return [
         Role(

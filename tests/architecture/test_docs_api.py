@@ -68,6 +68,7 @@ def test_the_documented_scopes_are_those_that_the_views_ask_for() -> None:
 
 def test_documented_error_codes_exist_and_have_their_status() -> None:
     import_module("agents.llm.errors")  # web does not load the gateway
+    import_module("orchestration.api.openai.door")  # served beside Django
     known = {error.code: error.http_status for error in errors_of()}
     at_the_door, on_a_task = API.split("A task that fails")
     for cell, status in re.findall(r"^\| (`[A-Z_`, ]+`) \| (\d{3}) \|", at_the_door, re.MULTILINE):

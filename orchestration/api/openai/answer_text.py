@@ -17,10 +17,12 @@ class AnswerText:
 
     Attributes:
         stop: Texts before the first of which the answer ends, as OpenAI's `stop` has it.
+        is_whole: Nothing is sent before the stored answer: what is still being written may not fit its form.
         stopped: Whether one was met; nothing is sent any more.
     """
 
     stop: Sequence[str] = ()
+    is_whole: bool = False
     stopped: bool = False
     _seen: str = ""
     _shown: str = ""
@@ -37,7 +39,7 @@ class AnswerText:
             attempt: The step's attempt that writes. A later one writes the same text from its beginning.
         """
         place = (position, attempt)
-        if place < self._place:
+        if self.is_whole or place < self._place:
             return ""
         lead = self._turn(place)
         return lead + self._add(piece)

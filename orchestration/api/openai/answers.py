@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from orchestration.models import Event, Task
+from shannon_project.foundation.responses import Answer, ResponseEvents
 
 DONE: Final = b"data: [DONE]\n\n"
 
@@ -104,3 +105,83 @@ class CompletionShape(AnswerShape):
     def piece_choice(self, text: str, *, is_first: bool) -> dict[str, Any]:  # noqa: ARG002 - pieces are all alike
         """Return a piece of text."""
         return {"text": text}
+
+
+class AnswerWriter(ABC):
+    """Writes the frames of one streamed answer."""
+
+    @abstractmethod
+    def begin(self) -> bytes:
+        """Return what comes first."""
+
+    @abstractmethod
+    def text(self, piece: str) -> bytes:
+        """Return a piece of text."""
+
+    @abstractmethod
+    def event(self, event: Event) -> bytes:
+        """Return an event of the task."""
+
+    @abstractmethod
+    def failed(self, error: Mapping[str, Any]) -> bytes:
+        """Return the end of an answer that came to nothing; the error is in OpenAI's shape."""
+
+    @abstractmethod
+    def end(self, sent: str, task: Task) -> bytes:
+        """Return the end of an answer; `sent` is all of its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class PieceWriter(AnswerWriter):
+    """Writes chats and plain completions; `includes_usage`: a last piece tells what was used."""
+
+    shape: AnswerShape
+    includes_usage: bool
+
+    def begin(self) -> bytes:
+        """Return a first piece without text."""
+        return data_frame(self.shape.piece(is_first=True))
+
+    def text(self, piece: str) -> bytes:
+        """Return a piece."""
+        return data_frame(self.shape.piece(piece))
+
+    def event(self, event: Event) -> bytes:
+        """Return an event in a piece without text."""
+        return data_frame(self.shape.piece(shannon_events=[shannon_event(event)]))
+
+    def failed(self, error: Mapping[str, Any]) -> bytes:
+        """Return the error, which clients raise."""
+        return data_frame({"error": error})
+
+    def end(self, sent: str, task: Task) -> bytes:  # noqa: ARG002 - the pieces said it
+        """Return the last pieces and the mark of the end."""
+        usage = data_frame(self.shape.usage_piece(usage_of(task))) if self.includes_usage else b""
+        return data_frame(self.shape.piece(finish_reason="stop")) + usage + DONE
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseWriter(AnswerWriter):
+    """Writes the events of `/v1/responses`; those of the task are among them as `shannon.event`."""
+
+    events: ResponseEvents
+
+    def begin(self) -> bytes:
+        """Return the events of the beginning."""
+        return self.events.begin()
+
+    def text(self, piece: str) -> bytes:
+        """Return a piece."""
+        return self.events.text(piece)
+
+    def event(self, event: Event) -> bytes:
+        """Return an event of the task."""
+        return self.events.told(shannon_event(event))
+
+    def failed(self, error: Mapping[str, Any]) -> bytes:
+        """Return the last event."""
+        return self.events.failed(error)
+
+    def end(self, sent: str, task: Task) -> bytes:
+        """Return the last events."""
+        return self.events.end(Answer(sent, usage=usage_of(task)))

@@ -72,32 +72,15 @@ class StreamOptions(StrictSerializer):
     include_usage = serializers.BooleanField(required=False, default=False)
 
 
-class PlatformBody(StrictSerializer):
-    """What chats and plain completions have in common."""
+class PlatformQuestion(StrictSerializer):
+    """What all bodies have in common."""
 
     model = OneOfField(tuple(PLATFORM_MODELS), required=False, default=DEFAULT_MODEL)
-    stream = serializers.BooleanField(required=False, default=False)
-    stream_options = StreamOptions(required=False, allow_null=True, default=None)
-    max_tokens = WholeNumberField(required=False, allow_null=True, default=None, min_value=1)
-    n = WholeNumberField(required=False, allow_null=True, default=None, min_value=1, max_value=1)
-    stop = StopField(required=False, allow_null=True, default=None)
+    stream = serializers.BooleanField(required=False, allow_null=True, default=False)
     temperature = NumberField(required=False, allow_null=True, default=None, min_value=0, max_value=2)
     top_p = NumberField(required=False, allow_null=True, default=None, min_value=0, max_value=1)
-    presence_penalty = NumberField(required=False, allow_null=True, default=None, min_value=-2, max_value=2)
-    frequency_penalty = NumberField(required=False, allow_null=True, default=None, min_value=-2, max_value=2)
-    seed = WholeNumberField(required=False, allow_null=True, default=None)
     user = TextField(required=False, allow_null=True, default=None, max_length=128)
     shannon_options = ShannonOptions(required=False, allow_null=True, default=None)
-
-    @property
-    def includes_usage(self) -> bool:
-        """Whether a last piece of the stream tells what was used."""
-        return bool((self.validated_data["stream_options"] or {}).get("include_usage"))
-
-    @property
-    def stops(self) -> tuple[str, ...]:
-        """Texts that end the answer."""
-        return self.validated_data["stop"] or ()
 
     def task_request_of(self, session_id: str | None, **question: Any) -> TaskRequest:
         """Return the body as a task takes it; `question` holds what the kinds of bodies differ in."""
@@ -113,9 +96,36 @@ class PlatformBody(StrictSerializer):
             model_tier=options.get("model_tier"),
             research_strategy=depth,
             role=options.get("role"),
-            sampling={name: values[name] for name in _SAMPLING if values[name] is not None},
+            sampling={name: values[name] for name in _SAMPLING if values.get(name) is not None},
             **question,
         )
+
+
+class PlatformBody(PlatformQuestion):
+    """What chats and plain completions have in common."""
+
+    stream_options = StreamOptions(required=False, allow_null=True, default=None)
+    max_tokens = WholeNumberField(required=False, allow_null=True, default=None, min_value=1)
+    n = WholeNumberField(required=False, allow_null=True, default=None, min_value=1, max_value=1)
+    stop = StopField(required=False, allow_null=True, default=None)
+    presence_penalty = NumberField(required=False, allow_null=True, default=None, min_value=-2, max_value=2)
+    frequency_penalty = NumberField(required=False, allow_null=True, default=None, min_value=-2, max_value=2)
+    seed = WholeNumberField(required=False, allow_null=True, default=None)
+
+    @property
+    def includes_usage(self) -> bool:
+        """Whether a last piece of the stream tells what was used."""
+        return bool((self.validated_data["stream_options"] or {}).get("include_usage"))
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end the answer."""
+        return self.validated_data["stop"] or ()
+
+    @property
+    def wants_form(self) -> bool:
+        """Whether the answer must have a form, so that nothing can be told of it before it is there."""
+        return bool(self.validated_data.get("response_format"))
 
 
 class PlatformChatBody(PlatformBody):
@@ -132,7 +142,6 @@ class PlatformChatBody(PlatformBody):
             "parallel_tool_calls",
             "prediction",
             "reasoning_effort",
-            "response_format",
             "tool_choice",
             "tools",
             "top_logprobs",
@@ -142,6 +151,9 @@ class PlatformChatBody(PlatformBody):
 
     messages = serializers.ListField(min_length=1, max_length=settings.SHANNON_OPENAI_MESSAGES_MAX)
     max_completion_tokens = WholeNumberField(required=False, allow_null=True, default=None, min_value=1)
+    response_format = ObjectField(
+        max_bytes=settings.SHANNON_CONTEXT_MAX_BYTES, required=False, allow_null=True, default=None
+    )
 
     def task_request(self, session_id: str | None) -> TaskRequest:
         """Return the chat as a task."""
@@ -152,6 +164,7 @@ class PlatformChatBody(PlatformBody):
             conversation=talk.turns,
             system=talk.system,
             max_output_tokens=self.validated_data["max_completion_tokens"] or self.validated_data["max_tokens"],
+            response_format=self.validated_data["response_format"],
         )
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from orchestration.api.endpoint import in_thread
 from orchestration.api.openai.answer_text import AnswerText
-from orchestration.api.openai.answers import DONE, AnswerShape, data_frame, shannon_event, usage_of
+from orchestration.api.openai.answers import AnswerWriter
 from orchestration.api.openai.errors import task_error_status
 from orchestration.events.follow import Delta, Idle, follow
 from orchestration.models import Task
@@ -67,33 +67,33 @@ async def answer_wait(principal: Principal, task: Task) -> Task:
 
 
 async def answer_frames(
-    principal: Principal, task: Task, *, shape: AnswerShape, text: AnswerText, includes_usage: bool
+    principal: Principal, task: Task, *, writer: AnswerWriter, text: AnswerText
 ) -> AsyncGenerator[bytes, None]:
     """Yield the answer in pieces as it comes to be, the task's events along with them, and the end.
 
-    The task goes on when the reader leaves. Its failure is a message with `error`, which clients raise.
+    The task goes on when the reader leaves. Its failure is told as OpenAI tells one in the middle of a stream.
     """
-    yield data_frame(shape.piece(is_first=True))
+    yield writer.begin()
+    sent: list[str] = []
     async with aclosing(follow(task.id, heartbeat_seconds=settings.SHANNON_SSE_HEARTBEAT_SECONDS)) as items:
         async for item in items:
             if isinstance(item, Idle):
                 yield HEARTBEAT
             elif isinstance(item, Delta):
                 if piece := _piece(text, item):
-                    yield data_frame(shape.piece(piece))
+                    sent.append(piece)
+                    yield writer.text(piece)
             else:
-                yield data_frame(shape.piece(shannon_events=[shannon_event(item)]))
+                yield writer.event(item)
     ended = await in_thread(task_for, principal=principal, task_id=task.id)
     if ended.status != TaskStatus.COMPLETED:
         error = {"details": {}, **(ended.error or {})}
-        yield data_frame(openai_error(error, task_error_status(error)))
+        yield writer.failed(openai_error(error, task_error_status(error))["error"])
         return
     if rest := text.finish(ended.result or ""):
-        yield data_frame(shape.piece(rest))
-    yield data_frame(shape.piece(finish_reason="stop"))
-    if includes_usage:
-        yield data_frame(shape.usage_piece(usage_of(ended)))
-    yield DONE
+        sent.append(rest)
+        yield writer.text(rest)
+    yield writer.end("".join(sent), ended)
 
 
 def _piece(text: AnswerText, delta: Delta) -> str:

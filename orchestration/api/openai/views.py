@@ -9,10 +9,9 @@ from rest_framework.response import Response
 from orchestration.api.endpoint import AsyncEndpoint, Endpoint, in_thread
 from orchestration.api.http import body_measure, idempotency_key_of
 from orchestration.api.openai.answer_text import AnswerText
-from orchestration.api.openai.answers import AnswerShape, ChatShape, CompletionShape, usage_of
+from orchestration.api.openai.answers import AnswerShape, ChatShape, CompletionShape, PieceWriter, usage_of
 from orchestration.api.openai.bodies import PlatformBody, PlatformChatBody, PlatformCompletionBody
 from orchestration.api.openai.errors import task_error_status
-from orchestration.api.openai.forward import forward, is_platform_model
 from orchestration.api.openai.names import model_body, model_listed, models_listed
 from orchestration.api.openai.platform import TaskHasNoAnswer, answer_frames, answer_wait
 from orchestration.api.serializers.base import SESSION_ID
@@ -75,21 +74,14 @@ class AnswerView(OpenAiErrors, AsyncEndpoint):
     id_prefix: str
 
     async def answer(self, request: Request) -> HttpResponseBase:
-        """Answer by a `shannon-*` model, or let the gateway ask the model that is named."""
-        body_measure(request._request)
-        _ = request._request.body  # kept before DRF reads it: it may go on as it is
-        if not is_platform_model(request.data):
-            return await forward(request, self.principal, request._request.path)
-        return await self._answer_by_platform(request)
-
-    async def _answer_by_platform(self, request: Request) -> HttpResponseBase:
+        """Answer by a `shannon-*` model; other names do not come here, see `door`."""
         body = self.body_class.of_body(request)
         task_request = body.task_request(session_id_of(request))
         key = idempotency_key_of(request)
         submitted = await in_thread(task_submit, principal=self.principal, request=task_request, idempotency_key=key)
         task = submitted.task
         shape = self.shape_class(f"{self.id_prefix}{task.id.hex}", body.validated_data["model"])
-        text = AnswerText(stop=body.stops)
+        text = AnswerText(stop=body.stops, is_whole=body.wants_form)
         response = await self._respond(task, body, shape, text)
         for name in SESSION_HEADERS:
             response[name] = session_name(task)
@@ -98,8 +90,8 @@ class AnswerView(OpenAiErrors, AsyncEndpoint):
 
     async def _respond(self, task: Task, body: PlatformBody, shape: AnswerShape, text: AnswerText) -> HttpResponseBase:
         if body.validated_data["stream"]:
-            frames = answer_frames(self.principal, task, shape=shape, text=text, includes_usage=body.includes_usage)
-            return stream_response(frames)
+            writer = PieceWriter(shape, body.includes_usage)
+            return stream_response(answer_frames(self.principal, task, writer=writer, text=text))
         ended = await answer_wait(self.principal, task)
         return Response(shape.whole(text.finish(ended.result or ""), finish_reason="stop", usage=usage_of(ended)))
 
@@ -116,9 +108,11 @@ class EmbeddingsView(OpenAiErrors, AsyncEndpoint):
         responses=OpenApiTypes.OBJECT,
     )
     async def post(self, request: Request) -> HttpResponseBase:
-        """Embed texts; the model is `wordllama`, which needs no network."""
+        """Embed texts; the model is `wordllama`, which needs no network. What names one does not come here."""
         body_measure(request._request)
-        return await forward(request, self.principal, request._request.path)
+        names = isinstance(request.data, dict) and request.data.get("model")
+        why = "there is no such model for embeddings" if names else "must name a model, as text"
+        raise InvalidInput(f"model: {why}.", details={"field": "model"})
 
 
 class ChatCompletionView(AnswerView):

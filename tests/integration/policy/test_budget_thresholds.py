@@ -7,12 +7,14 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from policy.errors import BudgetExceeded
+from policy.errors import BudgetAsksPerson, BudgetExceeded
 from policy.models import Budget, LedgerEntry, Tenant
 from policy.services import (
     budget_charge,
+    budget_limit,
     budget_open,
     budget_reserve,
     budget_settle,
@@ -160,6 +162,56 @@ def test_a_call_that_cannot_be_cheaper_is_made_as_it_is(tenant: Tenant) -> None:
     Budget.objects.filter(scope_id=budget.scope_id).update(cheaper_tier_percent=1)
     reserve(tenant, [budget], 20)
     assert reserve(tenant, [budget], 20)[0].level is Degradation.CHEAPER_TIER
+
+
+def test_a_person_is_asked_after_everything_cheaper_and_before_the_end(tenant: Tenant) -> None:
+    budget = open_budget(tenant, tokens=100)
+    Budget.objects.filter(scope_id=budget.scope_id).update(
+        cheaper_tier_percent=50, smaller_output_percent=70, ask_person_percent=80
+    )
+    levels = [reserve(tenant, [budget], 50, cheaper_tier=20, smaller_output=10)[0].level for _ in range(3)]
+    assert levels == [Degradation.NONE, Degradation.CHEAPER_TIER, Degradation.SMALLER_OUTPUT]
+
+    with pytest.raises(BudgetAsksPerson, match=r"80 of 100 tokens") as asked:
+        reserve(tenant, [budget], 50, cheaper_tier=20, smaller_output=10)
+
+    assert asked.value.details["budgets"][0]["reserved_tokens"] == 80
+    assert balances(budget)[1] == 80, "nothing was set aside"
+    step = uuid4()
+    call = {"tenant_id": tenant.id, "step_id": step, "position": 0, "budgets": [budget]}
+    taken = budget_reserve(**call, amount=Amount(10), is_consented=True)  # type: ignore[arg-type]
+    assert taken.level is Degradation.SMALLER_OUTPUT
+    reserve(tenant, [budget], 5)
+    with pytest.raises(BudgetExceeded):
+        reserve(tenant, [budget], 50, cheaper_tier=20, smaller_output=10)
+
+
+def test_nobody_is_asked_about_what_began_before(tenant: Tenant) -> None:
+    budget = open_budget(tenant, tokens=100)
+    Budget.objects.filter(scope_id=budget.scope_id).update(ask_person_percent=10, spent_tokens=50)
+    budget_reserve(
+        tenant_id=tenant.id, step_id=uuid4(), position=0, budgets=[budget], amount=Amount(10), was_begun=True
+    )
+    assert balances(budget)[1] == 10
+    assert Budget.objects.get(scope_id=budget.scope_id).consented_at is None
+    with pytest.raises(BudgetAsksPerson):
+        reserve(tenant, [budget], 10)
+
+
+def test_a_limit_that_was_changed_and_a_new_day_ask_anew(tenant: Tenant) -> None:
+    day = period_budget(tenant, BudgetPeriod.DAY, 100)
+    Budget.objects.filter(pk=day.pk).update(ask_person_percent=10, spent_tokens=50, consented_at=Now())
+    refs = [BudgetRef(BudgetScope.TENANT, tenant.id)]
+    reserve(tenant, refs, 1)
+    budget_limit(budget=day, limit_tokens=200, limit_usd=None)
+    with pytest.raises(BudgetAsksPerson):
+        reserve(tenant, refs, 1)
+
+    Budget.objects.filter(pk=day.pk).update(consented_at=Now(), period_start=Now() - timedelta(days=2))
+    reserve(tenant, refs, 1)
+
+    day.refresh_from_db()
+    assert (day.spent_tokens, day.consented_at) == (0, None)
 
 
 def test_the_same_key_again_tells_the_level_that_was_taken(tenant: Tenant) -> None:

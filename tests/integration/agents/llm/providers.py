@@ -29,15 +29,22 @@ class Provider:
     port: int = 0
 
 
-def whole(text: str | None, *, usage: bool = True, tool_calls: list[dict[str, Any]] | None = None) -> bytes:
+def whole(
+    text: str | None,
+    *,
+    usage: bool = True,
+    tool_calls: list[dict[str, Any]] | None = None,
+    finish_reason: str = "stop",
+) -> bytes:
     """Return an answer that is not streamed."""
+    ending = "tool_calls" if tool_calls else finish_reason
     message = {"role": "assistant", "content": text, "tool_calls": tool_calls}
     answer: dict[str, Any] = {
         "id": "x",
         "object": "chat.completion",
         "created": 1,
         "model": "m",
-        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if tool_calls else "stop"}],
+        "choices": [{"index": 0, "message": message, "finish_reason": ending}],
     }
     if usage:
         answer["usage"] = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}

@@ -20,7 +20,7 @@ def base_url(transactional_db: None, settings: Settings) -> Iterator[str]:
     from tests.integration.api.openai.serving import serving, working  # noqa: PLC0415 - as above
 
     settings.SHANNON_RECOVER_SERVER_UPTIME_SECONDS = 0.0  # the tests' server has only just been started
-    with serving(application) as url, working():
+    with serving(application, lifespan="on") as url, working():
         yield url
 
 

@@ -29,6 +29,7 @@ def serving(application: Any, *, lifespan: Literal["on", "off"] = "off") -> Iter
         if server.started:
             break
         waited.wait(_LOOK_SECONDS)
+    assert server.started, "the application did not start; the log says why"
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}"
