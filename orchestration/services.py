@@ -15,11 +15,11 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.models import Session
-from agents.selectors import Role, roles_of, tool_infos
+from agents.selectors import roles_of
 from agents.services import conversation_add, message_append, model_override_check, session_open
 from agents.types import ApprovalAsk, MessageRole
 from orchestration.budget_options import TaskBudget
-from orchestration.choosing import Choice, degraded, reviewable, strategy_choose
+from orchestration.choosing import degraded, reviewable, strategy_choose
 from orchestration.degrading import degradation_event, tokens_left
 from orchestration.engine.approvals import approval_put
 from orchestration.engine.dispatch import ring_advance
@@ -29,12 +29,12 @@ from orchestration.limits import json_check, query_check
 from orchestration.metrics import TASKS_SUBMITTED
 from orchestration.models import IdempotencyRecord, Task
 from orchestration.options import approval_options, context_check, mode_check, model_check, review_options
+from orchestration.parameters import parameters_of
 from orchestration.permits import submit_permit
 from orchestration.queueing import queue_admit
 from orchestration.skills import skill_apply
 from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest, TaskStatus
-from orchestration.wishes import Wishes, wishes_of
-from orchestration.workflows.service import template_prepare
+from orchestration.wishes import wishes_of
 from policy.services import budget_tighten, budgets_open
 from policy.types import BudgetLimits, BudgetRef, BudgetScope, Principal
 from shannon_project.foundation.failpoints import Seam, hit
@@ -148,7 +148,7 @@ def task_submit(
         mode=wishes.mode,
         strategy=choice.strategy,
         context=request.context,
-        parameters=_parameters(principal, request, wishes, choice, budget, roles=roles)
+        parameters=parameters_of(principal, request, wishes, choice, budget, roles=roles)
         | ({} if review is None else {"review": review})
         | ({} if skill is None else {"skill": skill}),
         concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
@@ -171,48 +171,6 @@ def task_submit(
         idempotency_key=idempotency_key,
         body=body,
     )
-
-
-def _template(principal: Principal, wishes: Wishes) -> dict[str, Any]:
-    """Return the template's workflow and inputs as they are now; later versions change nothing for this task."""
-    if not wishes.template:
-        return {}
-    return template_prepare(principal=principal, reference=wishes.template, inputs=wishes.template_inputs)
-
-
-def _parameters(
-    principal: Principal,
-    request: TaskRequest,
-    wishes: Wishes,
-    choice: Choice,
-    budget: TaskBudget,
-    *,
-    roles: Mapping[str, Role],
-) -> dict[str, Any]:
-    """Return what the strategy and its steps are given; what is not asked for is left out."""
-    wanted = {
-        "max_output_tokens": request.max_output_tokens,
-        "sampling": dict(request.sampling),
-        "role": wishes.role,
-        "max_turns": wishes.max_turns,
-        "system_prompt": wishes.system_prompt,
-        "answer_schema": wishes.answer_schema,
-        "budget": budget.as_parameters(),
-        "template": _template(principal, wishes),
-    }
-    return {
-        "tools": [
-            info.name for info in tool_infos(tenant_id=principal.tenant_id) if not (info.dangerous or info.implicit)
-        ],
-        "roles": list(roles),
-        "role_descriptions": {name: role.description for name, role in roles.items()},
-        "role_tools": True,
-        "max_subtasks": settings.SHANNON_PLAN_MAX_SUBTASKS,
-        "model_tier": wishes.model_tier,
-        "model_override": request.model_override,
-        "strategy": choice.parameters,
-        **{name: value for name, value in wanted.items() if value},
-    }
 
 
 def tool_execute(

@@ -31,7 +31,9 @@ def runtime_check(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> li
         return [Error(f"The sandbox runtime {path!r} cannot be imported: {error}.", hint=hint, id="sandbox.E001")]
     if not (isinstance(runtime, type) and issubclass(runtime, Runtime)):
         return [Error(f"{path!r} is not a sandbox runtime.", hint=hint, id="sandbox.E001")]
-    return [Error(problem.message, hint=problem.hint, id=_PROBLEM_IDS[problem.key]) for problem in runtime.problems()]
+    tables: type[Runtime] = import_string(settings.SHANNON_SANDBOX_SQL_RUNTIME)
+    problems = [*runtime.problems(), *tables.problems()]
+    return [Error(problem.message, hint=problem.hint, id=_PROBLEM_IDS[problem.key]) for problem in problems]
 
 
 def folders_check(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001

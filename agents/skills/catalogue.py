@@ -15,6 +15,9 @@ from agents.errors import SkillNotFound, SkillUnreadable
 
 _FRONTMATTER: Final = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _NAME: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+SCRIPT_GUESTS: Final[Mapping[str, str]] = {".py": "python", ".js": "javascript", ".mjs": "javascript"}
+_SCRIPTS_MAX: Final = 32
+_SCRIPT_MAX_BYTES: Final = 256 * 1024
 _VERSION: Final = r"^\d+\.\d+\.\d+$"
 
 
@@ -36,7 +39,11 @@ class _Frontmatter(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """One version of a skill. `content` is Markdown for agents; `budget_max` is in tokens."""
+    """One version of a skill.
+
+    `content` is Markdown for agents; `budget_max` is in tokens; `scripts` are the programs in its folder `scripts`, by
+    name, which agents run in the sandbox.
+    """
 
     name: str
     version: str
@@ -50,6 +57,7 @@ class Skill:
     enabled: bool
     content: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    scripts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -113,7 +121,8 @@ def skill_read(path: Path) -> Skill:
     """Read one SKILL.md.
 
     Raises:
-        SkillUnreadable: It has no frontmatter, or a wrong one; the message names the file (its author's fault).
+        SkillUnreadable: It has no frontmatter, or a wrong one, or a script that is too large; the message names the
+            file (its author's fault).
     """
     match = _FRONTMATTER.match(path.read_text(encoding="utf-8"))
     if match is None:
@@ -122,4 +131,21 @@ def skill_read(path: Path) -> Skill:
         head = _Frontmatter.model_validate(yaml.safe_load(match[1]))
     except (ValidationError, yaml.YAMLError) as error:
         raise SkillUnreadable(f"{path}: {error}") from error
-    return Skill(content=match[2].strip(), **{name: getattr(head, name) for name in _Frontmatter.model_fields})
+    values = {name: getattr(head, name) for name in _Frontmatter.model_fields}
+    return Skill(content=match[2].strip(), scripts=_scripts(path.parent / "scripts"), **values)
+
+
+def _scripts(folder: Path) -> dict[str, str]:
+    """Read a skill's programs: Python and JavaScript, told by the ends of their names."""
+    paths = [path for path in sorted(folder.glob("*")) if path.suffix in SCRIPT_GUESTS and path.is_file()]
+    if len(paths) > _SCRIPTS_MAX:
+        raise SkillUnreadable(f"{folder}: has {len(paths)} scripts; at most {_SCRIPTS_MAX} are read.")
+    found: dict[str, str] = {}
+    for path in paths:
+        if path.stat().st_size > _SCRIPT_MAX_BYTES:
+            raise SkillUnreadable(f"{path}: has more than {_SCRIPT_MAX_BYTES} bytes.")
+        try:
+            found[path.name] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise SkillUnreadable(f"{path}: is no text in UTF-8.") from error
+    return found

@@ -75,6 +75,7 @@ SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.output_read.OutputReadTool",
     "agents.tools.builtin.python.PythonTool",
     "agents.tools.builtin.skill_read.SkillReadTool",
+    "agents.tools.builtin.skill_run.SkillRunTool",
     "agents.tools.builtin.table_query.TableQueryTool",
     "agents.tools.builtin.table_statistics.TableStatisticsTool",
     "agents.tools.builtin.wasm_run.WasmRunTool",

@@ -1,5 +1,6 @@
 """Tools, skills, agents and files by the official client on the real stack: every method that it has for them."""
 
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -69,6 +70,15 @@ def test_skills_are_listed_and_read(client: ShannonClient) -> None:
     assert skill.version in [version.version for version in client.get_skill_versions(skill.name)]
     with pytest.raises(ShannonError):
         client.get_skill("nope")
+
+
+def test_a_program_of_a_skill_runs_in_the_sandbox(client: ShannonClient, stack: Stack) -> None:
+    put(stack, "sessions/client-skills/files/sales.csv", b"region,amount\nnorth,10\nsouth,\nnorth,10\n")
+    run = {"skill": "data-analysis", "script": "profile.py", "input": '{"path": "sales.csv"}'}
+    done = client.execute_tool("skill_run", arguments=run, session_id="client-skills")
+    assert done.success, done.error
+    profile = json.loads(done.output["stdout"])
+    assert (profile["rows"], profile["duplicate_rows"], profile["columns"]["amount"]["missing"]) == (3, 1, 1)
 
 
 def test_agents_are_listed_and_asked(client: ShannonClient) -> None:

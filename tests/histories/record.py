@@ -1,12 +1,18 @@
 """Records the histories that are missing: `python -m pytest tests/histories/record.py`. Not part of the suite."""
 
+import json
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from django.core.management import call_command
+from django.test import override_settings
 
+from agents.llm.base import _gateway_of, gateway_in_use
+from agents.llm.fake import FakeGateway
+from agents.llm.types import ModelReply, ToolCall
 from agents.tools.builtin.calculator import CalculatorTool
 from orchestration.approvals import approval_decide
 from orchestration.engine.advance import task_advance
@@ -64,6 +70,30 @@ def approved(who: Principal) -> UUID:
     return task_id
 
 
+def at_once(who: Principal) -> UUID:
+    """A turn of three calls, of which the second waits for a person while the others are made."""
+    wanted = [
+        ("json_query", {"expression": "a", "text": '{"a": 1}'}),
+        ("calculator", {"expression": "6 * 7"}),
+        ("json_query", {"expression": "b", "text": '{"b": 2}'}),
+    ]
+    calls = tuple(ToolCall(f"c{n}", name, json.dumps(arguments)) for n, (name, arguments) in enumerate(wanted))
+    reply = ModelReply("I look.", calls, 100, 10, Decimal("0.001"), "offline/medium", "offline", "tool_calls")
+    with override_settings(SHANNON_MODEL_GATEWAY="agents.llm.fake.FakeGateway"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CalculatorTool, "requires_approval", True)
+        _gateway_of.cache_clear()
+        fake = gateway_in_use()
+        assert isinstance(fake, FakeGateway)
+        fake._script = iter([reply, "It is 42."])
+        task_id = submitted(who, "What is 6 * 7?", mode="simple")
+        work(task_id)
+        (approval,) = Approval.objects.filter(task_id=task_id)
+        approval_decide(principal=who, approval_id=approval.id, task_id=task_id, approved=True)
+        play(task_id)
+    _gateway_of.cache_clear()
+    return task_id
+
+
 def spoken_to(who: Principal) -> UUID:
     task_id = submitted(who, "What is 17 * 23?", mode="simple")
     task_advance(task_id)
@@ -101,6 +131,7 @@ RUNS: dict[str, Callable[[Principal], UUID]] = {
     "auto": lambda who: submitted(who, "Should we first count the words in 'a b' and then work out 2 + 3?"),
     "reviewed": reviewed,
     "approved": approved,
+    "at_once": at_once,
     "spoken_to": spoken_to,
     "forked": forked,
     "failed": failed,

@@ -26,7 +26,7 @@ class SkillReadTool(Tool):
         self.description = f"Read a way of working before you begin work of its kind. There are: {listed}"
 
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:  # noqa: ARG002 - all tools alike
-        """Return `{"name", "version", "content", "requires_tools"}`."""
+        """Return `{"name", "version", "content", "requires_tools", "scripts"}`; `skill_run` runs a script."""
         skill = skill_for(arguments["name"])
         return ToolOutput(
             {
@@ -34,5 +34,6 @@ class SkillReadTool(Tool):
                 "version": skill.version,
                 "content": skill.content,
                 "requires_tools": list(skill.requires_tools),
+                "scripts": sorted(skill.scripts),
             }
         )

@@ -39,6 +39,11 @@ class SkillDetail(SkillAnswer):
     budget_max = serializers.IntegerField(allow_null=True, help_text="Tokens of a task with it, unless it says more.")
     content = serializers.CharField(help_text="Markdown, for agents.")
     metadata = serializers.JSONField()
+    scripts = serializers.SerializerMethodField(help_text="Names of its programs, which the tool skill_run runs.")
+
+    def get_scripts(self, skill: Any) -> list[str]:
+        """Their names."""
+        return sorted(skill.scripts)
 
 
 class SkillDetailAnswer(serializers.Serializer[Any]):

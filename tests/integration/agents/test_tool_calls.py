@@ -427,3 +427,20 @@ def test_a_call_that_began_before_a_person_was_wanted_goes_on(
             call(ctx, "calculator", expression="1 + 1")
     monkeypatch.setattr(CalculatorTool, "requires_approval", True)
     assert output_of(call(next_attempt(ctx), "calculator", expression="1 + 1"))["result"] == 2
+
+
+@pytest.mark.usefixtures("_fake_sandbox")
+def test_a_program_of_a_skill_runs_on_the_sessions_files_with_its_input(principal: Principal) -> None:
+    ctx = step_of(principal)
+    workspace_open(tenant_id=principal.tenant_id, session_id=ctx.session_id).write("a.csv", b"x\n1\n")
+    journal = Journal(ctx)
+    given = {"skill": "data-analysis", "script": "profile.py", "input": '{"path": "a.csv"}'}
+    assert output_of(call(ctx, "skill_run", journal, **given))["outcome"] == "ok"
+    (ran,) = FakeRuntime.requests
+    assert (ran.guest, ran.stdin, ran.files) == ("python", b'{"path": "a.csv"}', {"a.csv": b"x\n1\n"})
+    assert "Profiles a CSV file" in ran.code
+    read = output_of(tool_call(ctx, journal, "skill_read", '{"name": "data-analysis"}'))
+    assert read["scripts"] == ["profile.py"]
+    for wrong in ({"script": "../SKILL.md"}, {"script": "nope.py"}):
+        assert code_of(call(ctx, "skill_run", journal, **given | wrong)) == ("TOOL_INPUT_INVALID", False)
+    assert code_of(call(ctx, "skill_run", journal, **given | {"skill": "nope"}))[0] == "SKILL_NOT_FOUND"

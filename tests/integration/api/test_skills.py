@@ -40,7 +40,7 @@ def test_listing_needs_its_scope(caller_with: Callable[..., Caller]) -> None:
     error_of(caller_with("tasks:read").client.get("/api/v1/skills"), 403)
 
 
-@pytest.mark.parametrize("body", [{"skill": "data-analysis"}, {"context": {"skill": "data-analysis@1.0.0"}}])
+@pytest.mark.parametrize("body", [{"skill": "data-analysis"}, {"context": {"skill": "data-analysis@1.1.0"}}])
 def test_a_tasks_agents_work_as_its_skill_says(caller: Caller, body: dict[str, Any]) -> None:
     task_id = submit(caller, mode="simple", **body).json()["task_id"]
     task = Task.objects.get(id=task_id)

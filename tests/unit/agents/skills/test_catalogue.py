@@ -96,3 +96,25 @@ def test_agents_are_told_the_names_and_read_a_text_when_they_ask() -> None:
     output = tool.execute(ctx, {"name": "code-review"}).output
     assert isinstance(output, dict)
     assert output["content"] == skill_for("code-review").content
+
+
+def test_the_programs_of_a_skill_are_read_with_it(tmp_path: Path) -> None:
+    write(tmp_path, "brew", "1.0.0")
+    folder = tmp_path / "brew" / "1.0.0" / "scripts"
+    folder.mkdir()
+    (folder / "boil.py").write_text("print('hot')")
+    (folder / "pour.mjs").write_text("console.log(1)")
+    (folder / "notes.txt").write_text("no program")
+    (folder / "deeper.py").mkdir()
+    skill = skill_read(tmp_path / "brew" / "1.0.0" / "SKILL.md")
+    assert skill.scripts == {"boil.py": "print('hot')", "pour.mjs": "console.log(1)"}
+
+
+@pytest.mark.parametrize("contents", [b"x" * (256 * 1024 + 1), b"\xff\xfe"])
+def test_a_program_that_is_too_large_or_no_text_makes_a_skill_unreadable(tmp_path: Path, contents: bytes) -> None:
+    write(tmp_path, "brew", "1.0.0")
+    folder = tmp_path / "brew" / "1.0.0" / "scripts"
+    folder.mkdir()
+    (folder / "boil.py").write_bytes(contents)
+    with pytest.raises(SkillUnreadable):
+        skill_read(tmp_path / "brew" / "1.0.0" / "SKILL.md")

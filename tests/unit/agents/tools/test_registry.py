@@ -34,6 +34,7 @@ BUILTIN = [
     "output_read",
     "python",
     "skill_read",
+    "skill_run",
     "table_query",
     "table_statistics",
     "wasm_run",
