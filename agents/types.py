@@ -311,7 +311,7 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class ToolInfo:
-    """What the API and a planner may know of a tool. `parameters` is a JSON schema.
+    """What the API and a planner may know of a tool. `parameters` and `returns` are JSON schemas.
 
     `implicit`: agents are offered it when they have a use for it, or when a role or a template names it.
     """
@@ -328,6 +328,8 @@ class ToolInfo:
     requires_approval: bool = False
     calls_per_minute: int | None = None
     cache_seconds: int = 0
+    returns: Mapping[str, Any] = field(default_factory=dict)
+    cost_usd: float | None = 0.0
 
     @property
     def source(self) -> str:

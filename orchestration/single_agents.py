@@ -108,7 +108,7 @@ def agent_execute(
 
 def _of_tool(info: ToolInfo) -> SingleAgent:
     title = info.name.replace("_", " ").title()
-    return SingleAgent(info.name, title, info.description, info.category, info.name, info.parameters, 0.0)
+    return SingleAgent(info.name, title, info.description, info.category, info.name, info.parameters, info.cost_usd)
 
 
 def _scope_check(principal: Principal, agent: SingleAgent) -> None:

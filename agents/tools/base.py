@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -64,6 +65,9 @@ class Tool(ABC):
         description: For models: what it does, and when to use it.
         category: For people: `compute`, `files`, `memory`, `people` or `web`.
         parameters: JSON schema of the arguments; arguments that do not fit never reach `execute`.
+        returns: JSON schema of an output that was not cut; empty: it is not known.
+        cost_usd: What one call costs the operator in US dollars; None: unknown. It is told, and paid from no budget;
+            `SHANNON_TOOL_LIMITS` says otherwise by name.
         dangerous: Whether it changes the world outside the platform.
         requires_approval: Whether a person must agree to every call.
         idempotent: Whether it may run again when a crash left open if it ran.
@@ -83,6 +87,8 @@ class Tool(ABC):
     description: str
     category: str
     parameters: Mapping[str, Any]
+    returns: Mapping[str, Any] = MappingProxyType({})
+    cost_usd: float | None = 0.0
     dangerous: bool = False
     requires_approval: bool = False
     idempotent: bool = True
@@ -149,4 +155,6 @@ class Tool(ABC):
             requires_approval=self.requires_approval,
             calls_per_minute=self.call_limit(),
             cache_seconds=self.kept_seconds(),
+            returns=self.returns,
+            cost_usd=settings.SHANNON_TOOL_LIMITS.get(self.name, {}).get("cost_usd", self.cost_usd),
         )

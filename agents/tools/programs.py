@@ -16,6 +16,7 @@ from django.conf import settings
 from agents.errors import ToolInputInvalid
 from agents.journal.bounds import bounded_text
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.schemas import PROGRAM
 from agents.types import ToolError
 from sandbox.services import execute, limits_default, workspace_open
 from sandbox.types import NETWORK_HOSTS_MAX, ExecutionRequest, ExecutionResult, SandboxLimits
@@ -39,6 +40,7 @@ class ProgramTool(Tool):
 
     category = "compute"
     file_use = FileUse.RUNS
+    returns = PROGRAM
     guest: str
     network_use: str
     timeout_seconds = settings.SHANNON_SANDBOX_WAIT_SECONDS + settings.SHANNON_SANDBOX_WALL_SECONDS

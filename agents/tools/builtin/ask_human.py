@@ -7,6 +7,7 @@ from django.conf import settings
 
 from agents.errors import ToolFailed
 from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.schemas import object_of
 from agents.types import ApprovalAsk, AskedBy, ToolError
 
 
@@ -25,6 +26,7 @@ class AskHumanTool(Tool):
     )
     category = "people"
     implicit = True
+    returns = object_of(answer="string", **{"from": "string"})
     parameters = {
         "type": "object",
         "properties": {

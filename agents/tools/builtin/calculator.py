@@ -5,6 +5,7 @@ from typing import Any
 
 from agents.tools.arithmetic import evaluate
 from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.schemas import object_of
 
 
 class CalculatorTool(Tool):
@@ -18,6 +19,7 @@ class CalculatorTool(Tool):
         "Use it for a single calculation; use python for files, loops or several steps."
     )
     category = "compute"
+    returns = object_of(result="number", text="string")
     parameters = {
         "type": "object",
         "properties": {

@@ -5,6 +5,7 @@ from typing import Any
 
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
 from agents.tools.code.driving import CODE_TOOL
+from agents.tools.schemas import object_of
 
 
 class CodeTool(Tool):
@@ -20,6 +21,7 @@ class CodeTool(Tool):
     )
     category = "compute"
     file_use = FileUse.WRITES  # its calls may
+    returns = object_of(stdout="string", calls="integer", value="any")
     parameters = {
         "type": "object",
         "properties": {"code": {"type": "string", "minLength": 1, "maxLength": 100_000}},

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agents.errors import ToolInputInvalid
 from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.schemas import object_of
 
 
 class CurrentTimeTool(Tool):
@@ -15,6 +16,7 @@ class CurrentTimeTool(Tool):
     name = "current_time"
     description = "The current date and time, in UTC and in a time zone."
     category = "compute"
+    returns = object_of(utc="string", local="string", time_zone="string", weekday="string", unix_seconds="number")
     parameters = {
         "type": "object",
         "properties": {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.schemas import object_of
 from sandbox.errors import WorkspaceFileMissing
 from sandbox.services import workspace_open
 
@@ -15,6 +16,7 @@ class FileDeleteTool(Tool):
     description = "Delete a file of the session's workspace. It cannot be brought back."
     category = "files"
     file_use = FileUse.WRITES
+    returns = object_of(path="string", deleted="boolean")
     parameters = {
         "type": "object",
         "properties": {"path": {"type": "string", "minLength": 1, "maxLength": 500}},

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.schemas import object_of
 from sandbox.services import text_diff, workspace_open
 
 
@@ -14,6 +15,7 @@ class FileDiffTool(Tool):
     description = "Show how one text file of the session's workspace differs from another, as a unified diff."
     category = "files"
     file_use = FileUse.READS
+    returns = object_of(equal="boolean", diff="string")
     parameters = {
         "type": "object",
         "properties": {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.schemas import object_of
 from sandbox.services import text_edit, workspace_open
 
 
@@ -17,6 +18,7 @@ class FileEditTool(Tool):
     )
     category = "files"
     file_use = FileUse.WRITES
+    returns = object_of(path="string", diff="string")
     parameters = {
         "type": "object",
         "properties": {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.schemas import list_of, object_of
 from sandbox.services import workspace_open
 
 _MAX_ENTRIES = 500
@@ -16,6 +17,9 @@ class FileListTool(Tool):
     description = "List the files and folders in one folder of the session's workspace, with their sizes in bytes."
     category = "files"
     file_use = FileUse.READS
+    returns = object_of(
+        entries=list_of(object_of(path="string", is_dir="boolean", size_bytes="integer")), total="integer"
+    )
     parameters = {
         "type": "object",
         "properties": {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.schemas import object_of
 from sandbox.services import workspace_open
 
 _DEFAULT_CHARACTERS = 8_000
@@ -20,6 +21,9 @@ class FileReadTool(Tool):
     )
     category = "files"
     file_use = FileUse.READS
+    returns = object_of(
+        path="string", text="string", offset="integer", next_offset="integer?", total_characters="integer"
+    )
     parameters = {
         "type": "object",
         "properties": {

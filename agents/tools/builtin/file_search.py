@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.schemas import list_of, object_of
 from sandbox.services import text_search, workspace_open
 
 _DEFAULT_MATCHES = 50
@@ -20,6 +21,11 @@ class FileSearchTool(Tool):
     )
     category = "files"
     file_use = FileUse.READS
+    returns = object_of(
+        matches=list_of(object_of(path="string", line="integer", text="string")),
+        files_searched="integer",
+        more="boolean",
+    )
     parameters = {
         "type": "object",
         "properties": {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.schemas import object_of
 from sandbox.services import workspace_open
 
 
@@ -14,6 +15,7 @@ class FileWriteTool(Tool):
     description = "Write a text file into the session's workspace; a file of that name is replaced."
     category = "files"
     file_use = FileUse.WRITES
+    returns = object_of(path="string", size_bytes="integer")
     parameters = {
         "type": "object",
         "properties": {

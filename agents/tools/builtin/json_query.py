@@ -9,6 +9,7 @@ from jmespath.exceptions import JMESPathError
 
 from agents.errors import ToolInputInvalid
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.schemas import object_of
 from sandbox.services import workspace_open
 
 _MAX_BYTES = 4 * 1024 * 1024
@@ -24,6 +25,7 @@ class JsonQueryTool(Tool):
     )
     category = "compute"
     file_use = FileUse.READS
+    returns = object_of(result="any")
     parameters = {
         "type": "object",
         "properties": {

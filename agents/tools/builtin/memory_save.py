@@ -5,6 +5,7 @@ from typing import Any
 
 from agents.memory.remembering import memory_remember
 from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.schemas import object_of
 
 
 class MemorySaveTool(Tool):
@@ -16,6 +17,7 @@ class MemorySaveTool(Tool):
         "can be understood alone."
     )
     category = "memory"
+    returns = object_of(saved="boolean")
     parameters = {
         "type": "object",
         "properties": {

@@ -6,6 +6,7 @@ from typing import Any
 from agents.journal.bounds import bounded_text
 from agents.memory.remembering import memory_search
 from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.schemas import list_of, object_of
 
 _SHOWN_CHARACTERS = 2_000  # of one memory
 
@@ -16,6 +17,9 @@ class MemorySearchTool(Tool):
     name = "memory_search"
     description = "Search the answers of earlier tasks by meaning. Use it when the request refers to earlier work."
     category = "memory"
+    returns = object_of(
+        memories=list_of(object_of(content="string", score="number", task_id="string", created_at="string"))
+    )
     parameters = {
         "type": "object",
         "properties": {

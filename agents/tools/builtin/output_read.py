@@ -6,6 +6,7 @@ from typing import Any
 from agents.blobs import blob_text
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.tools.long_output import PAGING_TOOL
+from agents.tools.schemas import object_of
 
 _DEFAULT_CHARACTERS = 8_000
 _MAX_CHARACTERS = 10_000  # fits a tool's output whatever the characters, so that `next_offset` is true
@@ -21,6 +22,7 @@ class OutputReadTool(Tool):
     )
     category = "files"
     implicit = True
+    returns = object_of(text="string", offset="integer", next_offset="integer?", total_characters="integer")
     parameters = {
         "type": "object",
         "properties": {

@@ -5,6 +5,7 @@ from typing import Any
 
 from agents.skills.catalogue import skill_for, skills
 from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.schemas import list_of, object_of
 
 
 class SkillReadTool(Tool):
@@ -12,6 +13,13 @@ class SkillReadTool(Tool):
 
     name = "skill_read"
     category = "skills"
+    returns = object_of(
+        name="string",
+        version="string",
+        content="string",
+        requires_tools=list_of("string"),
+        scripts=list_of("string"),
+    )
     parameters = {
         "type": "object",
         "properties": {"name": {"type": "string", "minLength": 1, "maxLength": 100}},

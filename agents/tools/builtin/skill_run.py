@@ -10,6 +10,7 @@ from agents.errors import ToolInputInvalid
 from agents.skills.catalogue import SCRIPT_GUESTS, skill_for
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
 from agents.tools.programs import program_run
+from agents.tools.schemas import PROGRAM
 from sandbox.services import execute
 from sandbox.types import ExecutionRequest
 
@@ -24,6 +25,7 @@ class SkillRunTool(Tool):
     )
     category = "skills"
     file_use = FileUse.RUNS
+    returns = PROGRAM
     parameters = {
         "type": "object",
         "properties": {

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.schemas import COLUMN, list_of, object_of
 from agents.tools.tables import tables_ask
 
 _DEFAULT_ROWS = 100
@@ -23,6 +24,15 @@ class TableQueryTool(Tool):
     )
     category = "compute"
     file_use = FileUse.READS
+    returns = object_of(
+        columns=list_of(COLUMN),
+        rows=list_of({"type": "array"}),
+        more="boolean",
+        tables={
+            "type": "object",
+            "additionalProperties": object_of(path="string", rows="integer", columns=list_of(COLUMN)),
+        },
+    )
     parameters = {
         "type": "object",
         "properties": {

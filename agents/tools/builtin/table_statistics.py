@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.schemas import list_of, object_of
 from agents.tools.tables import table_names, tables_ask
 
 _MAX_COLUMNS: Final = 500
@@ -36,6 +37,7 @@ class TableStatisticsTool(Tool):
     )
     category = "compute"
     file_use = FileUse.READS
+    returns = object_of(path="string", rows="integer", columns=list_of({"type": "object"}), more="boolean")
     parameters = {
         "type": "object",
         "properties": {"path": {"type": "string", "minLength": 1, "maxLength": 500}},

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
 from agents.tools.programs import program_run
+from agents.tools.schemas import PROGRAM
 from sandbox.services import module_run
 
 
@@ -21,6 +22,7 @@ class WasmRunTool(Tool):
     )
     category = "compute"
     file_use = FileUse.RUNS
+    returns = PROGRAM
     parameters = {
         "type": "object",
         "properties": {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.tools.base import Tool, ToolContext, ToolOutput
+from agents.tools.schemas import list_of, object_of
 from agents.tools.search import engine_in_use
 
 
@@ -16,6 +17,10 @@ class WebSearchTool(Tool):
         "rely on what it says."
     )
     category = "web"
+    returns = object_of(
+        engine="string",
+        results=list_of(object_of(title="string", url="string", snippet="string", published_at="string?")),
+    )
     parameters = {
         "type": "object",
         "properties": {
@@ -28,6 +33,7 @@ class WebSearchTool(Tool):
     timeout_seconds = 20.0
     needs_network = True
     cache_seconds = 300
+    cost_usd = None  # the engine and its contract decide
 
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
         """Return `{"engine", "results": [{"title", "url", "snippet", "published_at"}]}`, the best first."""

@@ -35,6 +35,8 @@ class ToolAnswer(serializers.Serializer[ToolInfo]):
     description = serializers.CharField()
     category = serializers.CharField()
     parameters = serializers.JSONField(help_text="JSON schema of the arguments.")
+    returns = serializers.JSONField(help_text="JSON schema of the output, unless it had to be cut; {}: unknown.")
+    cost_per_use = serializers.FloatField(source="cost_usd", allow_null=True, help_text="US dollars; null: unknown.")
     dangerous = serializers.BooleanField(help_text="Calling it needs the scope tools:dangerous.")
     requires_approval = serializers.BooleanField(help_text="A person must agree to every call.")
     idempotent = serializers.BooleanField(help_text="Calling it twice does no harm.")

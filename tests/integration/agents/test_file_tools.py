@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from agents.context import StepContext
 from agents.journal import Journal
 from agents.services import tool_call
 from agents.tools.base import ToolContext
 from agents.tools.builtin.file_edit import FileEditTool
+from agents.tools.registry import tool_for
 from agents.tools.tables import table_names
 from agents.types import ToolResult
 from policy.types import Principal
@@ -133,6 +135,8 @@ def test_tables_are_asked_described_and_joined_and_what_is_wrong_is_told(tables:
     found = output(call(tables, "table_query", sql=sql, paths=["data/sales-2024.csv", "people.json"]))
     assert (found["rows"], found["more"], sorted(found["tables"])) == ([["Ada", 10.0]], False, ["people", "sales_2024"])
     described = output(call(tables, "table_statistics", path="data/sales-2024.csv"))
+    for name, given in (("table_query", found), ("table_statistics", described)):
+        Draft202012Validator(dict(tool_for(name, tenant_id=uuid7()).returns)).validate(given)
     amount = described["columns"][1]
     assert (described["rows"], amount["name"], amount["type"]) == (3, "amount", "DOUBLE")
     assert (amount["min"], amount["max"], float(amount["mean"])) == ("2.5", "10.0", 6.25)

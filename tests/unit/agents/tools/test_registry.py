@@ -56,6 +56,9 @@ def test_every_tool_is_described_alike(name: str) -> None:
     info = tool_for(name, tenant_id=TENANT).info()
     assert re.fullmatch(r"[a-z0-9_]{1,64}", info.name)
     assert len(info.description) > 30
+    Draft202012Validator.check_schema(dict(info.parameters))
+    Draft202012Validator.check_schema(dict(info.returns))
+    assert info.returns["required"]
     assert info.category in {"compute", "files", "memory", "people", "skills", "web"}
     assert info.timeout_seconds > 0
     assert not info.dangerous
