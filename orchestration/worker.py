@@ -26,6 +26,7 @@ from orchestration.engine.stopping import STOPPING
 from orchestration.metrics import WORKERS_DEAF
 from orchestration.retention import months_keep
 from orchestration.upkeep import upkeep
+from shannon_project.foundation.memory import memory_arenas_limit
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +82,7 @@ def _begin(sender: Any = None, **_: Any) -> None:
     """Load what is slow to load before the first step is claimed."""
     started = time.monotonic()
     sys.setswitchinterval(SWITCH_SECONDS)
+    memory_arenas_limit()
     if takes_steps(sender.app.amqp.queues.consume_from):  # this signal comes without the worker's options
         try:
             worker_warm()

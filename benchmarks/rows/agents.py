@@ -1,6 +1,9 @@
 """A thousand agents at once whose model takes one second: wall time, and the memory of the workers."""
 
+import math
 import time
+
+from django.conf import settings
 
 from benchmarks.bench import Bench, PeakMemory
 from benchmarks.report import Row
@@ -14,9 +17,9 @@ QUESTION = "Who are you?"
 
 
 def agents_rows(bench: Bench) -> list[Row]:
-    """Run them as one task, in two workers with a thread for each agent."""
+    """Run them as one task, in two workers with a thread for each agent, and those that are kept for who comes next."""
     width = bench.scaled(AGENTS)
-    threads = -(-width // WORKERS)
+    threads = math.ceil(width / (1 - settings.SHANNON_RESERVED_SHARE) / WORKERS)
     with bench.workers(WORKERS, threads=threads, SHANNON_OFFLINE_LATENCY_SECONDS="1") as workers:
         memory = PeakMemory(workers)
         started = time.perf_counter()

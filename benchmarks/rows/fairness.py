@@ -13,7 +13,7 @@ from orchestration.types import TASK_TERMINAL
 from policy.services import tenant_limits_set, tenant_seed
 from policy.types import SCOPES, Principal, TenantLimits
 
-TASKS = 20
+TASKS = 40
 BACKLOGS = {"one task of 10,000 steps": (1, 10_000), "500 tasks of 20 steps": (500, 20)}
 WAITING_AT_LEAST = 100  # a measurement counts as long as so many steps of the other tenant are still ready
 
