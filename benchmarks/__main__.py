@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 from shannon_project.stack.ports import free_port
@@ -47,6 +48,7 @@ def main() -> int:
                 "DATABASE_URL": stack["database_url"],
                 "REDIS_URL": stack["broker_url"],
                 "DJANGO_SETTINGS_MODULE": "shannon_project.settings",
+                "SHANNON_SECRET_KEY": token_urlsafe(48),  # of the web server that a row starts
             }
             return _measure(stack, asked)
         finally:

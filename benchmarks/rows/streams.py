@@ -1,7 +1,6 @@
 """Event streams: how fast a committed event reaches a client, and how many idle clients one server process holds."""
 
 import asyncio
-import os
 import resource
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -16,7 +16,7 @@ import httpx
 import psutil
 from django.db import transaction
 
-from benchmarks.bench import ROOT, Bench
+from benchmarks.bench import ROOT, START_SECONDS, Bench
 from benchmarks.report import Row, spread
 from orchestration.control import task_cancel, task_pause
 from orchestration.events.write import EventDraft, events_append
@@ -66,7 +66,7 @@ def idle_rows(bench: Bench) -> list[Row]:
     count = bench.scaled(CLIENTS)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with _quiet_task(bench) as task_id, _web() as (address, process):
+    with _quiet_task(bench) as task_id, _web(bench) as (address, process):
         before = process.memory_info().rss
         reached, all_seconds, after = asyncio.run(_hold(bench, address, process, task_id, count))
     kilobytes = (after - before) / count / 1e3
@@ -130,19 +130,21 @@ def _await(seen: dict[str, float], mark: str) -> float:
 
 
 @contextmanager
-def _web() -> Iterator[tuple[str, psutil.Process]]:
+def _web(bench: Bench) -> Iterator[tuple[str, psutil.Process]]:
     """Yield the address of a web server of its own and its process."""
-    port = free_port(0)
+    port, log = free_port(0), Path(bench.stack["log_dir"]) / "bench-web.log"
     command = [sys.executable, "-m", "uvicorn", "shannon_project.asgi:application", "--lifespan", "off"]
-    with subprocess.Popen(
-        [*command, "--port", str(port), "--no-access-log"], cwd=ROOT, env=dict(os.environ), stderr=subprocess.DEVNULL
-    ) as server:
+    with (
+        log.open("wb") as output,
+        subprocess.Popen([*command, "--port", str(port), "--no-access-log"], cwd=ROOT, stderr=output) as server,
+    ):
         try:
             address = f"http://127.0.0.1:{port}"
-            end = time.monotonic() + 50.0
+            end = time.monotonic() + START_SECONDS
             while not _answers(address):
-                if time.monotonic() > end:
-                    raise TimeoutError("the web server did not start")
+                if server.poll() is not None or time.monotonic() > end:
+                    said = log.read_text(errors="replace").strip().splitlines()[-1:]
+                    raise RuntimeError(f"the web server did not start: {''.join(said)[:300]}")
                 time.sleep(0.2)
             yield address, psutil.Process(server.pid)
         finally:
