@@ -28,6 +28,9 @@ STRATEGY_OF_MODE: Final = {
 """The first four are the reference system's; every strategy that is offered has its own name as well."""
 REVIEW_PLANS: Final = ("auto", "manual")
 MODEL_TIERS: Final = ("small", "medium", "large")
+TIER_BY_REQUEST: Final = "auto"
+ASKED_TIERS: Final = (*MODEL_TIERS, TIER_BY_REQUEST)
+"""What a request may ask for: a tier, or that its own form decides."""
 CONTEXT_NOT_AVAILABLE: Final = frozenset(
     {
         "agent",
@@ -131,8 +134,8 @@ def model_check(request: TaskRequest) -> None:
         InvalidInput: The tier is unknown.
         UnsupportedOption: `provider_override` is given; a model's name says its provider.
     """
-    if request.model_tier is not None and request.model_tier not in MODEL_TIERS:
-        raise InvalidInput(f"model_tier: '{request.model_tier}' is unknown; use one of {list(MODEL_TIERS)}.")
+    if request.model_tier is not None and request.model_tier not in ASKED_TIERS:
+        raise InvalidInput(f"model_tier: '{request.model_tier}' is unknown; use one of {list(ASKED_TIERS)}.")
     if request.provider_override:
         raise UnsupportedOption(
             "provider_override: is not available; name one of the catalogue's models in model_override.",

@@ -9,7 +9,8 @@ from string import Template
 from typing import Any, Final
 
 from orchestration.errors import UnsupportedOption
-from orchestration.options import MODEL_TIERS
+from orchestration.options import ASKED_TIERS, TIER_BY_REQUEST
+from orchestration.strategies import OFFERED, route
 from orchestration.types import TaskRequest
 from shannon_project.foundation.errors import InvalidInput
 from shannon_project.foundation.json_schemas import schema_problem
@@ -210,9 +211,20 @@ def _role(request: TaskRequest, roles: Collection[str]) -> str:
 
 def _tier(request: TaskRequest) -> str | None:
     tier = _either(request, "model_tier")
-    if tier is not None and tier not in MODEL_TIERS:
-        raise InvalidInput(f"model_tier: '{str(tier)[:64]}' is unknown; use one of {list(MODEL_TIERS)}.")
+    if tier is not None and tier not in ASKED_TIERS:
+        raise InvalidInput(f"model_tier: '{str(tier)[:64]}' is unknown; use one of {list(ASKED_TIERS)}.")
+    if tier == TIER_BY_REQUEST:
+        return tier_by_request(request.query)
     return None if tier is None else str(tier)
+
+
+def tier_by_request(query: str) -> str:
+    """Return the tier that a request needs by its form: the small one for what one agent answers, else the large one.
+
+    What the router is unsure about is not small: a wrong answer costs more than a model.
+    """
+    found = route(query, frozenset(OFFERED))
+    return "small" if found.strategy == "simple" and not found.is_unsure else "large"
 
 
 def _number(name: str, value: Any, most: int) -> int | None:

@@ -19,6 +19,7 @@ from benchmarks.rows.streams import idle_rows, live_rows
 from benchmarks.rows.submit import submit_rows
 from benchmarks.rows.tasks import tasks_rows
 from benchmarks.rows.templates import templates_rows
+from benchmarks.rows.tiers import tiers_rows
 from benchmarks.rows.trips import trips_rows
 
 ROWS: dict[str, Measure] = {
@@ -26,6 +27,7 @@ ROWS: dict[str, Measure] = {
     "submit": Measure(submit_rows, 60),
     "live": Measure(live_rows, 30),
     "tasks": Measure(tasks_rows, 100),
+    "tiers": Measure(tiers_rows, 60),
     "fairness": Measure(of_stack(fairness_rows), 90),
     "policy": Measure(policy_rows, 20),
     "routing": Measure(routing_rows, 30),

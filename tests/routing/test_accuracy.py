@@ -7,6 +7,7 @@ import yaml
 
 from orchestration.choosing import ROUTED
 from orchestration.strategies.router import route
+from orchestration.wishes import tier_by_request
 
 REQUESTS: dict[str, list[str]] = yaml.safe_load(Path(__file__).with_name("requests.yaml").read_text())
 KNOWN = frozenset(ROUTED)
@@ -44,3 +45,10 @@ def test_the_router_is_right_often_enough_and_seldom_asks_a_model() -> None:
 
 def test_a_request_that_needs_one_agent_never_asks_a_model() -> None:
     assert [query for query in REQUESTS["simple"] if route(query, KNOWN).is_unsure] == []
+
+
+def test_two_tiers_send_what_is_simple_to_the_small_one_and_hardly_anything_else() -> None:
+    small = {label: sum(tier_by_request(query) == "small" for query in queries) for label, queries in REQUESTS.items()}
+    others = {label: queries for label, queries in REQUESTS.items() if label != "simple"}
+    assert small["simple"] / len(REQUESTS["simple"]) >= FLOOR_OVERALL
+    assert sum(small[label] for label in others) / sum(map(len, others.values())) <= 1 - FLOOR_OVERALL

@@ -14,7 +14,7 @@ from orchestration.api.serializers.base import (
     TextField,
     WholeNumberField,
 )
-from orchestration.api.serializers.tasks import MODEL_TIERS
+from orchestration.options import ASKED_TIERS
 from orchestration.types import TaskRequest
 from orchestration.wishes import RESEARCH_DEPTHS
 
@@ -57,7 +57,7 @@ class ShannonOptions(StrictSerializer):
     unsupported_fields: ClassVar[frozenset[str]] = frozenset({"agent", "agent_input"})
 
     context = ObjectField(max_bytes=settings.SHANNON_CONTEXT_MAX_BYTES, required=False, default=dict)  # type: ignore[assignment]
-    model_tier = OneOfField(MODEL_TIERS, required=False, allow_null=True, default=None)
+    model_tier = OneOfField(ASKED_TIERS, required=False, allow_null=True, default=None)
     research_strategy = OneOfField(
         RESEARCH_DEPTHS, required=False, allow_null=True, default=None, help_text="Research this deep, by any model."
     )

@@ -33,7 +33,7 @@ from shannon_project.foundation.openai import openai_error
 from shannon_project.foundation.responses import Answer, ResponseEvents, ResponseShape, Status, id_number, response_id
 
 _HEX: Final = re.compile(r"^[0-9a-f]{32}\Z")
-_MODEL_OF_MODE: Final = {model.mode: model.name for model in PLATFORM_MODELS.values()}
+_MODEL_OF_MODE: Final = {(model.mode, model.research_strategy): model.name for model in PLATFORM_MODELS.values()}
 
 
 class ResponseNotFound(NotFound):
@@ -104,7 +104,8 @@ class ResponseCancelView(OpenAiErrors):
 def response_of(task: Task, shape: ResponseShape | None = None) -> dict[str, Any]:
     """Return a task as an answer, as far as it is."""
     if shape is None:
-        model = _MODEL_OF_MODE.get(task.mode, _MODEL_OF_MODE[""])
+        depth = str((task.parameters.get("strategy") or {}).get("depth") or "")
+        model = _MODEL_OF_MODE.get((task.mode, depth), _MODEL_OF_MODE["", ""])
         shape = ResponseShape(task.id.hex, model, {"store": True}, int(task.created_at.timestamp()))
     if task.status == TaskStatus.COMPLETED:
         return shape.whole(Answer(task.result or "", usage=usage_of(task)))

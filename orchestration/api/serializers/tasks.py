@@ -18,13 +18,12 @@ from orchestration.api.serializers.base import (
 )
 from orchestration.api.serializers.forks import ForkedFromAnswer
 from orchestration.models import Task
-from orchestration.options import STRATEGY_OF_MODE
+from orchestration.options import ASKED_TIERS, STRATEGY_OF_MODE
 from orchestration.types import STEP_TERMINAL, Priority, TaskRequest, TaskStatus
 from orchestration.wishes import MAX_ITERATIONS, RESEARCH_DEPTHS
 
 STRATEGY_PARAMETERS_MAX_BYTES: Final = 32 * 1024
 MODES: Final = tuple(STRATEGY_OF_MODE)
-MODEL_TIERS: Final = ("small", "medium", "large")
 STATUS_PREFIX: Final = "TASK_STATUS_"
 
 
@@ -115,7 +114,7 @@ class SubmitBody(StrictSerializer):
         default=None,
         help_text="OpenAI's `response_format`: the answer as JSON, valid against your schema.",
     )
-    model_tier = OneOfField(MODEL_TIERS, required=False, allow_null=True, default=None)
+    model_tier = OneOfField(ASKED_TIERS, required=False, allow_null=True, default=None)
     model_override = TextField(required=False, allow_null=True, default=None, max_length=128)
     provider_override = TextField(required=False, allow_null=True, default=None, max_length=64)
     max_concurrent_agents = WholeNumberField(
