@@ -17,6 +17,7 @@ from benchmarks.bench import ROOT, Bench
 from benchmarks.report import Row
 from orchestration.wishes import tier_by_request
 from policy.models import LedgerEntry
+from policy.services import tenant_seed
 from policy.types import BudgetRef, BudgetScope, Principal
 
 LABELLED = ROOT / "tests" / "routing" / "requests.yaml"
@@ -25,7 +26,8 @@ PRICES = {"small": ("0.15", "0.60"), "large": ("2.50", "10.00")}  # per million,
 
 def tiers_rows(bench: Bench) -> list[Row]:
     """Ask each request of the set twice: by the tier that its form needs, and by the large one."""
-    principal = bench.principal()
+    tenant = tenant_seed(slug="bench-tiers", name="Bench: tiers")  # its own: its rows must not serve other rows
+    principal = replace(bench.principal(), tenant_id=tenant.id)
     _prices_set(principal)
     labelled = [(label, query) for label, queries in _requests(LABELLED).items() for query in queries]
     arms: dict[str, Callable[[str], str]] = {"two tiers": tier_by_request, "always large": lambda _: "large"}

@@ -101,3 +101,23 @@ def anthropic_answer(asked: dict[str, Any]) -> dict[str, Any]:
             "cache_creation_input_tokens": 100 if is_marked else 0,
         },
     }
+
+
+def anthropic_frames(asked: dict[str, Any]) -> Iterator[bytes]:
+    """Yield the same answer as Anthropic streams it: usage comes with the first event, and again with the last."""
+    whole = anthropic_answer(asked)
+    [block] = whole["content"]
+    begun = {**whole, "content": [], "stop_reason": None, "usage": {**whole["usage"], "output_tokens": 1}}
+    yield _anthropic_frame("message_start", message=begun)
+    yield _anthropic_frame("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    for word in str(block["text"]).split(" "):
+        delta = {"type": "text_delta", "text": f"{word} "}
+        yield _anthropic_frame("content_block_delta", index=0, delta=delta)
+    yield _anthropic_frame("content_block_stop", index=0)
+    ended = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+    yield _anthropic_frame("message_delta", delta=ended, usage={"output_tokens": whole["usage"]["output_tokens"]})
+    yield _anthropic_frame("message_stop")
+
+
+def _anthropic_frame(kind: str, **values: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **values})}\n\n".encode()

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from tests.provider.answers import anthropic_answer, error_body, stream_frames, whole_body
+from tests.provider.answers import anthropic_answer, anthropic_frames, error_body, stream_frames, whole_body
 from tests.provider.faults import Fault
 
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset, as a network that breaks does
@@ -127,9 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer in Anthropic's shape; a prompt with marks is read from the cache in part, and written in part."""
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "x-api-key"}
         key = self.headers.get("x-api-key") or ""
-        self.server.begin(Call(asked.get("model", ""), key, False, time.time(), asked, headers, self._peer()))
+        is_streamed = bool(asked.get("stream"))
+        self.server.begin(Call(asked.get("model", ""), key, is_streamed, time.time(), asked, headers, self._peer()))
         self.server.end()
-        return self._send(anthropic_answer(asked))
+        if not is_streamed:
+            return self._send(anthropic_answer(asked))
+        return self._send_body(_OK, b"".join(anthropic_frames(asked)), kind="text/event-stream")
 
     def _chat(self, asked: dict[str, Any]) -> None:
         key = (self.headers.get("Authorization") or "").removeprefix("Bearer ")

@@ -5,7 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
+from agents.roles.rows import RoleChanges
+from agents.services import role_create
 from orchestration.models import Event, Step, Task
 from orchestration.services import task_submit
 from orchestration.types import TaskRequest, TaskStatus
@@ -99,3 +102,13 @@ def test_a_budget_that_wants_cheaper_calls_gets_them_and_the_answer_says_so(prin
     assert cheaper[0]["asked_model"] == "offline/medium"
     assert cheaper[0]["model"] == "offline/small"
     assert degradations_of(tenant_id=task.tenant_id, task_id=task.id)["cheaper_tier"] >= 1
+
+
+def test_the_budget_of_a_role_refuses_its_agents_step(principal: Principal, settings: Settings) -> None:
+    settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS = 0.0
+    changes = RoleChanges(description="Spends little.", brief="Be brief.", budget_tokens=500)
+    role_create(principal=principal, name="thrifty", changes=changes)
+    task = run(principal, {}, role="thrifty")
+    assert task.error is not None
+    assert (task.error["code"], task.error["details"]["scope"]) == ("BUDGET_EXCEEDED", "step")
+    assert (task.error["details"]["limit"], task.error["details"]["spent"]) == (500, 0)

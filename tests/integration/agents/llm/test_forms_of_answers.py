@@ -152,17 +152,20 @@ def test_what_cannot_be_made_to_fit_is_refused_here(principal: Principal, provid
     assert provider.calls == []
 
 
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
 def test_anthropics_cache_is_asked_for_by_marks_and_its_tokens_are_accounted_at_their_prices(
-    principal: Principal, provider: FaultProvider
+    principal: Principal, provider: FaultProvider, is_streamed: bool
 ) -> None:
     base = provider.base_url.removesuffix("/v1")
     known = catalogue().models["anthropic/claude-haiku-4-5"]
     gateway_row_save(row=ModelOverride(tenant_id=principal.tenant_id, name=known.name, api_base=base))
     tools = [{"type": "function", "function": {"name": "t", "description": "d", "parameters": {"type": "object"}}}]
     messages = [{"role": "system", "content": "rules " * 1_000}, {"role": "user", "content": "hello"}]
-    reply, ctx = ask(principal, messages=messages, tools=tools, model_override=known.name, is_watched=False)
+    reply, ctx = ask(principal, messages=messages, tools=tools, model_override=known.name, is_watched=is_streamed)
 
     sent = provider.calls[0].body
+    assert provider.calls[0].is_streamed is is_streamed
+    assert reply.text.strip() == "Hello from the cache."
     assert sent["system"][0]["cache_control"] == {"type": "ephemeral"}
     assert sent["tools"][-1]["cache_control"] == {"type": "ephemeral"}
     assert sent["messages"][-1]["content"][-1]["cache_control"] == {"type": "ephemeral"}
