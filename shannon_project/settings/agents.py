@@ -57,6 +57,7 @@ SHANNON_HISTORY_MESSAGE_MAX_CHARACTERS = 4_000
 SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS = 6_000
 SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.ask_human.AskHumanTool",
+    "agents.tools.builtin.browser.BrowserTool",
     "agents.tools.builtin.calculator.CalculatorTool",
     "agents.tools.builtin.code.CodeTool",
     "agents.tools.builtin.current_time.CurrentTimeTool",
@@ -81,6 +82,11 @@ SHANNON_TOOLS = [  # dotted paths of `Tool` classes
     "agents.tools.builtin.wasm_run.WasmRunTool",
     "agents.tools.builtin.web_search.WebSearchTool",
 ]
+
+SHANNON_BROWSER = "agents.tools.browsing.chromium.ChromiumBrowser"  # dotted path of a `Browser`
+SHANNON_BROWSER_EXECUTABLE = ENV.browser_executable
+SHANNON_BROWSERS_AT_ONCE = 2  # per process; one takes about 300 MB
+SHANNON_BROWSER_MAX_BYTES = 50 * 1024 * 1024  # that one visit may read, with all parts of its pages
 
 SHANNON_CODE_CALLS_MAX = 200  # of other tools by one program of the tool `code`
 SHANNON_CODE_SECONDS = 60.0  # that such a program may work in all, without the time of the tools that it calls

@@ -102,6 +102,7 @@ class Environment(BaseSettings):
     mcp_stdio_servers: str = Field("{}", description="MCP servers that workers start themselves, as a JSON object.")
     tool_limits: str = Field("{}", description="Calls a minute and cache of tools by name, as a JSON object.")
     skills_dir: Path | None = Field(None, description="A folder of skills beside the shipped ones.")
+    browser_executable: str = Field("", description="The Chromium of the tool browser; empty: the one on PATH.")
     searxng_url: str = Field("", description="A SearXNG server that web_search asks.")
     tavily_api_key: SecretStr = Field(SecretStr(""), validation_alias="TAVILY_API_KEY")
     brave_api_key: SecretStr = Field(SecretStr(""), validation_alias="BRAVE_API_KEY")

@@ -37,6 +37,7 @@ def importers_of(package: str) -> set[str]:
         ("regopy", {"policy/evaluation/backend.py", "policy/evaluation/exchange.py"}),  # one room: calls, and values
         ("wasmer_sdk", {"sandbox/runtimes/wasmer.py"}),
         ("eryx", {"sandbox/runtimes/eryx.py"}),
+        ("playwright", {"agents/tools/browsing/chromium.py"}),
         ("pydantic_monty", {"sandbox/runtimes/monty.py"}),
         ("wordllama", {"agents/memory/wordllama.py"}),
     ],

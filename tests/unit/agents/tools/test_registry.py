@@ -16,6 +16,7 @@ from agents.tools.registry import tool_definitions, tool_for, tool_infos
 TENANT = uuid4()
 BUILTIN = [
     "ask_human",
+    "browser",
     "calculator",
     "code",
     "current_time",
@@ -61,7 +62,7 @@ def test_every_tool_is_described_alike(name: str) -> None:
     assert info.returns["required"]
     assert info.category in {"compute", "files", "memory", "people", "skills", "web"}
     assert info.timeout_seconds > 0
-    assert not info.dangerous
+    assert info.dangerous is (name == "browser")  # it can send forms
     Draft202012Validator.check_schema(dict(info.parameters))
     assert info.parameters["additionalProperties"] is False
 
