@@ -7,6 +7,7 @@ from agents.errors import ToolFailed
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
 from agents.tools.browsing.base import Visit, browser_in_use
 from agents.tools.pages import page_markdown
+from agents.tools.schemas import list_of, object_of
 from agents.types import ToolError
 from sandbox.services import workspace_open
 
@@ -61,6 +62,15 @@ class BrowserTool(Tool):
         "required": ["url"],
         "additionalProperties": False,
     }
+    returns = object_of(
+        url="string",
+        title="string",
+        status="integer?",
+        results=list_of("any"),
+        text="string",
+        files=list_of("string"),
+        refused=list_of("string"),
+    )
     dangerous = True
     idempotent = False
     needs_network = True
