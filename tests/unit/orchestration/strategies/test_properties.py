@@ -81,3 +81,17 @@ def test_research_reads_no_page_twice_and_cites_only_pages_that_were_read(data: 
             assert engine.views[citation["step_key"]].status is StepStatus.SUCCEEDED
         proven = [claim for claim in move.metadata["claims"] if claim["verdict"] == "supported"]
         assert all(claim["sentence"] == "The page says it." for claim in proven)
+
+
+@pytest.mark.parametrize("name", sorted(set(OFFERED) - {"template"}))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_every_step_that_asks_a_model_has_the_tier_that_the_request_gives_its_part(
+    name: str, data: st.DataObject
+) -> None:
+    tiers = {part: data.draw(st.sampled_from(["small", "medium", "large"])) for part in OFFERED[name].parts}
+    engine = Engine(OFFERED[name], {**data.draw(parameters_of(name)), "tiers": tiers}, data)
+    engine.run()
+    asking = [spec for spec in engine.specs.values() if spec.kind not in {StepKind.TOOL, StepKind.MESSAGE}]
+    assert asking
+    assert {spec.input.get("tier") for spec in asking} <= set(tiers.values())
