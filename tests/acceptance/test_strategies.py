@@ -17,7 +17,7 @@ from shannon.models import TaskStatusEnum
 from orchestration.strategies import OFFERED
 from shannon_project.embedded.llama import MODEL_NAME, EmbeddedLlama
 from shannon_project.stack.ports import free_port
-from tests.acceptance.conftest import Stack, stack_running
+from tests.acceptance.conftest import Stack, stack_running, wait_until
 from tests.integration.orchestration.strategies.corpus import Web
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
@@ -208,6 +208,25 @@ def test_the_router_chooses_without_being_asked_and_says_why(ways: Stack, client
     assert payload["strategy"] == payload["route"]["strategy"] == "dag"
     assert payload["route"]["score"] >= 0.5
     assert payload["route"]["reasons"]
+
+
+def test_a_person_reviews_the_plan_of_research_with_the_official_client(ways: Stack, client: ShannonClient) -> None:
+    task_id = submit(ways, CASES["research"].query, research_strategy="quick", context={"require_review": True})
+
+    def waits(number: int) -> bool:
+        state = client.get_review_state(task_id)
+        return bool(state.status == "reviewing" and state.round == number)
+
+    wait_until(lambda: waits(1), "the plan of research is there")
+    assert "search:" in (client.get_review_state(task_id).current_plan or "")
+    client.submit_review_feedback(task_id, "honey bees compete with wild bees", version=1)
+    wait_until(lambda: waits(2), "the plan was made again")
+    assert "honey bees compete" in (client.get_review_state(task_id).current_plan or "")
+    assert {step["kind"] for step in client.get_task_timeline(task_id)["steps"]} == {"decide", "review"}
+    client.approve_review(task_id, version=3)
+    done = client.wait(task_id, timeout=90, poll_interval=0.05)
+    assert done.status is TaskStatusEnum.COMPLETED
+    assert "compete with wild bees" in done.result
 
 
 @pytest.mark.skipif(not HAS_LOCAL, reason="requirements-local.txt is not installed")
