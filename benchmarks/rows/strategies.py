@@ -51,11 +51,11 @@ def strategies_rows(bench: Bench) -> list[Row]:
         held.enter_context(bench.workers(1, threads=8, **variables))
         principal = bench.principal()
         _carried_out(principal, {"query": REQUESTS[1], "mode": "dag"})  # warms up
-        return [_row(principal, name) for name in OFFERED]
+        return [_row(principal, name, bench.scaled(len(REQUESTS))) for name in OFFERED]
 
 
-def _row(principal: Principal, name: str) -> Row:
-    requests = OTHERS.get(name) or tuple({"query": query, "mode": name} for query in REQUESTS)
+def _row(principal: Principal, name: str, count: int) -> Row:
+    requests = (OTHERS.get(name) or tuple({"query": query, "mode": name} for query in REQUESTS))[:count]
     tasks = [_carried_out(principal, request) for request in requests]
     seconds = [(task.completed_at - task.created_at).total_seconds() for task in tasks if task.completed_at]
     tokens = [task.prompt_tokens + task.completion_tokens for task in tasks]
@@ -64,7 +64,7 @@ def _row(principal: Principal, name: str) -> Row:
     cost_usd = sum(task.cost_usd for task in tasks)
     return Row(
         key=f"strategy-{name}",
-        name=f"strategy {name}: tokens for three requests",
+        name=f"strategy {name}: tokens for {count} requests",
         unit="tokens",
         ours=sum(tokens),
         ours_min=min(tokens),

@@ -12,6 +12,15 @@ from orchestration.workflows.service import template_save
 from policy.types import Principal
 
 PATIENCE_SECONDS = 60.0
+COMPARISON = """
+name: bench-comparison
+description: The same steps that a plan has, each told of the tools that the planner picks.
+nodes:
+  - {id: first, instruction: What does 6 * 7 come to?, tools: [calculator]}
+  - {id: second, instruction: What does 8 * 9 come to?, tools: [calculator]}
+  - {id: third, instruction: What does 12 * 12 come to?, tools: [calculator]}
+  - {id: compare, strategy: combine, instruction: Compare the results., depends_on: [first, second, third]}
+"""
 SEQUENCE = """
 name: bench-sequence
 description: The same two steps and their join that a plan has.
@@ -32,11 +41,7 @@ class Pair:
 
 
 PAIRS = (
-    Pair(
-        "comparison",
-        {"things": ["6 * 7", "8 * 9", "12 * 12"], "question": "What does it come to?"},
-        "Compare 6 * 7, 8 * 9 and 12 * 12: what does each come to?",
-    ),
+    Pair("bench-comparison", {}, "Compare 6 * 7, 8 * 9 and 12 * 12: what does each come to?"),
     Pair("bench-sequence", {}, "Work out 6 * 7, and then add 8 to the result."),
 )
 
@@ -44,7 +49,8 @@ PAIRS = (
 def templates_rows(bench: Bench) -> list[Row]:
     """Carry out each pair and compare what the tasks' accounts say; a template that planned would be a defect."""
     principal = bench.principal()
-    template_save(tenant_id=principal.tenant_id, text=SEQUENCE, origin="benchmarks/rows/templates.py")
+    for text in (COMPARISON, SEQUENCE):
+        template_save(tenant_id=principal.tenant_id, text=text, origin="benchmarks/rows/templates.py")
     return [_row(principal, pair) for pair in PAIRS]
 
 
