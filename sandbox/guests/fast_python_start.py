@@ -12,7 +12,7 @@ _FULL = 29  # EIO: what a write gets when the guest's files have reached the eng
 _FILES_MAX = 10_000
 _OUT_MAX_BYTES = 1024 * 1024  # encoding more would take longer than the general runtime
 
-_streams: list[Any] = []  # of the run: the engine sets its own again whenever it is called
+_prepared: dict[str, Any] = {}  # what a run is given; the engine sets its own streams again whenever it is called
 
 
 def _freeze() -> None:
@@ -37,6 +37,7 @@ def _ready() -> None:
     import os
     import random
     import sys
+    import types
 
     for folder in (_ROOT, "/tmp"):
         os.makedirs(folder, exist_ok=True)
@@ -46,8 +47,11 @@ def _ready() -> None:
     sys.argv = ["main.py"]
     # Real streams on the descriptors that the host reads, instead of the snapshot's own writers.
     writers = [io.BufferedWriter(io.FileIO(number, "wb", closefd=False)) for number in (1, 2)]
-    _streams.append(io.TextIOWrapper(writers[0], encoding="utf-8", errors="surrogateescape", line_buffering=True))
-    _streams.append(io.TextIOWrapper(writers[1], encoding="utf-8", errors="backslashreplace", line_buffering=True))
+    _prepared["stdout"] = io.TextIOWrapper(writers[0], encoding="utf-8", errors="surrogateescape", line_buffering=True)
+    _prepared["stderr"] = io.TextIOWrapper(writers[1], encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    _prepared["stdin"] = _input(b"")
+    main = _prepared["main"] = types.ModuleType("__main__")
+    main.__dict__.update(__file__="/tmp/main.py", __builtins__=__builtins__)
     exec(compile("str(1)", "/tmp/main.py", "exec", dont_inherit=True), {})
     _left({})
     gc.collect()
@@ -66,10 +70,8 @@ def _start(code: str, stdin: bytes, files: dict[str, str]) -> dict[str, Any]:
         files exceed, or `unsupported`: why another runtime has to run it.
     """
     import gc  # here: nothing of this may be a global of the program
-    import io
     import os
     import sys
-    import types
 
     _put(files)
     source_fd, source = os.open("/tmp/main.py", os.O_WRONLY | os.O_CREAT), code.encode()
@@ -77,11 +79,10 @@ def _start(code: str, stdin: bytes, files: dict[str, str]) -> dict[str, Any]:
         source = source[os.write(source_fd, source) :]
     os.close(source_fd)
     sys.path.insert(0, _ROOT)
-    sys.stdout, sys.stderr = _streams
-    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(stdin)), encoding="utf-8", errors="surrogateescape")
-    main = types.ModuleType("__main__")
-    main.__dict__.update(__file__="/tmp/main.py", __builtins__=__builtins__)
-    sys.modules["__main__"] = main
+    sys.stdout, sys.stderr = _prepared.pop("stdout"), _prepared.pop("stderr")
+    prepared_input = _prepared.pop("stdin")
+    sys.stdin = _input(stdin) if stdin else prepared_input
+    main = sys.modules["__main__"] = _prepared.pop("main")
     exit_code = _run(code, main.__dict__)
     if exit_code == _FULL << 8:
         return {"exit_code": 1, "exceeded": "file_bytes"}
@@ -93,6 +94,12 @@ def _start(code: str, stdin: bytes, files: dict[str, str]) -> dict[str, Any]:
     main.__dict__.clear()
     gc.collect()  # what the program did not close is written now, as at an interpreter's end
     return {"exit_code": exit_code, **_left(files)}
+
+
+def _input(data: bytes) -> Any:
+    import io
+
+    return io.TextIOWrapper(io.BufferedReader(io.BytesIO(data)), encoding="utf-8", errors="surrogateescape")
 
 
 def _put(files: dict[str, str]) -> None:

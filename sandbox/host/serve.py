@@ -45,19 +45,22 @@ def _run(pipe: Wire, runtime: Runtime, frame: Frame, options: HostOptions, runs:
             memory_bounded(memory_bytes=options.memory_bytes)
         pipe.send(Frame(wire.RUNNING))
 
+    def ended() -> None:
+        if not runtime.ends_with_files:  # else it goes with the result: to wake the worker twice takes longer
+            pipe.send(Frame(wire.ENDED))
+
     def call(name: str, arguments: Any) -> dict[str, Any]:
         pipe.send(Frame(wire.CALL, {"name": name, "arguments": arguments}))
         return dict(pipe.receive().fields)
 
     try:
-        result = runtime.execute(
-            request, on_running=running, on_ended=lambda: pipe.send(Frame(wire.ENDED)), on_call=call
-        )
+        result = runtime.execute(request, on_running=running, on_ended=ended, on_call=call)
     except RunUnsupported as error:
         pipe.send(Frame(wire.UNSUPPORTED, {"message": str(error)}))
         return False
     last = runtime.spent or runs >= options.runs_max or _rss_bytes() > options.rss_max_bytes
-    pipe.send(wire.result_frame(result, last=last))
+    answers = [wire.result_frame(result, last=last)]
+    pipe.send(*([Frame(wire.ENDED), *answers] if runtime.ends_with_files else answers))
     return last
 
 

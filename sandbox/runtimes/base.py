@@ -46,6 +46,7 @@ class Runtime(ABC):
     guests: ClassVar[frozenset[str]]
     needs_host: ClassVar[bool] = True
     meters_fuel: ClassVar[bool] = False  # whether it takes a request with `limits.fuel`
+    ends_with_files: ClassVar[bool] = False  # whether a guest's files are at hand when it ends, so that nothing is long
     reserves_memory: ClassVar[bool] = False  # whether it maps terabytes that it never uses: see `confinement`
     calls_outside: ClassVar[frozenset[str]] = frozenset()  # guests that take a request with `limits.network_hosts`
     starts_process: ClassVar[bool] = False  # whether `start` starts a process, which later nothing in a host may

@@ -17,9 +17,13 @@ URL = "/api/v1/sessions/chat/files"
 BYTES = "application/octet-stream"
 
 
-@pytest.fixture(autouse=True)
-def _workspaces(settings: Settings, tmp_path: Path) -> None:
+@pytest.fixture(autouse=True, params=["disk", "object store"])
+def _workspaces(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> None:
+    """Every test of files over HTTP, wherever the files lie."""
     settings.SHANNON_WORKSPACE_DIR = tmp_path
+    if request.param == "object store":
+        settings.SHANNON_WORKSPACE_STORAGE = "storages.backends.s3.S3Storage"
+        settings.SHANNON_WORKSPACE_STORAGE_OPTIONS = request.getfixturevalue("object_store")
 
 
 def put(caller: Caller, path: str, data: bytes, url: str = URL) -> Any:
@@ -141,6 +145,31 @@ def test_a_file_is_downloaded_by_ranges(
     response = raw(caller, "a.txt", **({"Range": asked} if asked else {}))
     assert (response.status_code, body_of(response), response.get("Content-Range")) == (status, body, content_range)
     assert (response["Content-Length"], response["Accept-Ranges"]) == (str(len(body)), "bytes")
+
+
+def test_names_are_apart_by_case_and_one_by_unicode_spelling(caller: Caller) -> None:
+    put(caller, "A.txt", b"1")
+    put(caller, "a.txt", b"2")
+    put(caller, "e%CC%81.txt", b"3")  # e and a combining accent
+    put(caller, "%C3%A9.txt", b"4")  # the same as one sign
+    listed = caller.client.get(URL).json()["files"]
+    assert [(file["name"], file["size_bytes"]) for file in listed] == [("A.txt", 1), ("a.txt", 1), ("\u00e9.txt", 1)]
+    assert body_of(raw(caller, "e%CC%81.txt")) == b"4"
+    assert (body_of(raw(caller, "A.txt")), body_of(raw(caller, "a.txt"))) == (b"1", b"2")
+
+
+def test_a_large_file_is_sent_in_pieces(caller: Caller) -> None:
+    data = bytes(range(256)) * 4_000
+    put(caller, "big.bin", data)
+    response = raw(caller, "big.bin")
+
+    async def pieces() -> list[bytes]:
+        return [piece async for piece in response]
+
+    sent = async_to_sync(pieces)()
+    assert b"".join(sent) == data
+    assert len(sent) > 3
+    assert body_of(raw(caller, "big.bin", Range="bytes=1000000-1000003")) == data[1_000_000:1_000_004]
 
 
 @pytest.mark.parametrize("asked", ["bytes=10-", "bytes=99-100"])
