@@ -23,9 +23,12 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin give
         """Refuse a name that is not fit, and tools that the tenant has not."""
         cleaned = super().clean()
         values = cleaned or {}
-        tenant = values.get("tenant") or self.instance.tenant
-        if not self.instance.created_by and not NAME.fullmatch(values.get("name", "")):
+        is_new = self.instance._state.adding
+        tenant = values.get("tenant") if is_new else self.instance.tenant
+        if is_new and not NAME.fullmatch(values.get("name", "")):
             self.add_error("name", "A letter a-z, then up to 31 letters a-z, digits, _ and -.")
+        if tenant is None:
+            return cleaned  # the field says so itself
         tools = values.get("tools") or []
         if not isinstance(tools, list) or not all(isinstance(name, str) for name in tools):
             self.add_error("tools", "A JSON list of names.")

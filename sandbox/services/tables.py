@@ -11,7 +11,7 @@ from sandbox.errors import SandboxRequestInvalid
 from sandbox.runtimes.base import Runtime
 from sandbox.runtimes.duckdb_sql import READERS, Query
 from sandbox.services.execution import run_apart
-from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
+from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 
 TABLE_SUFFIXES: Final = tuple(sorted(READERS))
 """Names of files that are read as tables end so, in capitals or not."""
@@ -47,4 +47,8 @@ def tables_query(
     if len(code.encode(errors="surrogatepass")) > settings.SHANNON_SANDBOX_CODE_MAX_BYTES:
         raise SandboxRequestInvalid(f"The query has more than {settings.SHANNON_SANDBOX_CODE_MAX_BYTES} bytes.")
     runtime: type[Runtime] = import_string(settings.SHANNON_SANDBOX_SQL_RUNTIME)
+    total_bytes = sum(map(len, files.values()))
+    if total_bytes > limits.file_bytes:
+        message = f"The query was not run: its files have {total_bytes} bytes; allowed are {limits.file_bytes}."
+        return ExecutionResult.not_kept(Outcome.QUOTA_EXCEEDED, message, runtime=runtime.name, limit_hit="file_bytes")
     return run_apart(ExecutionRequest("sql", code, files=files, limits=limits), limits, runtime)

@@ -98,6 +98,11 @@ def test_files_are_compared(ctx: StepContext) -> None:
     assert code(call(ctx, "file_diff", path="b.py", other="raw.bin")) == "WORKSPACE_EDIT_INVALID"
 
 
+def test_files_that_would_take_long_to_compare_are_refused(ctx: StepContext, files: Workspace) -> None:
+    files.write("large.txt", b"x" * (512 * 1024 + 1))
+    assert code(call(ctx, "file_diff", path="b.py", other="large.txt")) == "TOOL_INPUT_INVALID"
+
+
 def test_a_file_is_deleted_once(ctx: StepContext, files: Workspace) -> None:
     assert output(call(ctx, "file_delete", path="b.py")) == {"path": "b.py", "deleted": True}
     assert output(call(ctx, "file_delete", path="b.py")) == {"path": "b.py", "deleted": False}

@@ -183,6 +183,8 @@ def test_the_admin_makes_roles_by_the_same_rules(caller: Caller, admin_client: C
     wrong = admin_client.post("/admin/agents/agentrole/add/", form | {"tools": '["nope"]', "name": "Bad"})
     assert wrong.status_code == 200
     assert b"There is no tool" in wrong.content
+    nobodys = admin_client.post("/admin/agents/agentrole/add/", {**form, "tenant": ""})
+    assert nobodys.status_code == 200
     assert not AgentRole.objects.exists()
     assert admin_client.post("/admin/agents/agentrole/add/", form).status_code == 302
     row = AgentRole.objects.get()

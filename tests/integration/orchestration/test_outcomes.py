@@ -6,11 +6,13 @@ from uuid import UUID
 
 import pytest
 
+from agents.types import ApprovalAsk, AskedBy
 from orchestration.engine.advance import task_advance
+from orchestration.engine.approvals import approval_put
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.kinds import KINDS, Work
 from orchestration.engine.outcome import StepEnd, outcomes_write
-from orchestration.models import Event, Step
+from orchestration.models import Approval, Event, Step, Task
 from orchestration.services import fanout_submit
 from orchestration.types import StepKind, StepOutcome, StepStatus, TaskStatus
 from policy.models import Reservation
@@ -39,6 +41,34 @@ def test_a_step_that_does_not_succeed_holds_no_money(principal: Principal, statu
     states = budget_states(tenant_id=principal.tenant_id, refs=refs)
     assert [state.reserved_tokens for state in states] == [0, 0]
     assert not Reservation.objects.filter(step_id=step.step_id, status="held").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(StepStatus.FAILED, "withdrawn"), (StepStatus.CANCELLED, "withdrawn"), (StepStatus.READY, "pending")],
+)
+def test_a_step_that_fails_for_good_asks_nobody_any_more_and_the_tasks_clock_goes_on(
+    principal: Principal, status: StepStatus, expected: str
+) -> None:
+    task = fanout_submit(principal=principal, width=2, concurrency_limit=1)
+    task_advance(task.id)
+    step, other = steps_claim(task_id=task.id, first=None, owner="w", limit=2)
+    ask = ApprovalAsk(action="tool.call", subject={}, message="May it?", requested_by=AskedBy.TOOL)
+    for asking in (step, other):
+        approval_put(
+            tenant_id=principal.tenant_id,
+            task_id=task.id,
+            ask=ask,
+            step_id=asking.step_id,
+            step_key=asking.key,
+            position=1,
+        )
+    outcomes_write(task.id, [StepEnd(step, status, StepOutcome(error=ShannonError("broken").as_json()))])
+    assert Approval.objects.get(step_id=step.step_id).status == expected
+    assert Approval.objects.get(step_id=other.step_id).status == "pending"
+    assert Task.objects.get(id=task.id).clock_stopped_at is not None  # the other one still waits
+    outcomes_write(task.id, [StepEnd(other, StepStatus.FAILED, StepOutcome(error=ShannonError("broken").as_json()))])
+    assert (Task.objects.get(id=task.id).clock_stopped_at is None) == (expected == "withdrawn")
 
 
 @pytest.fixture

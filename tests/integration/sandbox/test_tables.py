@@ -90,6 +90,11 @@ def test_other_files_are_no_tables(path: str) -> None:
         ask("SELECT 1", {path: b""})
 
 
+def test_more_files_than_a_query_may_have_are_refused() -> None:
+    result = ask("SELECT 1", file_bytes=10)
+    assert (result.outcome, result.limit_hit) == (Outcome.QUOTA_EXCEEDED, "file_bytes")
+
+
 OUTSIDE = [
     "SELECT * FROM read_csv('/etc/passwd')",
     "SELECT * FROM '/etc/passwd'",
