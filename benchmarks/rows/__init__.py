@@ -34,7 +34,7 @@ ROWS: dict[str, Measure] = {
     "learning": Measure(learning_rows, 15),
     "templates": Measure(templates_rows, 60),
     "model_call": Measure(of_stack(model_call_rows), 60),
-    "gateway": Measure(of_stack(gateway_rows), 90),
+    "gateway": Measure(of_stack(gateway_rows), 120),
     "langgraph": Measure(langgraph_rows, 75),
     "dbos": Measure(dbos_rows, 75),
     "temporal": Measure(temporal_rows, 75),

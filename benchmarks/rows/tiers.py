@@ -82,7 +82,8 @@ def _prices_set(principal: Principal) -> None:
 
 def _paid(payer: Principal) -> Decimal:
     entries = LedgerEntry.objects.filter(tenant_id=payer.tenant_id, user_id=payer.user_id)
-    return entries.aggregate(usd=Sum("usd", default=Decimal(0)))["usd"]
+    paid: Decimal = entries.aggregate(usd=Sum("usd", default=Decimal(0)))["usd"]
+    return paid
 
 
 def _ask(payer: Principal, query: str, tier: str) -> None:
