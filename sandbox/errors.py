@@ -64,6 +64,12 @@ class WorkspaceEditInvalid(InvalidInput):
     code = "WORKSPACE_EDIT_INVALID"
 
 
+class WorkspaceUnavailable(Unavailable):
+    """The object store of the workspaces does not answer, or does not do what it is asked."""
+
+    code = "WORKSPACE_UNAVAILABLE"
+
+
 class WorkspaceQuotaExceeded(ShannonError):
     """The workspace would hold more than it may."""
 

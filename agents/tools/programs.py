@@ -73,6 +73,10 @@ class ProgramTool(Tool):
         for host in hosts:
             if not any(host == allowed or host.endswith(f".{allowed}") for allowed in self._hosts):
                 raise ToolInputInvalid(f"A program may not reach {host!r}; only {', '.join(self._hosts)}.")
+        try:
+            SandboxLimits(network_hosts=hosts)
+        except ValueError as error:
+            raise ToolInputInvalid(f"{error}.") from error
 
         def run(files: Mapping[str, bytes], limits: SandboxLimits) -> ExecutionResult:
             allowed = replace(limits, network_hosts=hosts)

@@ -6,9 +6,10 @@ a path, and an object that was replaced has one until it is gone: what a process
 writer.
 """
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import IO, BinaryIO, cast
 from uuid import UUID
@@ -20,6 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from sandbox.errors import WorkspaceUnavailable
 from sandbox.models import StoredFile
 from sandbox.types import FileEntry
 from sandbox.workspace.base import (
@@ -36,6 +38,7 @@ from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.ids import uuid7
 
+logger = logging.getLogger(__name__)
 _LOCK_CLASS = 0x5357  # of advisory locks: writers of one workspace take turns
 _STALE = timedelta(hours=1)  # no writer takes this long
 _SWEPT_AT_ONCE = 100
@@ -45,7 +48,10 @@ _Ids = list[UUID]  # the class has a method of the name `list`
 
 
 class StoredWorkspace(Workspace):
-    """Objects of a Django storage. A folder is there as long as it has a file."""
+    """Objects of a Django storage. A folder is there as long as it has a file.
+
+    Where the store does not answer, reading and writing raise `WorkspaceUnavailable`, which is retryable.
+    """
 
     def __init__(self, *, tenant_id: UUID, folder: str, quota: WorkspaceQuota, storage: Storage) -> None:
         """Take whose it is, its name among the tenant's workspaces, what it may hold, and where the bytes lie."""
@@ -80,8 +86,7 @@ class StoredWorkspace(Workspace):
             connection_release()
             try:
                 return self._copied(found[1])
-            except Exception:
-                # What a store raises for an object that is gone is its own; the row says whether it is.
+            except WorkspaceUnavailable:  # of an object that is gone, too: the row says whether it is
                 if self._files().filter(id=found[0]).exists():
                     raise
         raise self._absent(relative)
@@ -123,15 +128,19 @@ class StoredWorkspace(Workspace):
         try:
             connection_release()
             for path, row in staged.items():
-                self._storage.save(row.name, content(path))
+                with _store():
+                    self._storage.save(row.name, content(path))
             with self._locked() as removed:
                 self._fits_check(self._sizes(), changed, deleted)
                 removed.extend(_forgotten(self._files().filter(path__in=[*changed, *deleted])))
                 for path, row in staged.items():
                     row.path = path
                 StoredFile.objects.bulk_update(staged.values(), ["path"])
-        except ShannonError:  # another writer was there first; after other errors the next writer removes them
-            self._remove(StoredFile.objects.filter(id__in=[row.id for row in staged.values()]))
+        except WorkspaceUnavailable:
+            raise
+        except ShannonError:  # another writer was there first; after other errors a later writer removes them
+            with suppress(WorkspaceUnavailable):
+                self._remove(StoredFile.objects.filter(id__in=[row.id for row in staged.values()]))
             raise
 
     def _staged(self, changed: Mapping[str, int]) -> dict[str, StoredFile]:
@@ -167,14 +176,15 @@ class StoredWorkspace(Workspace):
     def _remove(self, rows: "QuerySet[StoredFile]") -> None:
         """Remove objects, then their rows: a death in between leaves a row, which the next writer finds."""
         for name in list(rows.values_list("name", flat=True)):
-            self._storage.delete(name)
+            with _store():
+                self._storage.delete(name)
         rows.delete()
 
     def _copied(self, name: str) -> BinaryIO:
         """Return an object's bytes as a file of this machine: it can be read from anywhere in it, and has its size."""
         copy: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
         try:
-            with self._storage.open(name, "rb") as stored:
+            with _store(), self._storage.open(name, "rb") as stored:
                 for piece in stored.chunks(_PIECE_BYTES):
                     copy.write(piece)
             copy.seek(0)
@@ -200,6 +210,20 @@ class StoredWorkspace(Workspace):
         if self._files().filter(path__startswith=f"{path}/").exists():
             return is_folder(path)
         return leads_through_file(path) if self._is_file_among(folders_of(path)) else missing(path)
+
+
+@contextmanager
+def _store() -> Iterator[None]:
+    """Ask the store: whatever it raises becomes one error that says so, and that may be tried again.
+
+    Raises:
+        WorkspaceUnavailable: It did not do it.
+    """
+    try:
+        yield
+    except Exception as error:  # every store has errors of its own
+        logger.warning("the object store of the workspaces failed: %s: %s", type(error).__name__, error)
+        raise WorkspaceUnavailable from error
 
 
 def _forgotten(files: "QuerySet[StoredFile]") -> _Ids:

@@ -107,6 +107,13 @@ def test_a_call_may_name_no_other_hosts_than_the_operator(principal: Principal) 
             PythonTool().execute(context(principal), {"code": "1", "network_hosts": [host]})
 
 
+@pytest.mark.usefixtures("web")
+def test_what_is_no_name_of_a_host_is_told_to_the_model(principal: Principal) -> None:
+    for host in ("a_b.api.example.org", "-.api.example.org", "a b.api.example.org"):
+        with pytest.raises(ToolInputInvalid, match="no lower-case name of a host"):
+            PythonTool().execute(context(principal), {"code": "1", "network_hosts": [host]})
+
+
 def test_hosts_are_offered_only_where_the_operator_names_some(web: Site) -> None:
     offered = PythonTool().info()
     assert offered.needs_network

@@ -6,13 +6,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.config import Config
 from django.core.checks import run_checks
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 from storages.backends.s3 import S3Storage
 
 from sandbox import services
-from sandbox.errors import WorkspaceQuotaExceeded
+from sandbox.errors import WorkspaceQuotaExceeded, WorkspaceUnavailable
 from sandbox.models import StoredFile
 from sandbox.workspace import StoredWorkspace
 from tests.integration.workspace.stores import QUOTA
@@ -99,8 +100,30 @@ def test_an_object_that_somebody_removed_is_an_error_and_not_an_empty_file(
 ) -> None:
     workspace.write("a", b"1")
     storage.delete(StoredFile.objects.get().name)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(WorkspaceUnavailable):
         workspace.read("a")
+
+
+def test_a_store_that_does_not_answer_is_worth_trying_again(
+    workspace: StoredWorkspace, storage: S3Storage, object_store: dict[str, Any]
+) -> None:
+    workspace.write("a", b"1")
+    quick = Config(connect_timeout=0.5, retries={"max_attempts": 0})
+    away = S3Storage(**{**object_store, "endpoint_url": "http://127.0.0.1:1", "client_config": quick})
+    unreachable = StoredWorkspace(tenant_id=workspace._tenant_id, folder="session", quota=QUOTA, storage=away)
+    refusals = []
+    for operation in (lambda: unreachable.read("a"), lambda: unreachable.write("b", b"2")):
+        with pytest.raises(WorkspaceUnavailable) as refusal:
+            operation()
+        refusals.append(refusal.value)
+    assert all(error.retryable and error.http_status == 503 for error in refusals)
+    assert [entry.path for entry in workspace.files()] == ["a"]
+    assert workspace.read("a") == b"1"
+    unreachable.delete("a")  # it is gone at once; its object follows when the store is back
+    assert workspace.files() == []
+    StoredFile.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    workspace.write("c", b"3")
+    assert [row.path for row in StoredFile.objects.all()] == ["c"]
 
 
 @pytest.mark.usefixtures("in_settings")
