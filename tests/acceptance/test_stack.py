@@ -2,13 +2,17 @@
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import psutil
 import pytest
 
+from shannon_project.stack.health import key_is_accepted
 from shannon_project.stack.roles import APP_ROLES
-from tests.acceptance.conftest import Stack
+from shannon_project.stack.state import state_of
+from tests.acceptance.conftest import Stack, stack_running
 
 pytestmark = pytest.mark.acceptance
 
@@ -56,3 +60,16 @@ def test_the_admin_login_that_is_told_works(stack: Stack) -> None:
         page = http.post(str(login.url), data=form, headers={"Referer": str(login.url)})
     assert page.status_code == 200
     assert "Log out" in page.text or "logout" in page.text
+
+
+def test_two_stacks_that_start_at_the_same_moment_get_ports_of_their_own() -> None:
+    with ExitStack() as ends, ThreadPoolExecutor(2) as pool:
+        starting = [stack_running({}) for _ in range(2)]
+        stacks = list(pool.map(ends.enter_context, starting))
+        told = [state_of(stack.paths) for stack in stacks]
+        addresses = [{state.base_url, state.gateway_url, state.flower_url} for state in told if state is not None]
+        assert len(addresses) == 2
+        assert not addresses[0] & addresses[1]
+        for stack, other in (stacks, reversed(stacks)):
+            assert key_is_accepted(stack.base_url, stack.api_key)
+            assert not key_is_accepted(stack.base_url, other.api_key)

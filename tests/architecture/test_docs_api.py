@@ -88,6 +88,12 @@ def test_every_method_of_the_official_client_has_its_endpoint() -> None:
     assert missing == set()
 
 
+def test_every_method_of_the_official_client_is_called_by_an_acceptance_test() -> None:
+    tests = "".join(path.read_text() for path in (ROOT / "tests" / "acceptance").rglob("*.py"))
+    methods = {name for name, _ in inspect.getmembers(AsyncShannonClient, inspect.isfunction) if name[0] != "_"}
+    assert {name for name in methods if f".{name}(" not in tests} == set()
+
+
 def is_routed(path: str) -> bool:
     try:
         resolve(path)
