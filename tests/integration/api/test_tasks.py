@@ -238,3 +238,19 @@ def test_every_task_endpoint_wants_a_key_and_its_scope(
 
 def test_a_reader_may_give_its_key_in_the_query_string(caller: Caller) -> None:
     assert Client().get(f"{URL}?api_key={caller.key}").status_code == 200
+
+
+def test_a_message_under_a_key_is_sent_once_and_says_so(caller: Caller, stranger: Caller) -> None:
+    task = caller.submit()
+    address, body = f"/api/v1/swarm/{task.id}/message", {"message": "Say it in French."}
+
+    def send(who: Caller, said: dict[str, str]) -> Any:
+        headers = {"Idempotency-Key": "k"}
+        return who.client.post(address, said, content_type="application/json", headers=headers)
+
+    first, again = send(caller, body), send(caller, body)
+    assert first.json() == again.json() == {"success": True, "status": "sent", "number": 1}
+    assert "Idempotent-Replayed" not in first
+    assert again["Idempotent-Replayed"] == "true"
+    assert error_of(send(caller, {"message": "Say it in German."}), 422)["code"] == "IDEMPOTENCY_KEY_REUSED"
+    assert error_of(send(stranger, body), 404)["code"] == "TASK_NOT_FOUND", "keys are a tenant's own"
