@@ -81,9 +81,9 @@ def leftovers_of(paths: StackPaths) -> list[psutil.Process]:
     return found
 
 
-def wait_until(condition: Callable[[], Any], what: str) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, *, patience_seconds: float = PATIENCE_SECONDS) -> Any:
     """Ask until the condition holds; this is the only waiting of these tests, and it is bounded."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + patience_seconds
     while time.monotonic() < end:
         found = condition()
         if found:
@@ -112,18 +112,25 @@ def slow_stack() -> Iterator[Stack]:
 
 @contextmanager
 def stack_running(variables: Mapping[str, str]) -> Iterator[Stack]:
-    folder = Path(tempfile.mkdtemp(prefix="shannon-stack-"))
-    folder.chmod(0o755)  # Postgres runs as another user when we are root
-    paths = StackPaths(folder)
-    kept = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_DOWN}
-    environment = {**kept, "SHANNON_LOCAL_DIR": str(folder), **variables}
-    try:
+    with folder_for_stack(variables) as (paths, environment):
         # The stack ends with this run, however it ends.
         done = _manage(environment, "up", f"--while-pid={os.getpid()}")
         assert done.returncode == 0, done.stdout + done.stderr
         state = state_of(paths)
         assert state is not None
         yield _stack(paths, environment, state)
+
+
+@contextmanager
+def folder_for_stack(variables: Mapping[str, str] | None = None) -> Iterator[tuple[StackPaths, dict[str, str]]]:
+    """Yield a new folder and the environment of a stack in it; what runs there in the end is stopped."""
+    folder = Path(tempfile.mkdtemp(prefix="shannon-stack-"))
+    folder.chmod(0o755)  # Postgres runs as another user when we are root
+    paths = StackPaths(folder)
+    kept = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_DOWN}
+    environment = {**kept, "SHANNON_LOCAL_DIR": str(folder), **(variables or {})}
+    try:
+        yield paths, environment
     finally:
         down = _manage(environment, "down")
     left = leftovers_of(paths)

@@ -1,18 +1,23 @@
 """The local stack itself: all of it up, told truly, and nothing left behind (which the fixture's end checks)."""
 
 import json
+import os
+import signal
 import stat
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import psutil
 import pytest
 
-from shannon_project.stack.health import key_is_accepted
+from shannon_project.stack.health import key_is_accepted, web_is_healthy
+from shannon_project.stack.paths import StackPaths
 from shannon_project.stack.roles import APP_ROLES
-from shannon_project.stack.state import state_of
-from tests.acceptance.conftest import Stack, stack_running
+from shannon_project.stack.state import StackState, state_of
+from tests.acceptance.conftest import REPOSITORY, Stack, folder_for_stack, wait_until
 
 pytestmark = pytest.mark.acceptance
 
@@ -63,13 +68,31 @@ def test_the_admin_login_that_is_told_works(stack: Stack) -> None:
 
 
 def test_two_stacks_that_start_at_the_same_moment_get_ports_of_their_own() -> None:
-    with ExitStack() as ends, ThreadPoolExecutor(2) as pool:
-        starting = [stack_running({}) for _ in range(2)]
-        stacks = list(pool.map(ends.enter_context, starting))
-        told = [state_of(stack.paths) for stack in stacks]
-        addresses = [{state.base_url, state.gateway_url, state.flower_url} for state in told if state is not None]
-        assert len(addresses) == 2
+    with starting() as one, starting() as other:
+        states = [began(one), began(other)]
+        addresses = [{state.base_url, state.gateway_url, state.flower_url} for state in states]
         assert not addresses[0] & addresses[1]
-        for stack, other in (stacks, reversed(stacks)):
-            assert key_is_accepted(stack.base_url, stack.api_key)
-            assert not key_is_accepted(stack.base_url, other.api_key)
+        for state in states:
+            wait_until(lambda state=state: web_is_healthy(state.base_url), "web answers")  # type: ignore[misc]
+        for state, stranger in ((states[0], states[1]), (states[1], states[0])):
+            assert key_is_accepted(state.base_url, state.api_key)
+            assert not key_is_accepted(state.base_url, stranger.api_key)
+
+
+def began(paths: StackPaths) -> StackState:
+    """Wait until a stack tells where its parts are; they may still be starting."""
+    state: StackState = wait_until(lambda: state_of(paths), "the stack has begun", patience_seconds=200)
+    return state
+
+
+@contextmanager
+def starting() -> Iterator[StackPaths]:
+    """Begin to start a stack, in a folder of its own; it is stopped in the end."""
+    with folder_for_stack() as (paths, environment):
+        command = [sys.executable, str(REPOSITORY / "manage.py"), "up", f"--while-pid={os.getpid()}"]
+        with subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.DEVNULL) as up:
+            try:
+                yield paths
+            finally:
+                up.send_signal(signal.SIGINT)  # it clears away what it has started
+                up.wait()
