@@ -7,17 +7,22 @@ so neither is lost when a process dies, and neither counts twice.
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 
-from agents.services import MemoryNote, answers_remember
+from agents.services import MemoryNote, memories_of, memories_write
 from orchestration.engine.dispatch import ring_aftermath
 from orchestration.learning import Outcome, outcomes_add
 from orchestration.models import Task
 from orchestration.strategies import OFFERED, outcome_score, route
 from orchestration.types import TaskStatus
+from shannon_project.foundation.errors import ShannonError
+
+log = structlog.get_logger(__name__)
 
 BATCH: Final = 100
+_FOR_GOOD: Final = (ShannonError, DataError, IntegrityError, ArithmeticError, LookupError, TypeError, ValueError)
 KNOWN: Final = frozenset(OFFERED)
 _OF_MEMORY: Final = ("tenant_id", "session_id", "status", "query", "result")
 _OF_OUTCOMES: Final = ("strategy", "result_metadata", "error", "forked_from_id", "prompt_tokens", "completion_tokens")
@@ -32,17 +37,40 @@ def aftermath_ring() -> bool:
 
 
 def aftermath_work() -> int:
-    """Remember and learn from what is due, one batch; returns how many tasks it was. Two workers share the work."""
+    """Remember and learn from what is due, one batch; returns how many tasks it was.
+
+    A task whose answer cannot be remembered is left out and told in the log: it must not hold up all the others.
+    """
+    due = Task.objects.filter(aftermath_due=True).only(*_COLUMNS)
+    tasks = list(due.order_by("completed_at")[:BATCH])
+    if not tasks:
+        return 0
+    try:
+        return _work(tasks)
+    except _FOR_GOOD as error:
+        log.warning("aftermath_apart", tasks=len(tasks), reason=repr(error)[:200])
+    return sum(_work_alone(task) for task in tasks)
+
+
+def _work(tasks: Sequence[Task]) -> int:
+    """Do the work of tasks; one that another worker does just now is left to it. No row is locked while it embeds."""
+    memories = memories_of([_note(task) for task in tasks if task.status == TaskStatus.COMPLETED and task.result])
     with transaction.atomic():
-        due = Task.objects.select_for_update(skip_locked=True, no_key=True).filter(aftermath_due=True)
-        tasks = list(due.only(*_COLUMNS).order_by("completed_at")[:BATCH])
-        if not tasks:
-            return 0
-        answers_remember([_note(task) for task in tasks if task.status == TaskStatus.COMPLETED and task.result])
+        still_due = Task.objects.select_for_update(skip_locked=True, no_key=True).filter(aftermath_due=True)
+        ours = set(still_due.filter(id__in=[task.id for task in tasks]).values_list("id", flat=True))
+        memories_write([memory for memory in memories if memory.task_id in ours])
         if settings.SHANNON_ROUTER_LEARNS:
-            outcomes_add(_outcomes(tasks))
-        Task.objects.filter(id__in=[task.id for task in tasks]).update(aftermath_due=False)
-    return len(tasks)
+            outcomes_add(_outcomes([task for task in tasks if task.id in ours]))
+        Task.objects.filter(id__in=ours).update(aftermath_due=False)
+    return len(ours)
+
+
+def _work_alone(task: Task) -> int:
+    try:
+        return _work([task])
+    except _FOR_GOOD:
+        log.exception("aftermath_given_up", task_id=str(task.id))
+        return Task.objects.filter(id=task.id, aftermath_due=True).update(aftermath_due=False)
 
 
 def _note(task: Task) -> MemoryNote:

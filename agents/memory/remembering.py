@@ -72,10 +72,10 @@ def memories_write(memories: Sequence[NewMemory]) -> None:
         Memory.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def answers_remember(notes: Sequence[MemoryNote]) -> int:
-    """Remember answers to questions, each in its tenant; one statement. Returns how many had something to remember.
+def memories_of(notes: Sequence[MemoryNote]) -> list[NewMemory]:
+    """Return what is to be remembered of answers to questions, to be written; asks no database.
 
-    See `memory_remember`. The caller does not bring answers of failed tasks.
+    Of a note without a word that has a meaning there is nothing. The caller does not bring answers of failed tasks.
     """
     contents = [_content(note.query, note.answer) for note in notes]
     vectors = iter(embedder().embed([content for content in contents if content]) if any(contents) else [])
@@ -85,8 +85,7 @@ def answers_remember(notes: Sequence[MemoryNote]) -> int:
         if any(vector):
             digest = canonical_digest(content)
             memories.append(NewMemory(note.tenant_id, note.session_id, note.task_id, digest, content, vector))
-    memories_write(memories)
-    return len(memories)
+    return memories
 
 
 def memory_search(*, tenant_id: UUID, query: str, limit: int = 5) -> list[MemoryHit]:

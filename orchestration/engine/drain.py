@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DataError, InterfaceError, InternalError, OperationalError, connection
+from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError, connection
 
 from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import ClaimedStep, steps_all_ended, steps_claim
@@ -188,7 +188,7 @@ def _flush(run: Drain) -> None:
     ends, run.pending = run.pending, []
     try:
         written = _write(run, ends)
-    except (BudgetExceeded, DataError, TypeError, ValueError) as error:
+    except (BudgetExceeded, DataError, IntegrityError, TypeError, ValueError) as error:
         _flush_apart(run, ends, error)
         return
     _after_write(run, ends, written)

@@ -1,5 +1,6 @@
 """After a task's end: every strategy's answer is remembered, and, where it is switched on, its outcome learned from."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,8 @@ import pytest
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from agents.models import Memory
-from agents.services import memory_search
+from agents.services import MemoryNote, memories_of, memory_search
+from agents.types import NewMemory
 from orchestration.aftermath import aftermath_ring, aftermath_work
 from orchestration.choosing import strategy_choose
 from orchestration.control import task_cancel
@@ -68,7 +70,7 @@ def test_what_is_due_survives_whoever_dies_before_it_is_done(principal: Principa
     task = run(principal, "react")
     assert Task.objects.get(id=task.id).aftermath_due
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("orchestration.aftermath.answers_remember", _die)
+        patch.setattr("orchestration.aftermath.memories_write", _die)
         with pytest.raises(KeyboardInterrupt):
             aftermath_work()
     assert Task.objects.get(id=task.id).aftermath_due
@@ -76,7 +78,24 @@ def test_what_is_due_survives_whoever_dies_before_it_is_done(principal: Principa
     assert Memory.objects.filter(task_id=task.id).count() == 1
 
 
-def _die(_notes: object) -> int:
+def test_an_answer_that_cannot_be_remembered_holds_up_nobody_elses(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks = [run(principal, "react") for _ in range(3)]
+
+    def embed(notes: Sequence[MemoryNote]) -> list[NewMemory]:
+        if any(note.task_id == tasks[1].id for note in notes):
+            raise ValueError("no vector for this")
+        return memories_of(notes)
+
+    monkeypatch.setattr("orchestration.aftermath.memories_of", embed)
+    assert aftermath_work() == 3
+    assert aftermath_work() == 0
+    remembered = set(Memory.objects.values_list("task_id", flat=True))
+    assert remembered == {tasks[0].id, tasks[2].id}
+
+
+def _die(_memories: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -86,7 +105,7 @@ def test_many_are_done_in_as_many_round_trips_as_one(
     for count in (1, 3):
         for _ in range(count):
             run(principal, "chain_of_thought")
-        with django_assert_num_queries(5):  # begin, the tasks, their memories, the flags, commit
+        with django_assert_num_queries(6):  # the tasks; begin, those still due, memories, flags, commit
             assert aftermath_work() == count
 
 
