@@ -12,6 +12,7 @@ from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.errors import SkillNotFound, SkillUnreadable
+from policy.errors import ScopeMissing
 
 _FRONTMATTER: Final = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _NAME: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
@@ -76,6 +77,21 @@ def skill_for(name: str) -> Skill:
         if skill.version == version or (not version and skill.enabled):
             return skill
     raise _missing(name)
+
+
+def skill_allowed(name: str, *, may_use_dangerous: bool) -> Skill:
+    """Return a skill as `skill_for` does, for whoever may use it.
+
+    Raises:
+        SkillNotFound: There is none (the caller's fault).
+        ScopeMissing: It is dangerous, and the key may not use such.
+    """
+    skill = skill_for(name)
+    if skill.dangerous and not may_use_dangerous:
+        raise ScopeMissing(
+            f"The skill {skill.name} needs the scope tools:dangerous.", details={"required": "tools:dangerous"}
+        )
+    return skill
 
 
 def skill_versions(name: str) -> list[Skill]:

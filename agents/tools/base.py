@@ -28,7 +28,7 @@ class ToolContext:
 
     `idempotency_key` is the same whenever this call is made again: for services that do the same request once.
     `is_repeated`: an earlier attempt began this call, and nobody knows whether it happened.
-    `answer`: what a person said to the tool's `question`.
+    `answer`: what a person said to the tool's `question`. `may_use_dangerous`: the principal has the scope for it.
     """
 
     tenant_id: UUID
@@ -38,6 +38,7 @@ class ToolContext:
     idempotency_key: str = ""
     is_repeated: bool = False
     answer: ApprovalAnswer | None = None
+    may_use_dangerous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +135,11 @@ class Tool(ABC):
     def kept_seconds(self) -> int:
         """Return how long an answer may be given again: the operator's word before the tool's; 0: never.
 
-        Never that of a call that changes something, or that a person has to agree to.
+        Never that of a call that changes something, that a person has to agree to, or whose answer depends on more
+        than its arguments: the session's files, or what is remembered.
         """
-        if self.dangerous or self.requires_approval or not self.idempotent:
+        depends_on_more = self.file_use is not FileUse.NONE or self.category == "memory"
+        if self.dangerous or self.requires_approval or not self.idempotent or depends_on_more:
             return 0
         return int(settings.SHANNON_TOOL_LIMITS.get(self.name, {}).get("cache_seconds", self.cache_seconds))
 

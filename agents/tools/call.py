@@ -12,7 +12,7 @@ from django.db import Error as DatabaseError
 
 from agents.approvals import APPROVAL, Permit, approval_draft
 from agents.context import Emit, StepContext
-from agents.errors import ApprovalDenied, ToolInputInvalid
+from agents.errors import ApprovalDenied, StepDeadlineExceeded, StepSuperseded, TaskCancelled, ToolInputInvalid
 from agents.journal import Effect, EffectDraft, Journal, bounded_json, bounded_text
 from agents.metrics import TOOL_CALLS
 from agents.tools.arguments import arguments_check
@@ -196,9 +196,12 @@ class Call:
             idempotency_key=effect.idempotency_key,
             is_repeated=effect.is_repeated,
             answer=self.answer,
+            may_use_dangerous=self.ctx.principal.has_scope("tools:dangerous"),
         )
         try:
             return self._executed(self.tool, tool_ctx)
+        except (TaskCancelled, StepSuperseded, StepDeadlineExceeded):
+            raise
         except ShannonError as error:
             if error.retryable:
                 raise
@@ -229,6 +232,9 @@ class Call:
         waited_seconds, refusal = turn_take(tool, tenant_id=tenant_id, timeout_seconds=tool_ctx.timeout_seconds)
         if waited_seconds:
             self.how["waited_ms"] = round(waited_seconds * 1000)
+            self.ctx.engine.checkpoint()  # it may have been cancelled meanwhile
+            left_seconds = max(_MIN_TIMEOUT_SECONDS, tool_ctx.timeout_seconds - waited_seconds)
+            tool_ctx = replace(tool_ctx, timeout_seconds=left_seconds)
         if refusal is not None:
             return ToolOutput(error=refusal)
         with self.ctx.engine.call(tool_ctx.timeout_seconds):

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from orchestration.events.wake import wake_publish
 from shannon_project.foundation.database import prepared_cursor
+from shannon_project.foundation.text import storable_text
 
 MESSAGE_MAX_CHARS = 2_000
 
@@ -68,7 +69,7 @@ def events_append_all(drafts_of: Mapping[UUID, Sequence[EventDraft]]) -> None:
                 [str(draft.kind) for _, _, draft in drafts],
                 [draft.step_key for _, _, draft in drafts],
                 [draft.agent_id for _, _, draft in drafts],
-                [_storable(draft.message)[:MESSAGE_MAX_CHARS] for _, _, draft in drafts],
+                [storable_text(draft.message)[:MESSAGE_MAX_CHARS] for _, _, draft in drafts],
                 [Jsonb(_storable_json(draft.payload)) for _, _, draft in drafts],
             ],
         )
@@ -76,17 +77,12 @@ def events_append_all(drafts_of: Mapping[UUID, Sequence[EventDraft]]) -> None:
     transaction.on_commit(lambda: wake_publish(last_seqs))
 
 
-def _storable(text: str) -> str:
-    """Replace the one character that Postgres cannot store in text."""
-    return text.replace("\x00", "\ufffd")
-
-
 def _storable_json(value: Any) -> Any:
-    """Do the same inside a JSON value."""
+    """Replace inside a JSON value what Postgres cannot store."""
     if isinstance(value, str):
-        return _storable(value)
+        return storable_text(value)
     if isinstance(value, Mapping):
-        return {_storable(str(key)): _storable_json(inner) for key, inner in value.items()}
+        return {storable_text(str(key)): _storable_json(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_storable_json(inner) for inner in value]
     return value

@@ -42,4 +42,5 @@ class FileEditTool(Tool):
 
 
 def _is_done(text: str, old: str, new: str) -> bool:
-    return new in text if new else old not in text
+    """Tell whether an edit that may have happened did: what it wrote is there, and what it replaced is not any more."""
+    return new in text and (old not in text or old in new)

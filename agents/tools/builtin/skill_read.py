@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agents.skills.catalogue import skill_for, skills
+from agents.skills.catalogue import skill_allowed, skills
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.tools.schemas import list_of, object_of
 
@@ -33,9 +33,9 @@ class SkillReadTool(Tool):
         listed = "; ".join(f"{skill.name}: {skill.description}" for skill in skills())
         self.description = f"Read a way of working before you begin work of its kind. There are: {listed}"
 
-    def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:  # noqa: ARG002 - all tools alike
+    def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
         """Return `{"name", "version", "content", "requires_tools", "scripts"}`; `skill_run` runs a script."""
-        skill = skill_for(arguments["name"])
+        skill = skill_allowed(arguments["name"], may_use_dangerous=ctx.may_use_dangerous)
         return ToolOutput(
             {
                 "name": skill.name,

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from agents.errors import ToolInputInvalid
-from agents.skills.catalogue import SCRIPT_GUESTS, skill_for
+from agents.skills.catalogue import SCRIPT_GUESTS, skill_allowed
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
 from agents.tools.programs import program_run
 from agents.tools.schemas import PROGRAM
@@ -40,7 +40,7 @@ class SkillRunTool(Tool):
 
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
         """Return what `program_run` returns."""
-        skill = skill_for(arguments["skill"])
+        skill = skill_allowed(arguments["skill"], may_use_dangerous=ctx.may_use_dangerous)
         name = arguments["script"]
         if name not in skill.scripts:
             there = ", ".join(sorted(skill.scripts)) or "none"

@@ -15,6 +15,7 @@ from orchestration.metrics import APPROVALS_ASKED, APPROVALS_CLOSED
 from orchestration.models import Approval
 from orchestration.types import ApprovalStatus, EventKind
 from shannon_project.foundation.ids import uuid7
+from shannon_project.foundation.text import storable_text
 
 SHOWN_MAX_BYTES = 64 * 1024  # of what a person is shown; whoever decides should see all of it
 EVENT_MAX_BYTES = 16 * 1024
@@ -48,7 +49,7 @@ def approval_put(
         step_id=step_id,
         position=position,
         action=ask.action[:64],
-        message=ask.message,
+        message=storable_text(ask.message),
         subject=subject,
         context=context,
         modifiable=list(ask.modifiable),

@@ -91,6 +91,12 @@ def test_an_edit_that_happened_before_a_crash_is_not_made_twice(
     assert files.read("notes/a.txt") == after
 
 
+def test_an_edit_whose_new_text_stood_there_before_is_made_after_a_crash(ctx: StepContext, files: Workspace) -> None:
+    given = ToolContext(ctx.principal.tenant_id, ctx.session_id, ctx.task_id, timeout_seconds=5.0, is_repeated=True)
+    FileEditTool().execute(given, {"path": "notes/a.txt", "old": "Beta", "new": "alpha"})
+    assert files.read("notes/a.txt") == b"alpha\nalpha\ngamma\n"
+
+
 @pytest.mark.usefixtures("files")
 def test_files_are_compared(ctx: StepContext) -> None:
     assert output(call(ctx, "file_diff", path="b.py", other="b.py")) == {"equal": True, "diff": ""}

@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from agents.context import StepContext
-from agents.errors import StepWaits
+from agents.errors import StepWaits, TaskCancelled
 from agents.journal import Journal
 from agents.services import tool_call
 from agents.tools import results
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.tools.builtin.current_time import CurrentTimeTool
+from agents.tools.builtin.file_read import FileReadTool
+from agents.tools.builtin.file_write import FileWriteTool
 from agents.tools.builtin.http_fetch import HttpFetchTool
+from agents.tools.builtin.memory_search import MemorySearchTool
+from agents.tools.builtin.python import PythonTool
 from agents.types import ToolError, ToolResult
 from policy.services import rate_limits, use_admit
 from policy.types import Principal
@@ -38,9 +42,12 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, Any]]:
 
 
 @pytest.fixture(autouse=True)
-def _this_settings_server(settings: Any) -> Iterator[None]:
-    """Clients are kept for the process: those of another test's settings go."""
+def _this_settings_server(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Clients are kept for the process: another test's go. A busy machine is not taken for a server that is away."""
     settings.SHANNON_TOOL_RATE_WAIT_SECONDS = 0.0
+    monkeypatch.setattr(rate_limits, "SERVER_TIMEOUT_SECONDS", 20.0)
+    monkeypatch.setattr(results, "_SERVER_TIMEOUT_SECONDS", 20.0)
+    rate_limits._away._until_seconds = 0.0
     for kept in (results._client, rate_limits._script):
         kept.cache_clear()
     yield
@@ -72,7 +79,7 @@ def test_a_tenant_calls_a_tool_so_often_a_minute_and_another_one_is_not_concerne
     error = outcomes[2].error
     assert error is not None
     assert (error.code, error.final, error.details["limit_per_minute"]) == ("TOOL_RATE_LIMITED", False, 2)
-    assert 1 <= error.details["retry_after_seconds"] <= 60
+    assert 1 <= error.details["retry_after_seconds"] <= 120
     assert observed(ctx)[2]["error"]["code"] == "TOOL_RATE_LIMITED"
     assert call(step_of(stranger), **ZONE).ok
     assert len(made) == 3
@@ -135,6 +142,33 @@ def test_an_answer_of_a_call_that_changes_something_or_needs_a_person_is_never_g
     else:
         assert call(ctx, **ZONE).error is not None  # the key has no scope for it, and the cache is not asked
     assert len(made) == 1
+
+
+@pytest.mark.parametrize("tool", [FileReadTool(), MemorySearchTool(), PythonTool(), FileWriteTool()])
+def test_what_depends_on_more_than_its_arguments_is_never_given_again(settings: Any, tool: Tool) -> None:
+    settings.SHANNON_TOOL_LIMITS = {tool.name: {"cache_seconds": 60}}
+    assert tool.kept_seconds() == 0
+
+
+def test_the_wait_for_its_turn_is_part_of_a_calls_time_and_ends_with_its_task(
+    principal: Principal, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited(settings, calls_per_minute=1)
+    given: list[float] = []
+
+    def execute(_: Tool, ctx: ToolContext, __: Mapping[str, Any]) -> ToolOutput:
+        given.append(ctx.timeout_seconds)
+        return ToolOutput("fine")
+
+    monkeypatch.setattr(CurrentTimeTool, "execute", execute)
+    monkeypatch.setattr("agents.tools.call.turn_take", lambda *_, **__: (0.5, None))
+    ctx = step_of(principal)
+    assert call(ctx, **ZONE).ok
+    assert given == [CurrentTimeTool.timeout_seconds - 0.5]
+    engine_of(ctx).cancel_at_checkpoint = engine_of(ctx).checkpoints + 2  # the one after the wait
+    with pytest.raises(TaskCancelled):
+        call(ctx, **ZONE)
+    assert len(given) == 1
 
 
 def test_a_failure_and_an_error_page_are_not_kept(

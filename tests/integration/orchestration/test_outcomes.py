@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import transaction
 
 from agents.types import EMBEDDING_DIMENSIONS, ApprovalAsk, AskedBy, NewMemory
 from orchestration.engine.advance import task_advance
@@ -12,6 +13,7 @@ from orchestration.engine.approvals import approval_put
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.kinds import KINDS, Work
 from orchestration.engine.outcome import StepEnd, outcomes_write
+from orchestration.events.write import events_append
 from orchestration.models import Approval, Event, Step, Task
 from orchestration.services import fanout_submit
 from orchestration.types import StepKind, StepOutcome, StepStatus, TaskStatus
@@ -69,6 +71,19 @@ def test_a_step_that_fails_for_good_asks_nobody_any_more_and_the_tasks_clock_goe
     assert Task.objects.get(id=task.id).clock_stopped_at is not None  # the other one still waits
     outcomes_write(task.id, [StepEnd(other, StepStatus.FAILED, StepOutcome(error=ShannonError("broken").as_json()))])
     assert (Task.objects.get(id=task.id).clock_stopped_at is None) == (expected == "withdrawn")
+
+
+def test_a_question_that_postgres_cannot_store_is_put_all_the_same(principal: Principal) -> None:
+    task = fanout_submit(principal=principal, width=1, concurrency_limit=1)
+    asked = ApprovalAsk(
+        action="ask.human", subject={"question": "a\x00"}, message="a\x00b\ud800?", requested_by=AskedBy.TOOL
+    )
+    with transaction.atomic():
+        told = approval_put(tenant_id=principal.tenant_id, task_id=task.id, ask=asked)
+        assert told is not None
+        events_append(task_id=task.id, drafts=[told])
+    assert Approval.objects.get().message == "a\ufffdb\ufffd?"
+    assert Event.objects.filter(task_id=task.id).latest("seq").message == "a\ufffdb\ufffd?"
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Skills from folders."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -10,7 +11,9 @@ from agents.errors import SkillNotFound, SkillUnreadable
 from agents.skills.catalogue import skill_for, skill_read, skill_versions, skills
 from agents.tools.base import ToolContext
 from agents.tools.builtin.skill_read import SkillReadTool
+from agents.tools.builtin.skill_run import SkillRunTool
 from agents.tools.registry import tool_for
+from policy.errors import ScopeMissing
 
 SKILL = """---
 name: {name}
@@ -118,3 +121,21 @@ def test_a_program_that_is_too_large_or_no_text_makes_a_skill_unreadable(tmp_pat
     (folder / "boil.py").write_bytes(contents)
     with pytest.raises(SkillUnreadable):
         skill_read(tmp_path / "brew" / "1.0.0" / "SKILL.md")
+
+
+def test_a_dangerous_skill_is_for_those_who_may_use_such(tmp_path: Path, settings: Any) -> None:
+    write(tmp_path, "brew", "1.0.0")
+    path = tmp_path / "brew" / "1.0.0" / "SKILL.md"
+    path.write_text(path.read_text().replace("enabled:", "dangerous: true\nenabled:"))
+    (path.parent / "scripts").mkdir()
+    (path.parent / "scripts" / "boil.py").write_text("print('hot')")
+    settings.SHANNON_SKILLS_DIRS = [tmp_path]
+    ctx = ToolContext(uuid4(), uuid4(), uuid4(), timeout_seconds=1.0)
+    with pytest.raises(ScopeMissing):
+        SkillReadTool().execute(ctx, {"name": "brew"})
+    with pytest.raises(ScopeMissing):
+        SkillRunTool().execute(ctx, {"skill": "brew", "script": "boil.py"})
+    allowed = replace(ctx, may_use_dangerous=True)
+    read = SkillReadTool().execute(allowed, {"name": "brew"}).output
+    assert isinstance(read, dict)
+    assert read["scripts"] == ["boil.py"]
