@@ -67,9 +67,9 @@ def entry_withdraw(entry: JournalEntry, error: Exception) -> None:
 
 
 def effect_usage(entry: JournalEntry, used: Effect | JournalEntry) -> Usage:
-    """Return what an effect used, also one that failed; a call counts when it was answered, a program when it ended."""
+    """Return what an effect used, also one that failed; a call counts when it was answered."""
     kind, is_finished = entry.kind, entry.status == JournalStatus.FINISHED
-    is_call = kind == "tool" or (kind == "program" and entry.key == "end")
+    is_call = kind == "tool"
     is_bought = kind == "model" and (is_finished or used.prompt_tokens + used.completion_tokens > 0)
     return Usage(
         prompt_tokens=used.prompt_tokens,

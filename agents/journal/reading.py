@@ -19,7 +19,7 @@ def step_usage(step_id: UUID) -> Usage:
 def steps_usage(step_ids: Collection[UUID]) -> dict[UUID, Usage]:
     """Return the same of several steps, in one query; a step without effects used nothing."""
     own = JournalEntry.objects.filter(step_id__in=step_ids, attempt__gt=COPIED_ATTEMPT)
-    is_call = Q(kind="tool") | Q(kind="program", key="end")
+    is_call = Q(kind="tool")  # a program that calls tools is one, and each of its calls
     is_model, is_finished = Q(kind="model"), Q(status=JournalStatus.FINISHED)
     has_used = is_finished | Q(prompt_tokens__gt=0) | Q(completion_tokens__gt=0)
     rows = own.values("step_id").annotate(

@@ -85,7 +85,7 @@ def _whole(call: Call, result: ToolResult, offered: tuple[str, ...] | None) -> T
     tenant_id = call.ctx.principal.tenant_id
 
     def signatures() -> list[ToolSignature]:
-        names = [info.name for info in tool_infos(tenant_id=tenant_id)] if offered is None else offered
+        names = _callable_by(call.ctx) if offered is None else offered
         return signatures_of(tool_for(name, tenant_id=tenant_id) for name in names if name != CODE_TOOL)
 
     def make(name: str, arguments: Mapping[str, Any]) -> ToolResult:
@@ -93,6 +93,13 @@ def _whole(call: Call, result: ToolResult, offered: tuple[str, ...] | None) -> T
 
     ended = program_drive(call.ctx, call.journal, call.arguments["code"], signatures=signatures, call=make)
     return replace(ended, note=result.note)
+
+
+def _callable_by(ctx: StepContext) -> list[str]:
+    """Return the tools that a program may call which nobody offered any: dangerous ones only with their scope."""
+    infos = tool_infos(tenant_id=ctx.principal.tenant_id)
+    may_all = ctx.principal.has_scope("tools:dangerous")
+    return [info.name for info in infos if may_all or not info.dangerous]
 
 
 def _call(ctx: StepContext, journal: Journal, asked: AskedCall, offered: tuple[str, ...] | None) -> Call:

@@ -4,7 +4,7 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -100,7 +100,7 @@ def _turn(result: ExecutionResult, lane: str) -> ProgramTurn:
     if result.outcome is not Outcome.OK:
         return replace(ended, error=result.stderr if result.outcome is Outcome.FAILED else "")
     try:
-        turn = json.loads(result.files_changed[_TURN_FILE])
+        turn = json.loads(result.files_changed[_TURN_FILE], parse_constant=_refused)
         call = None if turn["call"] is None else ProgramCall.from_json(turn["call"])
         value, error, diverged = turn.get("value"), str(turn.get("error", "")), turn.get("diverged")
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
@@ -108,3 +108,8 @@ def _turn(result: ExecutionResult, lane: str) -> ProgramTurn:
     if diverged is not None:
         raise ProgramDiverged(details={"call": diverged})
     return replace(ended, call=call, value=value, error=error)
+
+
+def _refused(name: str) -> NoReturn:
+    message = f"{name} is not JSON"
+    raise ValueError(message)

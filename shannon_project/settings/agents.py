@@ -90,6 +90,7 @@ SHANNON_BROWSER_MAX_BYTES = 50 * 1024 * 1024  # that one visit may read, with al
 
 SHANNON_CODE_CALLS_MAX = 200  # of other tools by one program of the tool `code`
 SHANNON_CODE_SECONDS = 60.0  # that such a program may work in all, without the time of the tools that it calls
+SHANNON_CODE_VALUE_MAX_BYTES = 1024 * 1024  # JSON of one call that a program makes, or of what it returns
 SHANNON_CODE_STATE_MAX_BYTES = 512 * 1024  # of an interpreter's state in the journal; with more, it is not kept
 
 SHANNON_TOOL_SOURCES = [  # dotted paths of `ToolSource` classes

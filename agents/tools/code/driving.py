@@ -6,6 +6,7 @@ there: no call is made twice, and no stretch is run twice that was noted with a 
 """
 
 import base64
+import json
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -91,9 +92,12 @@ class _Program:
                 return self._ended(ToolResult(ok=False, error=turn))
             if turn.call is None:
                 return self._ended(self._result(turn))
-            if self.calls >= settings.SHANNON_CODE_CALLS_MAX:
+            if len(self.answers) >= settings.SHANNON_CODE_CALLS_MAX:  # also those that were refused
                 message = f"The program was stopped: it may make {settings.SHANNON_CODE_CALLS_MAX} calls."
                 return self._ended(self._failed("CODE_CALLS_EXCEEDED", message))
+            if self.seconds >= settings.SHANNON_CODE_SECONDS:
+                message = f"The program was stopped: it worked longer than its {settings.SHANNON_CODE_SECONDS:g} s."
+                return self._ended(self._failed("SANDBOX_TIMEOUT", message))
             self.answers.append(self._answer(turn.call))
 
     def _stretch(self) -> ProgramTurn | ToolError:
@@ -106,14 +110,18 @@ class _Program:
             except InvalidInput as error:
                 return {"refused": {"code": error.code, "message": error.message, "details": error.details}}
             kept["state"] = turn.state
-            return _turn_json(turn)
+            size_bytes = len(json.dumps([turn.call and turn.call.as_json(), turn.value]))
+            if size_bytes > settings.SHANNON_CODE_VALUE_MAX_BYTES:
+                limit = settings.SHANNON_CODE_VALUE_MAX_BYTES
+                message = f"A call's arguments or the program's value have {size_bytes} bytes of JSON; at most {limit}."
+                return {"refused": {"code": "CODE_VALUE_TOO_LARGE", "message": message}}
+            return {**_turn_json(turn), "from_beginning": not self.state or turn.lane != self.lane}
 
         seen = self.journal.observe(_KIND, "stretch", look)
         if "refused" in seen:
             return ToolError(seen["refused"]["code"], seen["refused"]["message"], final=False, details=self._so_far())
         turn = _turn_from(seen)
-        from_beginning = not self.state or turn.lane != self.lane
-        self.stdout = turn.stdout if from_beginning else self.stdout + turn.stdout
+        self.stdout = turn.stdout if seen["from_beginning"] else self.stdout + turn.stdout
         self.seconds += turn.seconds
         self.lane, self.state = turn.lane, kept.get("state", turn.state)
         return turn
@@ -129,6 +137,7 @@ class _Program:
             seed=self.seed,
             limits=self._limits(),
         )
+        self.ctx.engine.checkpoint()
         connection_release()
         with self.ctx.engine.call(2 * (stretch.limits.wait_seconds + stretch.limits.wall_seconds)):
             return program_run(stretch)

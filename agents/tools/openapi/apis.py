@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -158,11 +158,10 @@ def _saved(principal: Principal, api: OpenApi) -> OpenApi:
 
 def _change(api: OpenApi, changes: OpenApiChanges) -> None:
     """Set what is to be set, and read the document again; nothing is saved."""
-    for name in ("tags", "operations_trusted"):
-        if getattr(changes, name) is not None:
-            setattr(api, name, list(getattr(changes, name)))
-    if changes.operations is not None:
-        api.operations_wanted = list(changes.operations)
+    lists = {"tags": changes.tags, "operations_trusted": changes.operations_trusted}
+    for name, values in {**lists, "operations_wanted": changes.operations}.items():
+        if values is not None:
+            setattr(api, name, list(values))
     for name in ("timeout_seconds", "is_active"):
         if getattr(changes, name) is not None:
             setattr(api, name, getattr(changes, name))
@@ -172,9 +171,23 @@ def _change(api: OpenApi, changes: OpenApiChanges) -> None:
         api.url, api.document = "", _bounded(changes.document)
     elif changes.url:
         api.url, api.document = changes.url, _fetched(changes.url)
+    before = _identities(api)
     _read(api)
+    if changes.operations_trusted is None:
+        api.operations_trusted = _still_trusted(api, before)
     if changes.credentials is not None:
         _set_credentials(api, changes.credentials)
+
+
+def _still_trusted(api: OpenApi, before: Mapping[str, tuple[str, str, str]]) -> list[str]:
+    """Return which operations stay trusted: a name is the document's, and trust is in what it stood for."""
+    now = _identities(api)
+    return [name for name in api.operations_trusted if name in now and now[name] == before.get(name)]
+
+
+def _identities(api: OpenApi) -> dict[str, tuple[str, str, str]]:
+    """Return what each imported operation calls, by its name."""
+    return {one["operation"]: (one["method"], one["server"], one["path"]) for one in api.operations}
 
 
 def _read(api: OpenApi) -> None:

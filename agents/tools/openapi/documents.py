@@ -94,9 +94,14 @@ def _parsed(text: str) -> Any:
 
 
 def _nesting_check(text: str) -> None:
-    """Refuse what is nested too deep before it is loaded: the fast loader recurses on the stack of the process."""
+    """Refuse what would cost the loader too much, before it is loaded.
+
+    It recurses on the stack of the process, and copies what merge keys name as often as they name it.
+    """
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.ScalarEvent) and event.value == "<<" and event.implicit[0]:
+            raise OpenApiInvalid("The document uses merge keys (`<<`), which unfold without bound; write it without.")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _DEPTH_MAX:

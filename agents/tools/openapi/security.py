@@ -127,7 +127,7 @@ class Signer:
         signature = Signature()
         if not requirements:
             return signature
-        usable = [one for one in requirements if all(name in self.credentials for name in one)]
+        usable = [one for one in requirements if all(map(self._has, one))]
         if not usable:
             wanted = " or ".join(" and ".join(one) for one in requirements)
             raise OpenApiCredentialsMissing(f"The API wants credentials for {wanted}; none were given.")
@@ -146,6 +146,11 @@ class Signer:
             _token_key(self.schemes[name], given) for name, given in self.credentials.items() if name in self.schemes
         ]
         return sum(map(_TOKENS.forget, keys)) > 0
+
+    def _has(self, name: str) -> bool:
+        """Tell whether there are credentials for a scheme as the document has it now."""
+        scheme, given = self.schemes.get(name), self.credentials.get(name)
+        return scheme is not None and given is not None and set(given) in _FIELDS[scheme["kind"]]
 
     def _add(
         self, signature: Signature, scheme: SchemeRecord, given: Mapping[str, str], timeout_seconds: float

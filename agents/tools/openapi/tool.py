@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 from agents.errors import ToolInputInvalid
@@ -20,7 +20,7 @@ _HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _IDEMPOTENT: Final = _HARMLESS | {"PUT", "DELETE"}  # RFC 9110 §9.2.2
 _TEXT_CHARACTERS: Final = 50_000
 _ERROR_CHARACTERS: Final = 2_000
-_NEXT_LINK: Final = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+_LINK_MAX_CHARACTERS: Final = 8_000
 _NEXT_KEYS: Final = ("next_cursor", "nextCursor", "next_page_token", "nextPageToken", "next_token", "nextToken", "next")
 _TEMPLATE: Final = re.compile(r"\{([^{}]+)\}")
 _PAGED: Final = "\nIts answers may come in pages: `next_arguments` in an answer are those that change for the next one."
@@ -128,9 +128,9 @@ class OpenApiTool(Tool):
     def _next_arguments(self, response: OutboundResponse, body: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of the next page, from a Link header (RFC 8288) or what the answer says itself."""
         queried = {p["name"]: p for p in self._record["parameters"] if p["location"] == "query"}
-        found = _NEXT_LINK.search(response.headers.get("link", ""))
+        link = _next_link(response.headers.get("link", ""))
         said = next((body[key] for key in _NEXT_KEYS if body.get(key)), None) if isinstance(body, Mapping) else None
-        url = found[1] if found else said if isinstance(said, str) and "?" in said else ""
+        url = link or (said if isinstance(said, str) and "?" in said else "")
         if url:
             changed = {
                 queried[name]["argument"]: _as_argument(self.parameters, queried[name]["argument"], value)
@@ -140,6 +140,16 @@ class OpenApiTool(Tool):
             return {name: value for name, value in changed.items() if arguments.get(name) != value}
         paging = self._record["page_arguments"]
         return {paging[0]: said} if isinstance(said, str | int) and not isinstance(said, bool) and paging else {}
+
+
+def _next_link(header: str) -> str:
+    """Return the URL of the next page from a Link header; empty: it names none."""
+    for part in header[:_LINK_MAX_CHARACTERS].split(","):
+        url, closed, parameters = part.strip().removeprefix("<").partition(">")
+        rels = {one.strip().lower().replace('"', "").replace(" ", "") for one in parameters.split(";")}
+        if closed and "rel=next" in rels:
+            return url
+    return ""
 
 
 def _value(parameter: ParameterRecord, value: Any) -> Any:
@@ -161,12 +171,17 @@ def _content(response: OutboundResponse) -> dict[str, Any]:
         return {}
     if kind.endswith("json") or not kind:
         try:
-            return {"body": json.loads(response.content)}
+            return {"body": json.loads(response.content, parse_constant=_refused)}
         except (ValueError, RecursionError):
             return {"text": response.text[:_TEXT_CHARACTERS]}
     if kind.startswith("text/") or kind.endswith(("xml", "yaml", "javascript", "x-www-form-urlencoded")):
         return {"text": response.text[:_TEXT_CHARACTERS]}
     return {"media_type": kind, "bytes": len(response.content)}
+
+
+def _refused(name: str) -> NoReturn:
+    message = f"{name} is not JSON"
+    raise ValueError(message)
 
 
 def _failure(response: OutboundResponse) -> ToolError:

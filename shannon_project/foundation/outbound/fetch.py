@@ -11,7 +11,7 @@ from django.conf import settings
 
 from shannon_project.foundation.outbound.errors import OutboundFailed, OutboundTimeout, OutboundTooLarge
 from shannon_project.foundation.outbound.resolve import resolver_in_use
-from shannon_project.foundation.outbound.rules import rules_in_use
+from shannon_project.foundation.outbound.rules import rules_in_use, url_shown
 from shannon_project.foundation.outbound.transport import GuardedTransport
 
 _CHUNK_BYTES: Final = 16 * 1024  # read at a time: a compressed bomb unfolds by no more than this between two looks
@@ -134,10 +134,12 @@ async def fetch_async(
             return await _follow(client, request, size, _ORIGIN_HEADERS | set(origin_headers))
     except (TimeoutError, httpx2.TimeoutException) as error:
         message = f"{_host_of(url)} did not answer within {seconds:g} s."
-        raise OutboundTimeout(message, details={"url": url, "timeout_seconds": seconds}) from error
+        raise OutboundTimeout(message, details={"url": url_shown(url), "timeout_seconds": seconds}) from error
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
         reason = str(error) or type(error).__name__
-        raise OutboundFailed(f"{_host_of(url)} could not be reached: {reason}", details={"url": url}) from error
+        raise OutboundFailed(
+            f"{_host_of(url)} could not be reached: {reason}", details={"url": url_shown(url)}
+        ) from error
 
 
 async def _follow(
@@ -156,7 +158,7 @@ async def _follow(
         if len(redirects) >= settings.SHANNON_HTTP_MAX_REDIRECTS:
             raise OutboundFailed(
                 f"It was redirected more than {settings.SHANNON_HTTP_MAX_REDIRECTS} times.",
-                details={"redirects": redirects},
+                details={"redirects": [url_shown(one) for one in redirects]},
             )
         request = _next_request(request, response.status_code, urljoin(str(request.url), location), origin_headers)
         redirects.append(str(request.url))
@@ -186,7 +188,7 @@ async def _read(response: httpx2.Response, redirects: tuple[str, ...], max_bytes
         if len(content) > max_bytes:
             raise OutboundTooLarge(
                 f"{response.request.url.host} sent more than {max_bytes} bytes.",
-                details={"url": str(response.request.url), "max_bytes": max_bytes},
+                details={"url": url_shown(str(response.request.url)), "max_bytes": max_bytes},
             )
     return OutboundResponse(
         url=str(response.request.url),

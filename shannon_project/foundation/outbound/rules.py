@@ -72,9 +72,11 @@ class OutboundRules:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").rstrip(".").lower(), parts.port
         except ValueError as error:
-            raise OutboundRefused(f"This is no URL: {error}.", details={"url": url}) from error
+            raise OutboundRefused(f"This is no URL: {error}.", details={"url": url_shown(url)}) from error
         if parts.scheme not in SCHEMES or not host:
-            raise OutboundRefused("Only http:// and https:// URLs with a host may be asked for.", details={"url": url})
+            raise OutboundRefused(
+                "Only http:// and https:// URLs with a host may be asked for.", details={"url": url_shown(url)}
+            )
         if parts.username is not None or parts.password is not None:
             raise OutboundRefused("A URL with a user name or password in it is not asked for.")
         port = port or SCHEMES[parts.scheme]
@@ -84,17 +86,17 @@ class OutboundRules:
     def _endpoint_check(self, host: str, port: int, url: str) -> None:
         if self.hosts_only and not _is_among(host, self.hosts_only):
             only = ", ".join(sorted(self.hosts_only))
-            raise OutboundRefused(f"{host} may not be reached from here; only {only}.", details={"url": url})
+            raise OutboundRefused(f"{host} may not be reached from here; only {only}.", details={"url": url_shown(url)})
         if self.is_endpoint_allowed(host, port):
             return
         if port not in self.ports:
             allowed = ", ".join(str(number) for number in sorted(self.ports))
-            raise OutboundRefused(f"Port {port} may not be reached; only {allowed}.", details={"url": url})
+            raise OutboundRefused(f"Port {port} may not be reached; only {allowed}.", details={"url": url_shown(url)})
         if _is_among(host, self.hosts_denied):
-            raise OutboundRefused(f"{host} may not be reached from here.", details={"url": url})
+            raise OutboundRefused(f"{host} may not be reached from here.", details={"url": url_shown(url)})
         if self.hosts_allowed and not _is_among(host, self.hosts_allowed):
             allowed = ", ".join(sorted(self.hosts_allowed))
-            raise OutboundRefused(f"{host} may not be reached; only {allowed}.", details={"url": url})
+            raise OutboundRefused(f"{host} may not be reached; only {allowed}.", details={"url": url_shown(url)})
 
     def address_check(self, host: str, port: int, address: str) -> None:
         """Refuse an address that is not public, unless the operator named the endpoint.
@@ -110,6 +112,17 @@ class OutboundRules:
                 f"{host} is an address inside a private or special network; only public ones may be reached.",
                 details={"host": host},
             )
+
+
+def url_shown(url: str) -> str:
+    """Return a URL as errors may name it: without user, query and fragment, where secrets stand."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return ""
+    named = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{named}{'' if port is None else f':{port}'}{parts.path}"[:500]
 
 
 def is_public(address: IPAddress) -> bool:

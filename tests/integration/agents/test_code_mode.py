@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 from agents.errors import StepWaits, TaskCancelled
 from agents.journal import Journal
 from agents.models import JournalEntry
-from agents.services import tool_call
+from agents.services import step_usage, tool_call
 from agents.types import ApprovalAnswer, ToolResult
 from policy.services import policies_forget, policy_save
 from policy.types import Principal
@@ -143,6 +143,7 @@ def test_an_interpreter_too_large_to_keep_begins_again(
         run(ctx, code)
     result = run(next_attempt(ctx), code)
     assert stretches[3].state == b""
+    assert run(next_attempt(next_attempt(ctx)), code) == result
     assert result.output == {"stdout": "a\nb\nc\n", "calls": 2, "value": None}
 
 
@@ -222,6 +223,39 @@ def test_too_many_calls_end_the_program(principal: Principal, lane: str, setting
     result = run(step_of(principal), "while True:\n    tools.calculator('1 + 1')")
     assert result.error is not None
     assert (result.error.code, result.calls) == ("CODE_CALLS_EXCEEDED", 3)
+
+
+@pytest.mark.parametrize("call", ["tools.calculator(1, 2, 3, 4, 5)", "tools.calculator(expression=1, nope=2)"])
+def test_refused_calls_count_too_so_that_no_program_goes_on_for_ever(
+    principal: Principal, settings: Settings, call: str
+) -> None:
+    settings.SHANNON_CODE_CALLS_MAX = 5
+    code = f"while True:\n    try:\n        {call}\n    except RuntimeError:\n        pass"
+    result = run(step_of(principal), code)
+    assert result.error is not None
+    assert result.error.code == "CODE_CALLS_EXCEEDED"
+
+
+def test_a_program_of_many_stretches_ends_when_its_time_is_over(principal: Principal, settings: Settings) -> None:
+    settings.SHANNON_CODE_SECONDS = 0.000_001
+    result = run(step_of(principal), "while True:\n    tools.calculator('1 + 1')")
+    assert result.error is not None
+    assert result.error.code == "SANDBOX_TIMEOUT"
+    assert result.calls <= 1
+
+
+def test_a_call_that_is_too_large_for_the_journal_ends_the_program(principal: Principal, lane: str) -> None:
+    ctx = step_of(principal)
+    result = run(ctx, "tools.calculator(expression='1' * 2_000_000)")
+    assert result.error is not None
+    assert result.error.code == "CODE_VALUE_TOO_LARGE"
+    assert [entry for entry in entries(ctx) if entry[0] == "tool"] == [("tool", "code")]
+
+
+def test_a_program_and_its_calls_are_each_counted_once(principal: Principal) -> None:
+    ctx = step_of(principal)
+    run(ctx, "tools.calculator('1 + 1')\ntools.calculator('2 + 2')")
+    assert step_usage(ctx.step_id).tool_calls == 3
 
 
 @pytest.mark.parametrize(

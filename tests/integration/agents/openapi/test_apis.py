@@ -342,7 +342,52 @@ def test_credentials_that_do_not_fit_the_document_are_refused(
     assert not OpenApi.objects.exists()
 
 
+def test_a_key_in_the_query_is_in_no_error(principal: Principal, site: ApiSite, settings: Settings) -> None:
+    scheme = {"type": "apiKey", "in": "query", "name": "key"}
+    document = small(site, components={"securitySchemes": {"s": scheme}}, security=[{"s": []}])
+    imported(principal, document, credentials={"s": {"value": "very-secret"}})
+    site.answers["/a"] = (200, {}, b"x" * 2_000)
+    settings.SHANNON_HTTP_MAX_BYTES = 1_000
+    too_large = call(principal, "api__x__do")
+    settings.SHANNON_HTTP_ENDPOINTS_ALLOWED = ""
+    refused = call(principal, "api__x__do")
+    assert (too_large.ok, refused.ok) == (False, False)
+    kept = str(too_large) + str(refused) + str(list(JournalEntry.objects.values()))
+    assert "very-secret" not in kept
+
+
+def test_a_scheme_that_went_away_leaves_its_credentials_unused(principal: Principal, site: ApiSite) -> None:
+    scheme = {"type": "apiKey", "in": "header", "name": "X-Key"}
+    security = {"components": {"securitySchemes": {"s": scheme}}, "security": [{"s": []}]}
+    api = imported(principal, small(site, **security), credentials={"s": {"value": "v"}})
+    for left in ({}, {"s": {"type": "http", "scheme": "basic"}}):
+        changed = small(site, components={"securitySchemes": left}, security=[{"s": []}])
+        openapi_api_change(principal=principal, api_id=api.id, changes=OpenApiChanges(document=changed))
+        error = call(principal, "api__x__do").error
+        assert error is not None
+        assert error.code == "OPENAPI_CREDENTIALS_MISSING"
+    assert site.asked == []
+
+
+def test_trust_does_not_follow_a_name_to_another_operation(owner: Principal, site: ApiSite) -> None:
+    api = imported(owner, small(site, "/a", "post"), operations_trusted=["do"])
+    same = small(site, "/a", "post", info={"title": "t", "version": "2"})
+    kept = openapi_api_change(principal=owner, api_id=api.id, changes=OpenApiChanges(document=same))
+    assert kept.operations_trusted == ["do"]
+    other = small(site, "/everything", "delete")
+    changed = openapi_api_change(principal=owner, api_id=api.id, changes=OpenApiChanges(document=other))
+    assert changed.operations_trusted == []
+    assert tool_for("api__x__do", tenant_id=owner.tenant_id).dangerous is True
+
+
 # Answers
+
+
+def test_a_hostile_link_header_costs_nothing(principal: Principal, site: ApiSite) -> None:
+    imported(principal, text_of("github"), server_url=site.url)
+    link = "<" * 12_000 + "a>;" * 4_000
+    site.answers["/repos/o/r/issues"] = (200, {"Content-Type": "application/json", "Link": link}, b"[]")
+    assert call(principal, "api__x__issues_list_for_repo", owner="o", repo="r").output == {"status": 200, "body": []}
 
 
 def test_what_comes_next_is_told_as_arguments(principal: Principal, site: ApiSite) -> None:
@@ -370,6 +415,7 @@ def test_a_cursor_in_the_answer_is_the_next_argument(principal: Principal, site:
         ((200, {"Content-Type": "text/plain"}, b"hi"), {"status": 200, "text": "hi"}),
         ((200, {"Content-Type": "image/png"}, b"123"), {"status": 200, "media_type": "image/png", "bytes": 3}),
         ((200, {"Content-Type": "application/json"}, b"{broken"), {"status": 200, "text": "{broken"}),
+        ((200, {"Content-Type": "application/json"}, b"[NaN]"), {"status": 200, "text": "[NaN]"}),
     ],
 )
 def test_answers_of_all_kinds(principal: Principal, site: ApiSite, answer: Any, output: dict[str, Any]) -> None:

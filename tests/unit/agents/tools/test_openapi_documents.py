@@ -59,6 +59,13 @@ def test_a_yaml_document_that_contains_itself_is_refused() -> None:
         document_read("openapi: 3.1.0\npaths: &p\n  /x: *p")
 
 
+def test_merge_keys_which_unfold_without_bound_are_refused() -> None:
+    lines = ["openapi: 3.1.0", "paths: {}", "l0: &l0 {a: 1}"]
+    lines += [f"l{n}: &l{n} {{<<: [{', '.join([f'*l{n - 1}'] * 9)}]}}" for n in range(1, 12)]
+    with pytest.raises(OpenApiInvalid, match="merge keys"):
+        document_read("\n".join(lines))
+
+
 def test_yaml_and_json_are_read_alike() -> None:
     read = document_read("openapi: 3.0.3\npaths:\n  /a:\n    get:\n      responses:\n        200: {description: ok}\n")
     assert read.root["paths"]["/a"]["get"]["responses"] == {"200": {"description": "ok"}}
