@@ -97,9 +97,8 @@ CASES: Final[Mapping[str, Case]] = {
 ON_THE_LOCAL_MODEL: Final[Mapping[str, Mapping[str, Any]]] = {
     "chain_of_thought": {"max_thoughts": 2},
     "debate": {"sides": 2, "rounds": 1},
-    "tree_of_thoughts": {"breadth": 2, "depth": 1, "beam": 1},
 }
-"""Those whose prompts are short, as little as they can do: the model writes on two cores, and reads no faster.
+"""Two whose prompts are short, as little as they can do: the model writes on two cores, and reads no faster.
 
 `test_local_model.py` has an agent with its tools, `simple`, on the same model.
 """
