@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODEL = "openai/bench-model"
 KEY = "sk-bench"
 _OURS = frozenset({"DATABASE_URL", "DJANGO_SETTINGS_MODULE", "REDIS_URL"})  # a proxy would take them for its own
-_START_SECONDS = 30.0
+_START_SECONDS = 45.0
 
 
 @dataclass(frozen=True, slots=True)
