@@ -1,10 +1,25 @@
 """Structured logs: one JSON object a line, with the task and step that the line is about."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import structlog
+
+
+class AddressesWithoutQuery(logging.Filter):
+    """Cuts the query off addresses: a browser's key is in it, and uvicorn logs the address of each WebSocket."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without the queries."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(_without_query(value) for value in record.args)
+        return True
+
+
+def _without_query(value: object) -> object:
+    return value.partition("?")[0] if isinstance(value, str) and value.startswith("/") else value
 
 
 def logging_config(*, level: str, json_lines: bool) -> dict[str, Any]:
@@ -31,6 +46,7 @@ def logging_config(*, level: str, json_lines: bool) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": {"addresses": {"()": AddressesWithoutQuery}},
         "formatters": {
             "structured": {
                 "()": structlog.stdlib.ProcessorFormatter,
@@ -42,6 +58,7 @@ def logging_config(*, level: str, json_lines: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "uvicorn": {"handlers": [], "propagate": True},
+            "uvicorn.error": {"filters": ["addresses"]},
             "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
             "httpx": {"level": "WARNING"},
             "httpx2": {"level": "WARNING"},
