@@ -53,11 +53,11 @@ class Bench:
         """Stop processes of the stack; `stand_up` starts them again before a row that needs them."""
         SupervisorClient(self.stack["supervisor_url"]).stop(*roles)
 
-    def stand_up(self) -> None:
-        """Start what stands by and wait until it works."""
+    def stand_up(self, *roles: str) -> None:
+        """Start those of the roles that stand by, and wait until they work; none named: all consumers."""
         supervisor = SupervisorClient(self.stack["supervisor_url"])
         reports = supervisor.reports()
-        if idle := [role for role in CONSUMERS if not reports[role].is_up]:
+        if idle := [role for role in roles or CONSUMERS if not reports[role].is_up]:
             supervisor.start(*idle)
             self._await(idle)
 

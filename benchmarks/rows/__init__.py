@@ -44,7 +44,7 @@ ROWS: dict[str, Measure] = {
     "agents": Measure(agents_rows, 60, is_alone=True),
     "join": Measure(join_rows, 60, is_alone=True),
     "recovery": Measure(recovery_rows, 75, is_alone=True),
-    "strategies": Measure(strategies_rows, 180, is_alone=True),
     "trips": Measure(trips_rows, 60, is_alone=True),
+    "strategies": Measure(strategies_rows, 180, is_alone=True),
 }
-"""In this order: what needs the stack's own workers before what brings its own, so that they start once."""
+"""What needs the stack's own workers comes before what brings its own, so that they start once; the longest is last."""

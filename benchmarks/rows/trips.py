@@ -55,6 +55,13 @@ class Part:
 def trips_rows(bench: Bench) -> list[Row]:
     """Go the way of tasks in this process, alone, and count; no worker of the stack takes part."""
     bench.stand_by(*CONSUMERS)
+    try:
+        return _alone(bench)
+    finally:
+        bench.stand_up("control")  # what follows brings workers for steps, not for advancing
+
+
+def _alone(bench: Bench) -> list[Row]:
     worker_warm()
     principal, count = bench.principal(), bench.scaled(TASKS)
     parts = [Part("submit"), Part("advance to the first step"), Part("a simple agent step and the end of its task")]
