@@ -358,7 +358,7 @@ def test_a_key_in_the_query_is_in_no_error(principal: Principal, site: ApiSite, 
 
 def test_a_scheme_that_went_away_leaves_its_credentials_unused(principal: Principal, site: ApiSite) -> None:
     scheme = {"type": "apiKey", "in": "header", "name": "X-Key"}
-    security = {"components": {"securitySchemes": {"s": scheme}}, "security": [{"s": []}]}
+    security: dict[str, Any] = {"components": {"securitySchemes": {"s": scheme}}, "security": [{"s": []}]}
     api = imported(principal, small(site, **security), credentials={"s": {"value": "v"}})
     for left in ({}, {"s": {"type": "http", "scheme": "basic"}}):
         changed = small(site, components={"securitySchemes": left}, security=[{"s": []}])
