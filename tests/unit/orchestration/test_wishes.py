@@ -172,3 +172,11 @@ def test_a_provider_chosen_by_itself_and_an_unknown_mode_are_refused_by_name() -
         model_check(TaskRequest(query="x", provider_override="openai"))
     with pytest.raises(InvalidInput, match="mode: 'fast'"):
         mode_check("fast")
+
+
+@pytest.mark.parametrize(
+    ("query", "tier"),
+    [("Who wrote Middlemarch?", "small"), ("Compare Berlin, Paris and Rome as places to live", "large")],
+)
+def test_a_tier_may_be_left_to_the_form_of_the_request(query: str, tier: str) -> None:
+    assert wishes_of(TaskRequest(query=query, model_tier="auto"), roles=role_names()).model_tier == tier
