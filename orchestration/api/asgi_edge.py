@@ -8,7 +8,7 @@ from django.http.request import split_domain_port, validate_host
 
 from orchestration.errors import HostNotAllowed
 from policy.errors import ApiKeyMissing
-from policy.services import RateState, request_authenticate
+from policy.services import RateState, principal_authenticate, request_authenticate
 from policy.types import Principal
 
 Scope = dict[str, Any]
@@ -45,9 +45,22 @@ def caller_of(headers: Mapping[str, str], *, key: str = "") -> tuple[Principal, 
     Raises:
         ApiKeyMissing, ApiKeyInvalid, ApiKeyExpired, TenantInactive, RateLimited: As for any request.
     """
+    return request_authenticate(api_key=_key_of(headers, key))
+
+
+def stranger_refuse(headers: Mapping[str, str]) -> None:
+    """Refuse whoever has no valid key, without counting a request. Asks the database.
+
+    Raises:
+        ApiKeyMissing, ApiKeyInvalid, ApiKeyExpired, TenantInactive: As for any request.
+    """
+    principal_authenticate(api_key=_key_of(headers))
+
+
+def _key_of(headers: Mapping[str, str], otherwise: str = "") -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
-    sent = headers.get("x-api-key", "").strip() or bearer or key
+    sent = headers.get("x-api-key", "").strip() or bearer or otherwise
     if not sent:
         raise ApiKeyMissing
-    return request_authenticate(api_key=sent)
+    return sent

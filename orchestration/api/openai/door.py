@@ -13,7 +13,7 @@ import aiohttp
 import structlog
 from django.conf import settings
 
-from orchestration.api.asgi_edge import Scope, caller_of, headers_encoded, headers_of, host_check
+from orchestration.api.asgi_edge import Scope, caller_of, headers_encoded, headers_of, host_check, stranger_refuse
 from orchestration.api.openai.forward import GatewayUnavailable, gateway_asked, gateway_left
 from orchestration.api.openai.names import PLATFORM_MODELS
 from orchestration.metrics import DIRECT_REQUESTS
@@ -31,6 +31,7 @@ PATHS: Final = frozenset({"/v1/chat/completions", "/v1/completions", "/v1/embedd
 _EVENTS: Final = "text/event-stream"
 _SCOPE: Final = "tasks:write"
 _THREADS: Final = 4  # that look keys up; each takes less than a millisecond
+_SMALL_BYTES: Final = 16 * 1024  # of JSON, which are read in a few milliseconds at worst
 _STREAMED: Final = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 _WHOLE: Final = {"Cache-Control": "no-store"}
 _INTERNAL: Final = ("INTERNAL", "Something went wrong inside the platform; the log has it under this request id.")
@@ -57,17 +58,29 @@ class OpenAiDoor:
             await self._inner(scope, receive, send)
             return
         came = await _body(receive)
-        if not _names_a_model(came):
-            await self._inner(scope, _again(came, receive), send)
-            return
         headers = headers_of(scope)
         answer = _Answer(send, request_id_given(headers.get("x-request-id", "")))
         try:
+            if not await self._is_for_a_model(came, headers):
+                await self._inner(scope, _again(came, receive), send)
+                return
             async with _while_there(receive):
                 await self._serve(scope["path"], _joined(came), headers, answer)
         except Exception as error:  # noqa: BLE001 - the outermost edge of this door; what nobody expected is logged
             await answer.refuse(error)
         DIRECT_REQUESTS.labels(path=scope["path"], status=answer.status).inc()
+
+    async def _is_for_a_model(self, came: list[Message], headers: Mapping[str, str]) -> bool:
+        """Tell whether the body names a model that is not the platform's own.
+
+        A large one is looked at for those only who have a key: reading one of 20 MB stops everybody for seconds.
+        """
+        if sum(len(message.get("body", b"")) for message in came) <= _SMALL_BYTES:
+            return _names_a_model(came)
+        host_check(headers.get("host", ""))
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._pool, _stranger_refused, headers)
+        return await loop.run_in_executor(self._pool, _names_a_model, came)
 
     async def _serve(self, path: str, body: bytes, headers: Mapping[str, str], answer: "_Answer") -> None:
         host_check(headers.get("host", ""))
@@ -148,6 +161,13 @@ def _refusal_headers(error: Exception, status: int) -> dict[str, str]:
         details = error.details if isinstance(error, ShannonError) else {}
         found["Retry-After"] = str(details.get("retry_after_seconds", RETRY_AFTER_SECONDS))
     return found
+
+
+def _stranger_refused(headers: Mapping[str, str]) -> None:
+    try:
+        stranger_refuse(headers)
+    finally:
+        connection_release()
 
 
 def _known(headers: Mapping[str, str], path: str) -> tuple[Principal, dict[str, str]]:

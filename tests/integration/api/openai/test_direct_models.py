@@ -187,6 +187,16 @@ def test_who_lacks_the_scope_or_the_key_is_refused(base_url: str, client: openai
         client.with_options(api_key=reader.key).chat.completions.create(model="small", messages=ASK)
 
 
+def test_a_long_question_is_answered_to_its_caller_and_not_looked_at_for_a_stranger(
+    base_url: str, client: openai.OpenAI
+) -> None:
+    long = [{"role": "user", "content": f"What is 17 * 23? {'x ' * 20_000}"}]
+    assert client.chat.completions.create(model="small", messages=long).choices[0].message.content  # type: ignore[arg-type]
+    for body in (json.dumps({"model": "small", "messages": long}), "[" * 100_000):
+        refused = httpx.post(f"{base_url}/v1/chat/completions", content=body, headers={"X-API-Key": "sk_nobody"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (401, "API_KEY_INVALID")
+
+
 def test_the_gateway_serves_nobody_but_web(gateway_url: str, caller: Caller) -> None:
     url = f"{gateway_url}/v1/chat/completions"
     body = {"model": "small", "messages": ASK}
