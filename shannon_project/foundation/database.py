@@ -14,6 +14,10 @@ class _PreparedCursor(psycopg.Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         return super().execute(query, params, **{"prepare": True, **options})
 
+    def _convert_query(self, query: Any, params: Any = None) -> Any:
+        self._query = converted = super()._convert_query(query, params)  # where Django's log of queries looks
+        return converted
+
 
 def prepared_cursor() -> CursorWrapper:
     """Return a cursor for statements of fixed text that run often: the server plans them once a connection.

@@ -7,6 +7,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from agents.errors import ToolFailed
 from agents.journal import Journal
@@ -101,7 +102,8 @@ def test_json_on_one_line_is_laid_out(web: Web) -> None:
     assert fetched(url=web.url("/j"))["text"] == '{\n "a": [\n  1,\n  2\n ],\n "b": "ü"\n}'
 
 
-def test_a_call_that_is_made_again_carries_the_same_key(web: Web, principal: Principal) -> None:
+def test_a_call_that_is_made_again_carries_the_same_key(web: Web, principal: Principal, settings: Settings) -> None:
+    settings.SHANNON_TOOL_LIMITS = {"http_fetch": {"cache_seconds": 0}}
     web.answers["/j"] = (200, {"Content-Type": "text/plain"}, b"hello")
     step = step_of(principal)
     arguments = json.dumps({"url": web.url("/j")})

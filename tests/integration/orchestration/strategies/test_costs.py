@@ -55,4 +55,4 @@ def added(tasks: list[Task]) -> tuple[int, int, int]:
 def test_the_page_on_strategies_has_a_section_and_a_row_for_each() -> None:
     page: Any = (settings.BASE_DIR / "docs" / "strategies.md").read_text()
     assert set(re.findall(r"^### `(\w+)`$", page, re.MULTILINE)) == set(OFFERED)
-    assert set(re.findall(r"^\| `(\w+)` \| \d+ \|", page, re.MULTILINE)) == set(MEASURED)
+    assert set(re.findall(r"^\| `(\w+)` \| \d+ \| \d+ \| [\d,]+ \| [\d.]+ \|$", page, re.MULTILINE)) == set(MEASURED)
