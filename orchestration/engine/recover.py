@@ -20,6 +20,12 @@ from orchestration.metrics import DOORBELLS_RUNG_AGAIN
 log = structlog.get_logger(__name__)
 
 ADVISORY_LOCK: Final = 0x5348_414E  # "SHAN"
+_END_STOPPED_HOLDER: Final = """
+    SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = 0 AND l.objid = %s
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND a.state LIKE 'idle%%' AND a.state_change < now() - make_interval(secs => %s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +63,19 @@ def recover() -> Recovered:
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """Hold a session-level advisory lock: the pass itself is many short transactions, one a task."""
+    """Hold a session-level advisory lock: the pass itself is many short transactions, one a task.
+
+    A process that stands still in the middle of a pass would keep the lock for as long as it stands, and nobody would
+    recover anything. So whoever finds the lock taken ends the session that has it, if that has asked nothing for longer
+    than a lease lasts; a pass asks all the time.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [ADVISORY_LOCK])
         is_ours = bool(cursor.fetchone()[0])
+        if not is_ours:
+            cursor.execute(_END_STOPPED_HOLDER, [ADVISORY_LOCK, settings.SHANNON_LEASE_SECONDS])
+            if cursor.fetchall():
+                log.warning("recoverer_stood_still", seconds=settings.SHANNON_LEASE_SECONDS)
     try:
         yield is_ours
     finally:

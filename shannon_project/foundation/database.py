@@ -28,6 +28,7 @@ def prepared_cursor() -> CursorWrapper:
     """
     if not settings.SHANNON_DATABASE_PREPARES:
         return connection.cursor()
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     wrapper: Any = connection  # what follows is how Django makes its own cursors
     cursor: CursorWrapper = wrapper._prepare_cursor(_PreparedCursor(wrapper.connection))

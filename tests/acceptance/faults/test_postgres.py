@@ -24,6 +24,7 @@ def test_its_death_takes_no_step_from_a_live_worker(cluster: Cluster) -> None:
     cluster.server_start("postgres")
     assert refused.value.response.status_code == 503
     assert int(refused.value.response.headers["Retry-After"]) > 0
+    wait_until(lambda: _is_ready(cluster), "web is connected again")  # the official client does not wait for that
     finished_well(cluster, submitted)
 
 
@@ -46,6 +47,11 @@ def _connection(cluster: Cluster) -> psycopg.Connection | None:
         return psycopg.connect(cluster.database_url)
     except psycopg.OperationalError:
         return None
+
+
+def _is_ready(cluster: Cluster) -> bool:
+    with cluster.http() as http:
+        return http.get("/readiness").status_code == 200
 
 
 def _refused(cluster: Cluster) -> bool:
