@@ -16,18 +16,18 @@ COMPARISON = """
 name: bench-comparison
 description: The same steps that a plan has, each told of the tools that the planner picks.
 nodes:
-  - {id: first, instruction: What does 6 * 7 come to?, tools: [calculator]}
-  - {id: second, instruction: What does 8 * 9 come to?, tools: [calculator]}
-  - {id: third, instruction: What does 12 * 12 come to?, tools: [calculator]}
-  - {id: compare, strategy: combine, instruction: Compare the results., depends_on: [first, second, third]}
+  - {id: first, instruction: "What does 6 * 7 come to?", tools: [calculator]}
+  - {id: second, instruction: "What does 8 * 9 come to?", tools: [calculator]}
+  - {id: third, instruction: "What does 12 * 12 come to?", tools: [calculator]}
+  - {id: compare, strategy: combine, instruction: "Compare the results.", depends_on: [first, second, third]}
 """
 SEQUENCE = """
 name: bench-sequence
 description: The same two steps and their join that a plan has.
 nodes:
-  - {id: first, instruction: Work out 6 * 7., tools: [calculator]}
-  - {id: second, instruction: Add 8 to the result., depends_on: [first], tools: [calculator]}
-  - {id: join, strategy: combine, instruction: Give both results., depends_on: [first, second]}
+  - {id: first, instruction: "Work out 6 * 7.", tools: [calculator]}
+  - {id: second, instruction: "Add 8 to the result.", depends_on: [first], tools: [calculator]}
+  - {id: join, strategy: combine, instruction: "Give both results.", depends_on: [first, second]}
 """
 
 
