@@ -60,7 +60,7 @@ def _rows(found: list[tuple[float, float]], largest: list[float], sizes: list[in
             ours_min=low,
             ours_max=high,
             target=f"p50 ≤ {TARGET_MS:.0f} ms",
-            met=middle <= TARGET_MS,
+            met=bool(middle <= TARGET_MS),
             runs=len(found),
             note=f"tenants of {sizes[-1]:,} to {sizes[0]:,} memories, asked in proportion to their size; "
             f"p50 for the largest: {spread(largest)[0]:.1f} ms; the question's embedding is part of it",
@@ -76,7 +76,7 @@ def _rows(found: list[tuple[float, float]], largest: list[float], sizes: list[in
             reference=ONE_SHARED_INDEX_RECALL,
             ratio=recall / ONE_SHARED_INDEX_RECALL,
             target=f"≥ {TARGET_RECALL}",
-            met=recall >= TARGET_RECALL,
+            met=bool(recall >= TARGET_RECALL),
             runs=len(found),
         ),
     ]

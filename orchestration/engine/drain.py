@@ -39,7 +39,9 @@ log = structlog.get_logger(__name__)
 
 SHORT_STEP_SECONDS: Final = 0.005  # shorter than this, and the next claim takes twice as many
 FLUSH_SECONDS: Final = 0.02  # an outcome waits no longer than this for the others of its batch
-SHORT_STEP_DRAINERS: Final = 3  # of one process, that work at once
+SHORT_STEP_DRAINERS: Final = (
+    1  # of one process, that work at once: with three, a simple task waited three times as long beside them
+)
 TURN_WAIT_SECONDS: Final = 0.25  # then a drainer goes on all the same: the turn's holder has found a step that is long
 WRITE_RETRY_SECONDS: Final = 0.5
 WRITE_PATIENCE_SECONDS: Final = 30.0  # how long an outcome waits for a database that restarts

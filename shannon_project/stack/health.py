@@ -47,7 +47,7 @@ def workers_alive(
         timeout_seconds: How long to wait for answers.
         enough: Number of answers after which no more is waited for; None: all that come in time.
     """
-    with Celery("probe", broker=broker_url) as probe:
+    with Celery("probe", broker=broker_url, set_as_current=False) as probe:  # doorbells go through ours
         probe.conf.broker_connection_retry = False
         try:
             replies = probe.control.ping(timeout=timeout_seconds, limit=enough, pattern=f"{role}*@*", matcher="glob")
