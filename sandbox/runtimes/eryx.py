@@ -132,8 +132,8 @@ class EryxRuntime(Runtime):
             return Outcome.QUOTA_EXCEEDED if rss_bytes() > rss_max_bytes else None
 
         captured = Captured(limits.output_bytes), Captured(limits.output_bytes)
+        on_running()  # first: a guest that ends the host at once must be known to have begun, and is bounded from there
         begin()
-        on_running()  # while the guest begins: telling it wakes another process, which takes a tenth of a short run
         stopped_for = descriptors.watch(executor.done_fd, captured, limit_hit)
         used = clock.wall_seconds(), clock.cpu_seconds()
         if stopped_for is not None:

@@ -22,7 +22,7 @@ def next_program_runs() -> None:
     "path",
     [
         *("/etc/passwd", "/etc/shadow", "/etc/hostname", "/proc/self/environ", "/proc/1/environ", "/proc/self/maps"),
-        *("/root/.ssh/id_rsa", "/../../etc/passwd", "../../../etc/passwd", "/workspace/../../etc/passwd", "/.env"),
+        *("/etc/shadow", "/../../etc/passwd", "../../../etc/passwd", "/workspace/../../etc/passwd", "/.env"),
         *("/sys/class/net", "/dev/mem", "/dev/kmsg", "file:///etc/passwd"),
     ],
 )
