@@ -8,7 +8,7 @@ from agents.loop.formats import FORMATS
 from agents.loop.json_answers import json_in, problems_of
 from agents.roles.catalogue import Role, role_for, role_names, roles_of
 from agents.roles.rows import role_from_row, role_row, role_rows
-from agents.sessions.reading import messages_before, messages_recent, session_for, sessions_page
+from agents.sessions.reading import messages_before, messages_recent, session_for, session_id_for, sessions_page
 from agents.skills.catalogue import skill_for, skill_versions, skills
 from agents.tools.arguments import arguments_check, arguments_problem
 from agents.tools.mcp.servers import mcp_server_for, mcp_servers
@@ -43,6 +43,7 @@ __all__ = [
     "role_rows",
     "roles_of",
     "session_for",
+    "session_id_for",
     "sessions_page",
     "skill_for",
     "skill_versions",

@@ -1,9 +1,11 @@
 """The budgets that a request asks for in its context. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
+
+from django.conf import settings
 
 from policy.types import BudgetLimits, BudgetScope
 from shannon_project.foundation.errors import InvalidInput
@@ -24,10 +26,19 @@ class TaskBudget:
     task: BudgetLimits = field(default_factory=BudgetLimits)
     session: BudgetLimits = field(default_factory=BudgetLimits)
 
-    @property
-    def tokens(self) -> int | None:
-        """The task's own limit in tokens."""
-        return self.task.tokens
+    def opened(self, usd: Decimal | None) -> "TaskBudget":
+        """Return it with the platform's limits of task and session: of two limits the tighter one holds.
+
+        Args:
+            usd: What a schedule allows each of its runs; None: no limit of its own.
+        """
+        task = BudgetLimits(settings.SHANNON_TASK_BUDGET_TOKENS, settings.SHANNON_TASK_BUDGET_USD)
+        session = BudgetLimits(settings.SHANNON_SESSION_BUDGET_TOKENS, settings.SHANNON_SESSION_BUDGET_USD)
+        return replace(
+            self,
+            task=task.tightest(BudgetLimits(usd=usd)).tightest(self.task),
+            session=session.tightest(self.session),
+        )
 
     def as_parameters(self) -> dict[str, Any]:
         """Return what the task's steps must know, as JSON."""

@@ -19,6 +19,7 @@ from orchestration.strategies import (
     STRATEGIES,
     Degradation,
     Lesson,
+    Means,
     Route,
     Strategy,
     affordable,
@@ -130,23 +131,23 @@ def parameters_check(strategy: Strategy, given: Mapping[str, Any]) -> dict[str, 
     return checked.model_dump(mode="json", exclude_defaults=True)
 
 
-def degraded(choice: Choice, left_tokens: int | None) -> Choice:
+def degraded(choice: Choice, means: Means | None) -> Choice:
     """Return what the budgets allow: the choice, or what its strategy degrades to, step by step.
 
     Of strategies among which a model is to choose, those are left that can be paid; a single one is taken at once.
 
     Args:
         choice: What was chosen.
-        left_tokens: The least that is left in the budgets that pay; None: no limit.
+        means: The least that is left in the budgets that pay; None: no limit.
     """
-    if left_tokens is not None and choice.strategy == AUTO:
-        return _candidates_degraded(choice, left_tokens)
-    name, parameters, steps = affordable(STRATEGIES, choice.strategy, choice.parameters, left_tokens)
+    if means is not None and choice.strategy == AUTO:
+        return _candidates_degraded(choice, means)
+    name, parameters, steps = affordable(STRATEGIES, choice.strategy, choice.parameters, means)
     return Choice(name, parameters, {**choice.route, "strategy": name}, steps) if steps else choice
 
 
-def _candidates_degraded(choice: Choice, left_tokens: int) -> Choice:
-    found = [affordable(STRATEGIES, name, {}, left_tokens) for name in choice.parameters["candidates"]]
+def _candidates_degraded(choice: Choice, means: Means) -> Choice:
+    found = [affordable(STRATEGIES, name, {}, means) for name in choice.parameters["candidates"]]
     steps = tuple(step for _, _, passed in found for step in passed)
     names = list(dict.fromkeys(name for name, _, _ in found))
     if not steps:

@@ -20,7 +20,7 @@ from agents.services import conversation_add, message_append, model_override_che
 from agents.types import ApprovalAsk, MessageRole
 from orchestration.budget_options import TaskBudget
 from orchestration.choosing import degraded, reviewable, strategy_choose
-from orchestration.degrading import degradation_event, tokens_left
+from orchestration.degrading import degradation_event, means_of
 from orchestration.engine.approvals import approval_put
 from orchestration.engine.dispatch import ring_advance
 from orchestration.errors import IdempotencyMismatch
@@ -126,7 +126,8 @@ def task_submit(
     choice = strategy_choose(request.query, wishes, tenant_id=principal.tenant_id)
     review = review_options(request.context)
     if review is None:
-        choice = degraded(choice, tokens_left(principal, budget, choice))
+        opened = budget.opened(trigger.max_budget_usd if trigger else None)
+        choice = degraded(choice, means_of(principal, request, opened, choice, model_tier=wishes.model_tier))
     else:
         choice = reviewable(choice, request.query, wishes, tenant_id=principal.tenant_id)
     decision, ask = submit_permit(
@@ -333,15 +334,12 @@ def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
 
 def _budgets_open(task: Task, asked: TaskBudget, trigger: Trigger | None) -> None:
     """Open the budgets of a task and its session; of the platform's limits and those asked for the tighter hold."""
-    platform = BudgetLimits(settings.SHANNON_TASK_BUDGET_TOKENS, settings.SHANNON_TASK_BUDGET_USD)
-    if trigger:
-        platform = platform.tightest(BudgetLimits(usd=trigger.max_budget_usd))
-    of_session = BudgetLimits(settings.SHANNON_SESSION_BUDGET_TOKENS, settings.SHANNON_SESSION_BUDGET_USD)
+    opened = asked.opened(trigger.max_budget_usd if trigger else None)
     budgets_open(
         tenant_id=task.tenant_id,
         limits={
-            BudgetRef(BudgetScope.TASK, task.id): platform.tightest(asked.task),
-            BudgetRef(BudgetScope.SESSION, task.session_id): of_session.tightest(asked.session),
+            BudgetRef(BudgetScope.TASK, task.id): opened.task,
+            BudgetRef(BudgetScope.SESSION, task.session_id): opened.session,
         },
     )
     if asked.session != BudgetLimits():  # it may have been open

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet, Sum
-from django.db.models.functions import TruncDay, TruncMonth
+from django.db.models.functions import Now, Trunc, TruncDay, TruncMonth
 
 from policy.models import Budget, LedgerEntry, Reservation, Tenant
 from policy.types import (
+    BudgetPeriod,
     BudgetRef,
     BudgetScope,
     BudgetState,
@@ -33,6 +35,28 @@ def budget_states(*, tenant_id: UUID, refs: Sequence[BudgetRef]) -> list[BudgetS
     return [_state(row) for row in found if row is not None]
 
 
+def budgets_that_pay(*, tenant_id: UUID, refs: Sequence[BudgetRef]) -> list[BudgetState]:
+    """Return the named budgets of the tenant, those of a day and a month too, as they count now. One query.
+
+    What was spent in a day or a month that is over counts no more, also where nobody has touched that budget since.
+    """
+    wanted = Q()
+    for ref in refs:
+        wanted |= Q(scope=ref.scope, scope_id=ref.scope_id)
+    if not refs:
+        return []
+    begun = {f"{period}_begun_at": Trunc(Now(), period.value, tzinfo=UTC) for period in _RECURRING}
+    rows = Budget.objects.filter(wanted, tenant_id=tenant_id).annotate(**begun).order_by("id")
+    return [_state(row, is_over=_is_over(row)) for row in rows]
+
+
+_RECURRING = (BudgetPeriod.DAY, BudgetPeriod.MONTH)
+
+
+def _is_over(row: Budget) -> bool:
+    return bool(row.period) and row.period_start < getattr(row, f"{row.period}_begun_at")
+
+
 def budget_state_for(*, tenant_id: UUID, ref: BudgetRef) -> BudgetState | None:
     """Return one budget of the tenant; None when it is not open."""
     return next(iter(budget_states(tenant_id=tenant_id, refs=[ref])), None)
@@ -50,15 +74,18 @@ def tenant_for(*, slug: str) -> Tenant | None:
     return Tenant.objects.filter(slug=slug).first()
 
 
-def _state(row: Budget) -> BudgetState:
+def _state(row: Budget, *, is_over: bool = False) -> BudgetState:
+    """Return a row as a value; of a period that is over nothing is spent."""
     return BudgetState(
         scope=BudgetScope(row.scope),
         scope_id=row.scope_id,
+        period=BudgetPeriod(row.period),
+        subject=row.subject,
         limit_tokens=row.limit_tokens,
-        spent_tokens=row.spent_tokens,
+        spent_tokens=0 if is_over else row.spent_tokens,
         reserved_tokens=row.reserved_tokens,
         limit_usd=row.limit_usd,
-        spent_usd=row.spent_usd,
+        spent_usd=Decimal(0) if is_over else row.spent_usd,
         reserved_usd=row.reserved_usd,
     )
 

@@ -50,6 +50,14 @@ def session_for(*, principal: Principal, session_id: str | UUID) -> Session:
     return session
 
 
+def session_id_for(*, principal: Principal, session_id: str) -> UUID | None:
+    """Return the id of the session with this id or caller's name; None: there is none yet. At most one query."""
+    if (as_uuid := uuid_from(session_id)) is not None:
+        return as_uuid
+    found = _sessions_of(principal).filter(external_id=session_id)
+    return found.values_list("id", flat=True).first()
+
+
 def sessions_page(*, principal: Principal, limit: int, offset: int = 0) -> tuple[list[Session], int]:
     """Return sessions of the tenant, newest first, and how many there are in all."""
     sessions = _sessions_of(principal)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from orchestration.strategies.affording import Degradation, affordable
+from orchestration.strategies.affording import Degradation, Means, affordable
 from orchestration.strategies.auto import AutoStrategy
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, StrategyParameters, Told, Wait
 from orchestration.strategies.chain_of_thought import ChainOfThoughtStrategy
@@ -66,6 +66,7 @@ __all__ = [
     "Fail",
     "Finish",
     "Lesson",
+    "Means",
     "Move",
     "Record",
     "Route",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from orchestration.errors import SubtasksFailed
-from orchestration.strategies.affording import Degradation, affordable
+from orchestration.strategies.affording import Degradation, Means, affordable
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, Told, Wait
 from orchestration.strategies.nesting import inner_view, outer_spawn
 from orchestration.strategies.reading import is_done, text_of
@@ -153,7 +153,7 @@ class _Run:
         if strategy == COMBINE:
             return self._combine(node, prefix, after, tier, told)
         asked = dict(node.parameters) if strategy == node.strategy else {}
-        name, parameters, passed = affordable(self.strategies, strategy, asked, node.budget_tokens)
+        name, parameters, passed = affordable(self.strategies, strategy, asked, _means(node))
         chosen = self.strategies[name]
         query = self._filled(node.instruction, item)
         told = (*told, *_told_cheaper(node, passed))
@@ -214,6 +214,11 @@ class _Run:
             return (known if isinstance(known, str) else json.dumps(known, ensure_ascii=False))[:2000]
 
         return PLACEHOLDER.sub(value, text).strip()
+
+
+def _means(node: Node) -> Means | None:
+    """Return what the node may use."""
+    return None if node.budget_tokens is None else Means(node.budget_tokens, "node")
 
 
 def _told_cheaper(node: Node, passed: Sequence[Degradation]) -> list[Told]:

@@ -29,7 +29,7 @@ def test_of_two_words_for_one_limit_the_tighter_holds() -> None:
         }
     )
     assert asked.task == BudgetLimits(5_000, Decimal("0.5"), cheaper_tier_percent=70)
-    assert (asked.tokens, asked.step.tokens, asked.session.usd) == (5_000, 300, Decimal("2.50"))
+    assert (asked.task.tokens, asked.step.tokens, asked.session.usd) == (5_000, 300, Decimal("2.50"))
     assert set(asked.as_parameters()) == {"request", "step"}
 
 

@@ -32,11 +32,11 @@ def test_a_steering_key_without_effect_is_refused_by_name() -> None:
 
 
 def test_a_steering_key_that_is_switched_off_passes() -> None:
-    assert context_check({"force_p2p": False, "note": "mine"}).tokens is None
+    assert context_check({"force_p2p": False, "note": "mine"}).task.tokens is None
 
 
 def test_the_context_may_set_the_tasks_budget() -> None:
-    assert context_check({"budget_max": 5000}).tokens == 5000
+    assert context_check({"budget_max": 5000}).task.tokens == 5000
 
 
 @pytest.mark.parametrize("value", [0, -1, "many", 1.5, True, 10**24])
