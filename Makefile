@@ -50,9 +50,9 @@ migrations: dev ## no model changed without its migration (part of pytest as wel
 
 test: lint types imports pytest ## everything that CI runs
 
-pytest: dev ## the tests alone (ARGS="tests/unit -k name")
+pytest: dev ## the tests alone: all of them in two processes, or some of them in one (ARGS="tests/unit -k name")
 	echo "== tests"
-	exec $(BIN)/python -m pytest $(ARGS)
+	exec $(BIN)/python -m pytest $(or $(ARGS),-n 2)
 
 bench: dev ## measure; prints a table and writes benchmarks/results/latest.json
 	exec $(BIN)/python -m benchmarks $(ARGS)
