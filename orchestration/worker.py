@@ -18,11 +18,12 @@ from prometheus_client import start_http_server
 from agents.services import worker_shutdown as agents_shutdown
 from agents.services import worker_warm
 from orchestration.engine.departure import departure_begin
-from orchestration.engine.dispatch import ring_echo
+from orchestration.engine.dispatch import ring_advance, ring_echo
 from orchestration.engine.hearing import HearingWatch
 from orchestration.engine.lease import KEEPER
 from orchestration.engine.presence import Presence
 from orchestration.engine.stopping import STOPPING
+from orchestration.engine.turns import TURNS
 from orchestration.metrics import WORKERS_DEAF
 from orchestration.retention import months_keep
 from orchestration.upkeep import upkeep
@@ -118,6 +119,7 @@ def _ready(sender: Any = None, **_: Any) -> None:
         )
     )
     if takes_steps(sender.app.amqp.queues.consume_from):
+        TURNS.capacity_set(sender.controller.concurrency)
         presence = Presence(f"{sender.hostname}:{os.getpid()}", sender.controller.concurrency)
         _presences.append(presence)
         hung_most = max(1, int(sender.controller.concurrency * HUNG_SHARE))
@@ -126,6 +128,9 @@ def _ready(sender: Any = None, **_: Any) -> None:
             RegularThread(
                 "hung", lambda: _look_for_hung(hung_most), first_seconds=beat_seconds, interval_seconds=beat_seconds
             )
+        )
+        _threads.append(
+            RegularThread("handed-back", _ring_handed_back, first_seconds=beat_seconds, interval_seconds=beat_seconds)
         )
         _threads.append(
             RegularThread(
@@ -144,6 +149,12 @@ def _is_full() -> bool:
 def _listen(watch: HearingWatch) -> None:
     if watch.turn():
         make_room()
+
+
+def _ring_handed_back() -> None:
+    """Tell others of steps that the heartbeat handed back, because the one before them is long."""
+    for task_id in KEEPER.handed_back():
+        ring_advance(task_id)
 
 
 def _look_for_hung(most: int) -> None:

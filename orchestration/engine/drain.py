@@ -4,8 +4,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
@@ -19,12 +17,13 @@ from orchestration.engine.claim import ClaimedStep, steps_all_ended, steps_claim
 from orchestration.engine.dispatch import ring_advance
 from orchestration.engine.execute import execute
 from orchestration.engine.kinds import KINDS
-from orchestration.engine.lease import KEEPER, Batch, Lease, leases_hand_back
+from orchestration.engine.lease import KEEPER, SLOW_STEP_SECONDS, Batch, Lease, leases_hand_back
 from orchestration.engine.outcome import StepEnd, Written
-from orchestration.engine.slots import task_serve, waiting_serve
+from orchestration.engine.slots import slot_return, task_serve, waiting_serve
 from orchestration.engine.step_engine import TaskFacts, task_facts
 from orchestration.engine.stopping import STOPPING
 from orchestration.engine.together import DESK
+from orchestration.engine.turns import TURNS
 from orchestration.events.write import EventDraft
 from orchestration.metrics import STEP_SECONDS, STEPS_ENDED
 from orchestration.models import Task
@@ -39,15 +38,8 @@ log = structlog.get_logger(__name__)
 
 SHORT_STEP_SECONDS: Final = 0.005  # shorter than this, and the next claim takes twice as many
 FLUSH_SECONDS: Final = 0.02  # an outcome waits no longer than this for the others of its batch
-SHORT_STEP_DRAINERS: Final = (
-    1  # of one process, that work at once: with three, a simple task waited three times as long beside them
-)
-TURN_WAIT_SECONDS: Final = 0.25  # then a drainer goes on all the same: the turn's holder has found a step that is long
 WRITE_RETRY_SECONDS: Final = 0.5
 WRITE_PATIENCE_SECONDS: Final = 30.0  # how long an outcome waits for a database that restarts
-
-
-_short_turns = threading.BoundedSemaphore(SHORT_STEP_DRAINERS)
 
 
 @dataclass(slots=True)
@@ -57,6 +49,8 @@ class Drain:
     facts: TaskFacts
     owner: str
     claim_size: int = 1
+    hurries: bool = False
+    """Whether its steps proved short, so that others of this process left them to it."""
     done: int = 0
     pending: list[StepEnd] = field(default_factory=list)
     pending_since_seconds: float = 0.0
@@ -69,7 +63,6 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
         task_id: The task.
         first: The step to try first, so that the job's arguments show which subtask it is.
     """
-    begun_at_seconds, goes_on = time.monotonic(), False
     owner = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
     try:
         run = Drain(task_facts(task_id), owner)
@@ -77,35 +70,34 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
         log.warning("drain_of_unknown_task", task_id=str(task_id))
         return 0
     with log_context(task_id=task_id):
-        while not _stops(task_id):
-            with _turn(run):
-                steps = steps_claim(task_id=task_id, first=first, owner=owner, limit=run.claim_size)
-                first = None
-                if not steps:
-                    break
-                hit(Seam.STEP_CLAIMED)
-                _run_batch(run, KEEPER.hold(steps))
-            if time.monotonic() - begun_at_seconds > _slice_seconds(others_wait=steps[0].others_wait):
-                goes_on = True
-                break
-        if run.done and not goes_on and not STOPPING.is_begun:
-            _advance_if_idle(task_id)
-        _slot_pass_on(task_id, goes_on=goes_on)
+        with TURNS.drainer(run.facts.principal.tenant_id, weight=run.facts.weight) as has_thread:
+            goes_on = has_thread and _drain_on(run, first)
+            if run.done and not goes_on and not STOPPING.is_begun:
+                _advance_if_idle(task_id)
+        if has_thread:
+            _slot_pass_on(task_id, goes_on=goes_on)
+        else:
+            slot_return(task_id, first)
     return run.done
 
 
-@contextmanager
-def _turn(run: Drain) -> Iterator[None]:
-    """Let few drainers of short steps compute at once: they share one interpreter with everybody else's steps.
-
-    More of them would not be faster, and whoever asks a model beside them would wait for each of them at every turn.
-    """
-    is_granted = run.claim_size > 1 and _short_turns.acquire(timeout=TURN_WAIT_SECONDS)
-    try:
-        yield
-    finally:
-        if is_granted:
-            _short_turns.release()
+def _drain_on(run: Drain, first: UUID | None) -> bool:
+    """Work until nothing is ready, or others do it, or the time slice is over; then return True."""
+    task_id, begun_at_seconds = run.facts.task_id, time.monotonic()
+    with TURNS.hurry() as may_hurry:
+        while not _stops(task_id):
+            run.hurries = run.hurries or run.claim_size > 1
+            if run.claim_size > 1 and not may_hurry(task_id):
+                return False  # drainers of this process see to the task's short steps already
+            steps = steps_claim(task_id=task_id, first=first, owner=run.owner, limit=run.claim_size)
+            first = None
+            if not steps:
+                return False
+            hit(Seam.STEP_CLAIMED)
+            _run_batch(run, KEEPER.hold(steps))
+            if time.monotonic() - begun_at_seconds > _slice_seconds(others_wait=steps[0].others_wait):
+                return True
+    return False
 
 
 def _stops(task_id: UUID) -> bool:
@@ -155,7 +147,7 @@ def _run_batch(run: Drain, batch: Batch) -> None:
             end = execute(step, lease, run.facts)
             batch.at_work = None
             seconds = time.monotonic() - started
-            run.claim_size = min(run.claim_size * 2, settings.SHANNON_CLAIM_BATCH_STEPS) if _is_short(seconds) else 1
+            _pace_note(run, seconds)
             if end is not None:
                 _keep(run, end, seconds)
             if run.pending and time.monotonic() - run.pending_since_seconds > FLUSH_SECONDS:
@@ -166,14 +158,25 @@ def _run_batch(run: Drain, batch: Batch) -> None:
 
 
 def _next_of(batch: Batch) -> tuple[ClaimedStep, Lease] | None:
-    """Return the next step to begin; a worker that is about to stop begins none and hands back the rest."""
+    """Return the next step to begin; a worker that is about to stop begins none and hands back the rest.
+
+    Before each step others are let pass: here the rest is claimed, so whoever counts this drainer's slot finds it.
+    """
+    TURNS.give_way()
     if STOPPING.is_begun and (left := batch.surrender(at_once=True)):
         leases_hand_back(left)
     return batch.take_next()
 
 
-def _is_short(seconds: float) -> bool:
-    return seconds < SHORT_STEP_SECONDS
+def _pace_note(run: Drain, seconds: float) -> None:
+    """Choose how many steps are claimed next; when steps that were short prove long, call back who left them to us."""
+    if seconds < SHORT_STEP_SECONDS:
+        run.claim_size = min(run.claim_size * 2, settings.SHANNON_CLAIM_BATCH_STEPS)
+        return
+    run.claim_size = 1
+    if run.hurries and seconds >= SLOW_STEP_SECONDS:
+        run.hurries = False
+        ring_advance(run.facts.task_id)
 
 
 def _keep(run: Drain, end: StepEnd, seconds: float) -> None:

@@ -46,6 +46,7 @@ class Lease:
 class Batch:
     """Steps that one drainer claimed at once. It begins them in turn; the heartbeat may take back the rest."""
 
+    task_id: UUID
     steps: list[ClaimedStep]
     leases: dict[UUID, Lease]
     at_work: Lease | None = None
@@ -81,12 +82,15 @@ class LeaseKeeper:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._handed_back: set[UUID] = set()
         self.is_cut_off = False
         """True from a heartbeat that failed until the next that did not."""
 
     def hold(self, steps: Sequence[ClaimedStep]) -> Batch:
         """Register freshly claimed steps."""
-        batch = Batch(list(steps), {step.step_id: Lease(step.step_id, step.attempt) for step in steps})
+        batch = Batch(
+            steps[0].task_id, list(steps), {step.step_id: Lease(step.step_id, step.attempt) for step in steps}
+        )
         with self._lock:
             self._by_id[id(batch)] = batch
         self.start()
@@ -125,6 +129,12 @@ class LeaseKeeper:
             finally:
                 connection.close()
 
+    def handed_back(self) -> set[UUID]:
+        """Return the tasks of which a beat has handed back steps since this was last asked: others are to be told."""
+        with self._lock:
+            told, self._handed_back = self._handed_back, set()
+        return told
+
     def held(self) -> list[Lease]:
         """Return the leases of steps at work that nobody has taken away."""
         with self._lock:
@@ -148,12 +158,19 @@ class LeaseKeeper:
         for lease in hanging:
             lease.is_abandoned = lease.is_superseded = True
         _abandon(hanging)
-        surrendered = [lease for batch in batches for lease in batch.surrender()]
+        surrendered: list[Lease] = []
+        task_ids: set[UUID] = set()
+        for batch in batches:
+            if given_up := batch.surrender():
+                surrendered += given_up
+                task_ids.add(batch.task_id)
         leases = [lease for batch in batches for lease in list(batch.leases.values()) if not lease.is_abandoned]
         if leases:
             _extend(leases)  # first: handing back may wait for a task that somebody else holds
         if surrendered:
             leases_hand_back(surrendered)
+            with self._lock:
+                self._handed_back |= task_ids
 
 
 def _abandon(leases: Sequence[Lease]) -> None:

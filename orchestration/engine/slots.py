@@ -60,6 +60,19 @@ _GIVE: Final = """
     SELECT id FROM rung ORDER BY position
 """
 
+_RETURN: Final = """
+    WITH back AS (
+        UPDATE orchestration_step SET rung_at = NULL WHERE id = %(first)s AND task_id = %(task)s AND status = 'ready'
+    )
+    UPDATE orchestration_task t SET waits_since = COALESCE(waits_since, now())
+    WHERE t.id = %(task)s AND t.status = 'RUNNING'
+      AND EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id AND s.status = 'ready'
+                  AND (s.not_before IS NULL OR s.not_before <= now()))
+      AND NOT EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id AND s.status = 'running')
+      AND NOT EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id AND s.status = 'ready'
+                      AND s.id IS DISTINCT FROM %(first)s AND s.rung_at > now() - make_interval(secs => %(lost)s))
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Loads:
@@ -110,6 +123,13 @@ def task_serve(task_id: UUID) -> int:
     if first_steps:
         ring_steps(task_id, first_steps)
     return len(first_steps)
+
+
+def slot_return(task_id: UUID, first: UUID | None) -> None:
+    """Give back the slot of a drainer that found no thread; the task waits again, unless others work on it."""
+    with transaction.atomic(), prepared_cursor() as cursor:
+        cursor.execute("SELECT 1 FROM orchestration_task WHERE id = %s FOR NO KEY UPDATE", [task_id])
+        cursor.execute(_RETURN, {"task": task_id, "first": first, "lost": settings.SHANNON_DOORBELL_LOST_SECONDS})
 
 
 def waiting_serve() -> int:

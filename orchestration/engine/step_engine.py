@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from agents.context import Emit, StepContext
@@ -22,6 +23,7 @@ from orchestration.engine.lease import Lease
 from orchestration.engine.results import messages_after
 from orchestration.engine.retries import deadline_seconds
 from orchestration.engine.stopping import STOPPING
+from orchestration.engine.turns import TURNS
 from orchestration.events.wake import delta_publish
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
@@ -44,6 +46,8 @@ class TaskFacts:
     parameters: Mapping[str, Any]
     budgets: tuple[BudgetRef, ...]
     seconds_left: float
+    weight: int = 1
+    """The tenant's share of what workers have."""
 
     @property
     def asked_in(self) -> UUID:
@@ -55,7 +59,7 @@ class TaskFacts:
 def task_facts(task_id: UUID) -> TaskFacts:
     """Load the facts of a task; one query."""
     columns = ("tenant_id", "session_id", "principal", "query", "strategy", "parameters", "deadline_at")
-    found = Task.objects.only("id", *columns, "clock_stopped_at").annotate(read_at=Now())
+    found = Task.objects.only("id", *columns, "clock_stopped_at").annotate(read_at=Now(), weight=F("tenant__weight"))
     task = found.get(id=task_id)
     principal = Principal.from_json(task.principal)
     clock_at = task.clock_stopped_at or task.read_at
@@ -72,6 +76,7 @@ def task_facts(task_id: UUID) -> TaskFacts:
             *payer_refs(principal),
         ),
         seconds_left=(task.deadline_at - clock_at).total_seconds(),
+        weight=task.weight,
     )
 
 
@@ -105,8 +110,10 @@ class StepExecution:
     def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
         """See `agents.context.StepEngine.transaction`. Events of a task that has ended are dropped, not the rest."""
         self._flush_delta()
-        if begins and STOPPING.begins_nothing:
-            raise WorkerStopping
+        if begins:
+            if STOPPING.begins_nothing:
+                raise WorkerStopping
+            TURNS.give_way()
         drafts: list[EventDraft] = []
 
         def emit(kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:

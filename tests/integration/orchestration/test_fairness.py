@@ -1,6 +1,8 @@
 """Slots on a real database: no tenant's backlog is in another's way, whatever its form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,12 +12,16 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from orchestration.control import task_pause, task_resume
+from orchestration.engine import drain as draining
 from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.drain import drain
+from orchestration.engine.lease import SLOW_STEP_SECONDS
 from orchestration.engine.presence import Presence
 from orchestration.engine.recover import recover
-from orchestration.engine.slots import waiting_serve
+from orchestration.engine.slots import slot_return, waiting_serve
+from orchestration.engine.step_engine import task_facts
+from orchestration.engine.turns import SHORT_STEP_DRAINERS, TURNS
 from orchestration.models import Step, Task, WorkerPresence
 from orchestration.services import fanout_submit
 from orchestration.types import PRIORITY_RANK, Priority, StepStatus, TaskStatus
@@ -37,6 +43,13 @@ def other(principal: Principal) -> Principal:
     """Somebody of a second tenant."""
     tenant = tenant_seed(slug="globex", name="Globex")
     return Principal(tenant.id, "key:test", "tester", frozenset(SCOPES))
+
+
+@pytest.fixture
+def capacity() -> Iterator[Callable[[int], None]]:
+    """Say how many threads this process has for drainers."""
+    yield TURNS.capacity_set
+    TURNS.capacity_set(None)
 
 
 @pytest.fixture(autouse=True)
@@ -226,3 +239,53 @@ def test_a_drainer_asks_once_more_whether_somebody_waits(principal: Principal) -
         assert drain(task_id, first=None) == 200
     assert len([sql for sql in asked if sql.startswith("SELECT EXISTS (SELECT 1 FROM orchestration_task")]) == 1
     assert not [sql for sql in asked if "orchestration_workerpresence" in sql]
+
+
+def test_a_drainer_that_finds_no_thread_gives_its_slot_back_and_its_task_is_served_when_one_is_free(
+    principal: Principal, other: Principal, capacity: Callable[[int], None]
+) -> None:
+    capacity(2)  # one of them is kept for a tenant that has none yet
+    refused, light = submitted(principal), submitted(other)
+    with ThreadPoolExecutor(1) as elsewhere, ExitStack() as at_work:
+        elsewhere.submit(at_work.enter_context, TURNS.drainer(principal.tenant_id)).result()
+        first = Step.objects.get(task_id=refused)
+        assert drain(refused, first=first.id) == 0
+        assert (is_waiting(refused), rung(refused)) == (True, 0)
+        assert drain(light, first=None) == 1, "another tenant's is done at once; its drainer then serves who waits"
+        elsewhere.submit(at_work.close).result()
+    assert (is_waiting(refused), rung(refused)) == (False, 1)
+    assert drain(refused, first=first.id) == 1
+
+
+def test_a_slot_that_is_given_back_makes_no_task_wait_on_which_others_work(
+    principal: Principal, capacity: Callable[[int], None]
+) -> None:
+    capacity(2)
+    task_id = submitted(principal, 3)
+    begin(task_id, "a-0")
+    first = Step.objects.filter(task_id=task_id, status=StepStatus.READY, rung_at__isnull=False)[0]
+    slot_return(task_id, first.id)
+    assert (is_waiting(task_id), rung(task_id)) == (False, 1)
+
+
+def test_no_more_drainers_than_can_compute_do_a_tasks_short_steps(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "SHORT_STEP_SECONDS", float("inf"))
+    task_id = submitted(principal, 200)
+    with ExitStack() as others:
+        for _ in range(SHORT_STEP_DRAINERS):
+            assert others.enter_context(TURNS.hurry())(task_id)
+        assert drain(task_id, first=None) == 1, "its first step showed that they are short; others do them"
+    assert drain(task_id, first=None) == 199
+
+
+def test_a_task_whose_steps_prove_long_after_all_is_rung_for(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung_for: list[UUID] = []
+    monkeypatch.setattr(draining, "ring_advance", lambda task_id, **_: rung_for.append(task_id))
+    run = draining.Drain(task_facts(submitted(principal)), "owner", claim_size=16, hurries=True)
+    for seconds in (0.01, SLOW_STEP_SECONDS, SLOW_STEP_SECONDS):
+        draining._pace_note(run, seconds)
+    assert (run.claim_size, rung_for) == (1, [run.facts.task_id])

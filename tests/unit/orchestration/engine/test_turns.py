@@ -1,43 +1,198 @@
-"""Drainers of short steps take turns; those that wait for models do not."""
+"""Who computes in a process, on clocks that the test sets: what is let pass, for how long, and who gets a thread."""
 
-from contextlib import ExitStack
-from typing import Any
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from uuid import UUID, uuid4
 
-from orchestration.engine.drain import SHORT_STEP_DRAINERS, Drain, _short_turns, _turn
+import pytest
+from pytest_django import Settings
+
+from orchestration.engine.turns import (
+    CREDIT_SECONDS,
+    LOOK_SECONDS,
+    SHORT_STEP_DRAINERS,
+    STAND_SECONDS,
+    WORK_SECONDS,
+    Turns,
+)
+
+HEAVY, LIGHT, THIRD = uuid4(), uuid4(), uuid4()
 
 
-def drainer(claim_size: int) -> Drain:
-    facts: Any = None  # a turn asks for nothing of the task
-    return Drain(facts, "owner", claim_size=claim_size)
+class Process:
+    """A process whose clocks stand unless the test moves them; each drainer has a thread of its own."""
+
+    def __init__(self) -> None:
+        self.now_seconds = 0.0
+        self.cpu_seconds: dict[int, float] = {}
+        self.turns = Turns(cpu_seconds=lambda ident: self.cpu_seconds.get(ident, 0.0), now_seconds=self._now)
+        self._stack = ExitStack()
+        self._drainers: list[Drainer] = []
+
+    def _now(self) -> float:
+        return self.now_seconds
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def begin(self, tenant_id: UUID, *, weight: int = 1) -> "Drainer":
+        drainer = Drainer(self, self._stack.enter_context(ThreadPoolExecutor(1)), tenant_id, weight)
+        self._drainers.append(drainer)
+        return drainer
 
 
-def is_free() -> bool:
-    free = _short_turns.acquire(blocking=False)
-    if free:
-        _short_turns.release()
-    return free
+class Drainer:
+    """A drainer in its thread."""
+
+    def __init__(self, process: Process, pool: ThreadPoolExecutor, tenant_id: UUID, weight: int) -> None:
+        self._process, self._pool = process, pool
+        self._context = process.turns.drainer(tenant_id, weight=weight)
+        self.ident = pool.submit(threading.get_ident).result()
+        self.has_thread = pool.submit(self._context.__enter__).result()
+
+    def computes(self, seconds: float) -> None:
+        self._process.cpu_seconds[self.ident] = self._process.cpu_seconds.get(self.ident, 0.0) + seconds
+
+    def gives_way(self) -> "Future[bool]":
+        return self._pool.submit(self._process.turns.give_way)
+
+    def end(self) -> None:
+        self._pool.submit(self._context.__exit__, None, None, None).result()
 
 
-def test_few_drainers_of_short_steps_work_at_once_and_then_the_next() -> None:
-    with ExitStack() as turns:
+@pytest.fixture
+def process() -> Iterator[Process]:
+    made = Process()
+    yield made
+    made.close()
+
+
+@contextmanager
+def standing(process: Process, drainer: Drainer) -> Iterator["Future[bool]"]:
+    """Yield the wait of a drainer that stands still."""
+    wait = drainer.gives_way()
+    until = threading.Event()
+    for _ in range(2000):
+        with process.turns._changed:
+            if any(tenant.stands_since_seconds is not None for tenant in process.turns._present.values()):
+                break
+        until.wait(0.002)
+    assert not wait.done()
+    yield wait
+
+
+def test_who_is_alone_never_stands_still(process: Process) -> None:
+    heavy = process.begin(HEAVY)
+    heavy.computes(100.0)
+    assert heavy.gives_way().result() is False
+
+
+def test_who_has_computed_for_long_lets_one_that_comes_pass_until_it_ends(process: Process) -> None:
+    heavy = process.begin(HEAVY)
+    heavy.computes(1.0)
+    light = process.begin(LIGHT)
+    assert light.gives_way().result() is False
+    with standing(process, heavy) as wait:
+        light.end()
+        assert wait.result() is True
+    assert heavy.gives_way().result() is False
+
+
+def test_it_goes_on_when_those_it_let_pass_wait_for_something_else(process: Process) -> None:
+    heavy = process.begin(HEAVY)
+    heavy.computes(1.0)
+    process.begin(LIGHT)
+    with standing(process, heavy) as wait:
+        process.now_seconds += LOOK_SECONDS * 2  # in which the other has computed nothing: it waits for a model
+        assert wait.result() is True
+
+
+def test_it_goes_on_when_the_other_has_had_its_credit(process: Process) -> None:
+    heavy = process.begin(HEAVY)
+    heavy.computes(1.0)
+    light = process.begin(LIGHT)
+    with standing(process, heavy) as wait:
+        light.computes(CREDIT_SECONDS)
+        process.now_seconds += LOOK_SECONDS * 2
+        assert wait.result() is True
+
+
+def test_it_stands_no_longer_than_so_long_and_then_works_for_a_while(process: Process) -> None:
+    heavy = process.begin(HEAVY)
+    heavy.computes(1.0)
+    light = process.begin(LIGHT)
+    with standing(process, heavy) as wait:
+        light.computes(CREDIT_SECONDS / 2)
+        process.now_seconds += STAND_SECONDS
+        assert wait.result() is True
+    light.computes(LOOK_SECONDS)
+    assert heavy.gives_way().result() is False
+    process.now_seconds += WORK_SECONDS
+    light.computes(WORK_SECONDS)
+    with standing(process, heavy):
+        light.end()
+
+
+def test_tenants_that_have_had_the_same_do_not_wait_for_each_other(process: Process) -> None:
+    first, second = process.begin(HEAVY), process.begin(LIGHT)
+    for _ in range(50):
+        process.now_seconds += LOOK_SECONDS
+        for drainer in (first, second):
+            drainer.computes(LOOK_SECONDS / 2)
+            assert drainer.gives_way().result() is False
+
+
+def test_a_tenant_of_twice_the_weight_has_had_half_as_much_for_the_same_time(process: Process) -> None:
+    process.begin(THIRD).end()  # the clock of service stands at zero
+    heavy, light = process.begin(HEAVY, weight=4), process.begin(LIGHT)
+    heavy.computes(0.4)
+    light.computes(0.2)
+    process.now_seconds += LOOK_SECONDS
+    assert heavy.gives_way().result() is False
+    with standing(process, light) as wait:
+        heavy.end()
+        assert wait.result() is True
+
+
+def test_an_absence_gives_no_more_than_the_credit(process: Process) -> None:
+    light = process.begin(LIGHT)
+    light.end()
+    heavy = process.begin(HEAVY)
+    heavy.computes(1000.0)
+    light = process.begin(LIGHT)
+    light.computes(CREDIT_SECONDS)
+    process.now_seconds += LOOK_SECONDS
+    assert heavy.gives_way().result() is False
+
+
+def test_the_reserve_is_for_a_tenants_first_drainer_only(process: Process, settings: Settings) -> None:
+    settings.SHANNON_RESERVED_SHARE = 0.25
+    process.turns.capacity_set(8)
+    assert [process.begin(HEAVY).has_thread for _ in range(7)] == [True] * 6 + [False]
+    assert [process.begin(LIGHT).has_thread for _ in range(2)] == [True, False]
+    assert process.begin(THIRD).has_thread
+
+
+def test_a_thread_that_was_given_back_is_given_out_again(process: Process, settings: Settings) -> None:
+    settings.SHANNON_RESERVED_SHARE = 0.25
+    process.turns.capacity_set(4)
+    drainers = [process.begin(HEAVY) for _ in range(3)]
+    assert not process.begin(HEAVY).has_thread
+    drainers[0].end()
+    assert process.begin(HEAVY).has_thread
+
+
+def test_few_drainers_do_the_short_steps_of_a_task_and_the_next_when_they_have_ended() -> None:
+    turns, task_id, other_id = Turns(), uuid4(), uuid4()
+    with ExitStack() as first:
         for _ in range(SHORT_STEP_DRAINERS):
-            assert is_free()
-            turns.enter_context(_turn(drainer(2)))
-        assert not is_free()
-    assert is_free()
-
-
-def test_a_drainer_whose_steps_are_not_short_needs_no_turn() -> None:
-    with ExitStack() as turns:
-        for _ in range(SHORT_STEP_DRAINERS + 1):
-            turns.enter_context(_turn(drainer(1)))
-        assert is_free()
-
-
-def test_a_turn_that_does_not_come_holds_nobody_up_for_ever() -> None:
-    with ExitStack() as turns:
-        for _ in range(SHORT_STEP_DRAINERS):
-            turns.enter_context(_turn(drainer(16)))
-        with _turn(drainer(16)):
-            assert not is_free()
-    assert is_free()
+            may = first.enter_context(turns.hurry())
+            assert (may(task_id), may(task_id)) == (True, True)
+        with turns.hurry() as further:
+            assert not further(task_id)
+        with turns.hurry() as of_another:
+            assert of_another(other_id)
+    with turns.hurry() as following:
+        assert following(task_id)
