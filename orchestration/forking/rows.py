@@ -85,9 +85,9 @@ def _copied_work(steps: Sequence[Step], entries: Sequence[JournalEntry]) -> dict
 
 
 def _steps(task: Task, plan: ForkPlan) -> dict[str, Step]:
-    started = beginnings(plan.selection)
-    copied = {step.key: _copied(task, step) for step in plan.selection.copied}
-    anew = {step.key: _anew(task, step, started[step.key]) for step in plan.selection.anew}
+    started, places = beginnings(plan.selection), plan.selection.positions
+    copied = {step.key: _copied(task, step, places[step.key]) for step in plan.selection.copied}
+    anew = {step.key: _anew(task, step, places[step.key], started[step.key]) for step in plan.selection.anew}
     fork_step = anew[plan.selection.fork_step.key]
     _instruct(fork_step, plan)
     if plan.edits.model_tier is not None:
@@ -112,13 +112,13 @@ def _instruct(fork_step: Step, plan: ForkPlan) -> None:
     fork_step.input = value_pack(tenant_id, given)
 
 
-def _specified(task: Task, step: Step, **state: Any) -> Step:
+def _specified(task: Task, step: Step, position: int, **state: Any) -> Step:
     """Return a new step that is to do what another one was."""
     return Step(
         id=uuid7(),
         task=task,
         key=step.key,
-        position=step.position,
+        position=position,
         kind=step.kind,
         title=step.title,
         input=step.input,
@@ -128,10 +128,11 @@ def _specified(task: Task, step: Step, **state: Any) -> Step:
     )
 
 
-def _copied(task: Task, step: Step) -> Step:
+def _copied(task: Task, step: Step, position: int) -> Step:
     return _specified(
         task,
         step,
+        position,
         status=step.status,
         output=step.output,
         error=step.error,
@@ -141,10 +142,10 @@ def _copied(task: Task, step: Step) -> Step:
     )
 
 
-def _anew(task: Task, step: Step, begin: Release) -> Step:
+def _anew(task: Task, step: Step, position: int, begin: Release) -> Step:
     is_skipped = begin.status is StepStatus.SKIPPED
     error = DependencyFailed.of(begin.failed_dependency).as_json() if is_skipped else None
-    return _specified(task, step, status=begin.status, open_dependencies=begin.open_dependencies, error=error)
+    return _specified(task, step, position, status=begin.status, open_dependencies=begin.open_dependencies, error=error)
 
 
 def _tell(task: Task, plan: ForkPlan, copied: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Which steps of a task a fork takes over, and how the others begin. Pure."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from orchestration.engine.dependencies import BlockedStep, Release, releases
@@ -10,37 +11,51 @@ from shannon_project.foundation.errors import InvalidInput
 
 _FINISHED = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED})
 
+MadeWithout = Callable[[Sequence[Step], Collection[str]], Collection[str]]
+"""Of a task's steps, the keys of those that its strategy makes without knowing the ends of the given ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The steps of a fork. What a planner's step led to is in neither list: the strategy makes it anew."""
+    """The steps of a fork. What was made because of a step that is done anew is in neither list: it is made anew."""
 
     fork_step: Step
     copied: Sequence[Step]
     anew: Sequence[Step]
 
+    @property
+    def positions(self) -> dict[str, int]:
+        """The place of each step in the new task, by key: without gaps, in their former order."""
+        kept = sorted((*self.copied, *self.anew), key=lambda step: step.position)
+        return {step.key: position for position, step in enumerate(kept)}
 
-def select(steps: Sequence[Step], from_step_key: str) -> Selection:
+
+def select(steps: Sequence[Step], from_step_key: str, made_without: MadeWithout) -> Selection:
     """Divide a task's steps, given in the order in which they were made.
 
-    Anew are the fork step, all that depends on it, and what has not come to its own end.
+    Anew are the fork step, all that depends on it, and what has not come to its own end. What the strategy made only
+    because it knew how one of these ended is left out, and so is what people said after that.
 
     Raises:
-        InvalidInput: The task has no such step (the caller's fault).
+        InvalidInput: The task has no such step, or it is a person's message (the caller's fault).
     """
-    fork_step = next((step for step in steps if step.key == from_step_key), None)
+    own = [step for step in steps if step.kind != StepKind.MESSAGE]
+    fork_step = next((step for step in own if step.key == from_step_key), None)
     if fork_step is None:
-        known = [step.key for step in steps]
+        known = [step.key for step in own]
         raise InvalidInput(f"from_step_key: there is no step '{from_step_key[:128]}'.", details={"steps": known[:50]})
-    if fork_step.kind == StepKind.PLAN:
-        steps = [step for step in steps if step.position <= fork_step.position]
-    renewed = {step.key for step in steps if step.status not in _FINISHED} | {fork_step.key}
-    while more := {step.key for step in steps if step.key not in renewed and renewed & set(step.depends_on)}:
+    renewed = {step.key for step in own if step.status not in _FINISHED} | {fork_step.key}
+    while more := {step.key for step in own if step.key not in renewed and renewed & set(step.depends_on)}:
         renewed |= more
+    kept = set(made_without(steps, renewed))
+    if fork_step.key not in kept:  # the strategy is another one by now: what came before the step is all that is sure
+        kept = {step.key for step in own if step.position <= fork_step.position}
+    left_at = min((step.position for step in own if step.key not in kept), default=math.inf)
+    kept |= {step.key for step in steps if step.kind == StepKind.MESSAGE and step.position < left_at}
     return Selection(
         fork_step=fork_step,
-        copied=[step for step in steps if step.key not in renewed],
-        anew=[step for step in steps if step.key in renewed],
+        copied=[step for step in steps if step.key in kept - renewed],
+        anew=[step for step in steps if step.key in kept & renewed],
     )
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from agents.services import journal_outline, model_override_check
+from orchestration.forking.consequences import steps_made_without
 from orchestration.forking.edits import ForkEdits, edits_check, journal_cut
 from orchestration.forking.rows import ForkPlan, fork_write, source_lock
 from orchestration.forking.selection import beginnings, select
@@ -33,9 +35,9 @@ def task_fork(
 ) -> SubmittedTask:
     """Make a task out of another one of the tenant: what lies before the fork is copied and not paid again.
 
-    Finished steps that do not depend on the fork step are taken over with their outputs. The fork step is run against
-    the copied beginning of its journal, so that no call before `from_position` is made again. A source may still run:
-    what it has not finished is done by both.
+    Finished steps that neither depend on the fork step nor were made because of what it came to are taken over with
+    their outputs. The fork step is run against the copied beginning of its journal, so that no call before
+    `from_position` is made again. A source may still run: what it has not finished is done by both.
 
     Args:
         principal: Who asks; needs `task.submit` by policy. The fork acts in this name.
@@ -98,7 +100,8 @@ def _plan(source: Task, request: ForkRequest) -> ForkPlan:
     if asked.model_override:
         model_override_check(tenant_id=source.tenant_id, override=asked.model_override)
     json_check("edits", asdict(edits))
-    selection = select(steps_of(task_id=source.id), request.from_step_key)
+    made_without = partial(steps_made_without, source)
+    selection = select(steps_of(task_id=source.id), request.from_step_key, made_without)
     beginnings(selection)
     edits_check(edits, kind=StepKind(selection.fork_step.kind), parameters=source.parameters)
     cut = journal_cut(edits, from_position=request.from_position, outline=journal_outline(selection.fork_step.id))

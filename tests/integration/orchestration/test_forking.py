@@ -15,9 +15,12 @@ from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
 from orchestration.errors import IdempotencyMismatch, TaskNotFound
 from orchestration.forking import ForkEdits, ForkRequest, ToolOutputEdit, task_fork
+from orchestration.messages import message_send
 from orchestration.models import Event, Step, Task
+from orchestration.replaying import task_replay
+from orchestration.reviews import review_approve
 from orchestration.services import task_submit
-from orchestration.types import StepStatus, TaskRequest, TaskStatus
+from orchestration.types import STEP_OPEN, StepStatus, TaskRequest, TaskStatus
 from policy.selectors import budget_states
 from policy.services import tenant_seed
 from policy.types import SCOPES, BudgetRef, BudgetScope, Principal
@@ -49,6 +52,13 @@ def fork(principal: Principal, source: Task, key: str, position: int | None = No
 def journal(task: Task, key: str) -> Sequence[JournalEntry]:
     step = Step.objects.get(task=task, key=key)
     return list(JournalEntry.objects.filter(step_id=step.id).order_by("position"))
+
+
+def work(task_id: UUID, times: int = 3) -> None:
+    """Let a worker do what can be done while nobody decides."""
+    for _ in range(times):
+        task_advance(task_id)
+        drain(task_id, first=None)
 
 
 def tool_position(task: Task, key: str) -> int:
@@ -164,6 +174,68 @@ def test_a_running_source_gives_what_it_has_finished(principal: Principal) -> No
     heard = Event.objects.filter(task=source, kind="STATUS_UPDATE", payload__fork=str(made.id))
     assert heard.count() == 1
     assert play(made.id).status == play(source_id).status == TaskStatus.COMPLETED
+
+
+@pytest.mark.parametrize("mode", ["supervisor", "swarm", "react", "reflection", "debate", "tree_of_thoughts"])
+def test_a_fork_from_any_step_works_on_from_there_and_comes_to_the_same(principal: Principal, mode: str) -> None:
+    source = ended(principal, mode=mode)
+    for step in Step.objects.filter(task=source).order_by("position"):
+        made = play(fork(principal, source, step.key).id)
+        assert (made.status, made.result) == (TaskStatus.COMPLETED, source.result), step.key
+        again = Step.objects.get(task=made, key=step.key)
+        assert (again.status, again.attempt, again.copied_from) == (StepStatus.SUCCEEDED, 1, None)
+        assert not Step.objects.filter(task=made, status__in=STEP_OPEN).exists()
+        places = Step.objects.filter(task=made).order_by("position").values_list("position", flat=True)
+        assert list(places) == list(range(len(places)))
+        report = task_replay(principal=principal, task_id=made.id)
+        assert report.difference is None, step.key
+
+
+@pytest.mark.parametrize(
+    ("mode", "key"), [("supervisor", "lead-1"), ("swarm", "lead-1"), ("react", "think-1"), ("dag", "plan")]
+)
+def test_what_followed_from_a_step_that_is_done_anew_follows_anew(principal: Principal, mode: str, key: str) -> None:
+    source = ended(principal, mode=mode)
+    made = fork(principal, source, key, query="1. What is 1000 - 1?\n2. What is 30 + 3?")
+    assert list(Step.objects.filter(task=made).values_list("key", "status")) == [(key, StepStatus.READY)]
+    made = play(made.id)
+    assert made.status == TaskStatus.COMPLETED
+    assert "999" in str(made.result)
+    assert "51" not in str(made.result), "an answer to what was asked before"
+
+
+def test_a_fork_from_a_parallel_step_keeps_what_was_begun_beside_it(principal: Principal) -> None:
+    source = ended(principal, mode="supervisor")
+    made = fork(principal, source, "work-1-2")
+    copied = Step.objects.filter(task=made, copied_from__isnull=False).order_by("position")
+    assert list(copied.values_list("key", flat=True)) == ["lead-1", "work-1-1", "work-1-3"]
+    assert list(Step.objects.filter(task=made, copied_from=None).values_list("key", flat=True)) == ["work-1-2"]
+
+
+def test_a_fork_from_a_reviewed_plan_asks_for_the_review_again(principal: Principal) -> None:
+    request = TaskRequest(query=PARTS, context={"require_review": True})
+    source_id = task_submit(principal=principal, request=request).task.id
+    work(source_id)
+    review_approve(principal=principal, task_id=source_id)
+    source = play(source_id)
+    made = fork(principal, source, "review-1")
+    work(made.id)
+    assert not Step.objects.filter(task=made, kind="agent").exists()
+    review_approve(principal=principal, task_id=made.id)
+    made = play(made.id)
+    assert (made.status, made.result) == (TaskStatus.COMPLETED, source.result)
+
+
+def test_a_message_is_no_step_to_fork_from_and_what_came_after_the_fork_is_not_said(principal: Principal) -> None:
+    source_id = submitted(principal, PARTS, "supervisor")
+    work(source_id, times=1)  # the lead
+    message_send(principal=principal, task_id=source_id, text="Say it in French.")
+    source = play(source_id)
+    with pytest.raises(InvalidInput, match="there is no step"):
+        fork(principal, source, "message-1")
+    made = fork(principal, source, "lead-1")
+    assert (Task.objects.get(id=made.id).message_count, Step.objects.filter(task=made).count()) == (0, 1)
+    assert play(made.id).status == TaskStatus.COMPLETED
 
 
 def test_work_of_unknown_price_is_not_shown_as_free(principal: Principal) -> None:
