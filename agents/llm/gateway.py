@@ -3,9 +3,11 @@
 import logging
 import os
 import threading
+from collections.abc import Generator
 from contextlib import closing
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final, Protocol
 
 from django.conf import settings
 from dotenv import load_dotenv
@@ -23,12 +25,25 @@ from agents.llm.timeouts import CallTimeouts
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
 from agents.llm.unlogged import completion_unlogged
 from agents.llm.watchdog import CallOverdue, TooManyAbandoned, read_within
+from agents.llm.wire import (
+    Scribe,
+    WireAssembly,
+    WireFailed,
+    WireRequest,
+    WireUnreadable,
+    is_mended_by_litellm,
+    named_by_litellm,
+    wire_answer,
+    wire_pieces,
+)
 from shannon_project.config.catalogue import TOKENS_PER_PRICE, CatalogueModel, ModelPrice, catalogue
 
 _FAILURES_OF_WAITING = (CallOverdue, TooManyAbandoned)
+_STREAMED: Final = {"stream": True, "stream_options": {"include_usage": True}}
 _loading = threading.Lock()
 _library: Any = None
 _completion: Any = None
+_scribe: Any = None
 
 
 class LitellmGateway(ModelGateway):
@@ -71,75 +86,127 @@ class LitellmGateway(ModelGateway):
     ) -> ModelReply:
         """Ask the model once; see `ModelGateway.complete`."""
         _litellm()
-        if on_delta is None:
-            timeouts = CallTimeouts.whole(timeout_seconds)
-            answer = self._at_once(parameters_of(request, model, credential, timeouts), model, timeouts)
-        else:
-            timeouts = CallTimeouts.within(timeout_seconds)
-            stream = _Stream(parameters_of(request, model, credential, timeouts), on_delta)
-            answer = self._streamed(stream, request, model, timeouts)
-        return reply_of(request, model, answer, self.price_of(model))
-
-    def _at_once(self, parameters: dict[str, Any], model: CatalogueModel, timeouts: CallTimeouts) -> Answer:
-        try:
-            answers = read_within(lambda: [_completion(**parameters)], timeouts=timeouts)
-            with closing(answers):
-                return _whole(next(answers), model)
-        except _FAILURES_OF_WAITING as error:
-            raise _waited_in_vain(error, model) from None
-        except _library.exceptions.openai.OpenAIError as error:  # all exceptions of litellm's providers derive from it
-            # Not chained: what the provider said may hold our key, and whoever logs the error would log the chain.
-            raise typed_failure(_library, error, model) from None
-
-    def _streamed(
-        self, stream: "_Stream", request: ModelRequest, model: CatalogueModel, timeouts: CallTimeouts
-    ) -> Answer:
-        failure: ModelFailure | None = None
-        try:
-            with closing(read_within(stream.open, timeouts=timeouts)) as chunks:
-                for chunk in chunks:
-                    stream.assembly.add(chunk)
-                    if stream.assembly.characters > settings.SHANNON_MODEL_ANSWER_MAX_CHARACTERS:
-                        failure = giant_failure(model)
-                        break
-        except _FAILURES_OF_WAITING as error:
-            failure = _waited_in_vain(error, model)
-        except _library.exceptions.openai.OpenAIError as error:
-            failure = typed_failure(_library, error, model)
-        # The library ends a stream that was cut off with a "stop" of its own; here is what the provider said.
-        if failure is None and not stream.finish_reason():
-            failure = ModelUnavailable(f"The answer of {model.name} ended before it was complete.")
-        answer = stream.answer()
-        if failure is not None:
-            if answer.written:  # the part that came is billed
-                failure.used = usage_of(request, answer, self.price_of(model))
-            raise failure
-        return answer
+        timeouts = CallTimeouts.whole(timeout_seconds) if on_delta is None else CallTimeouts.within(timeout_seconds)
+        parameters = parameters_of(request, model, credential, timeouts) | ({} if on_delta is None else _STREAMED)
+        asked = _Asked(request, model, self.price_of(model), timeouts, parameters, on_delta)
+        answer = _by_wire(asked)
+        if answer is None:
+            answer = _by_litellm(asked)
+        return reply_of(request, model, answer, asked.price)
 
 
-class _Stream:
-    """A streamed call, opened by the thread that reads it."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question to one model. `on_delta` None: its answer comes whole."""
 
-    def __init__(self, parameters: dict[str, Any], on_delta: OnDelta) -> None:
-        self._parameters = parameters
-        self._chunks: Any = None
-        self.assembly = StreamAssembly(on_delta)
+    request: ModelRequest
+    model: CatalogueModel
+    price: ModelPrice | None
+    timeouts: CallTimeouts
+    parameters: dict[str, Any]
+    on_delta: OnDelta | None
 
-    def open(self) -> Any:
-        """Make the call and return its chunks."""
-        self._chunks = _completion(**self._parameters, stream=True, stream_options={"include_usage": True})
-        return self._chunks
+
+def _by_wire(asked: _Asked) -> Answer | None:
+    """Ask by HTTP of our own; None: litellm must ask by itself."""
+    wire = _scribe.request(asked.parameters)
+    if wire is None:
+        return None
+    try:
+        if asked.on_delta is None:
+            return wire_answer(wire, asked.model, asked.timeouts)
+        return _streamed(_WireStream(wire, asked.timeouts, asked.on_delta), asked)
+    except WireFailed as refusal:
+        if is_mended_by_litellm(refusal):
+            return None
+        raise _failure_of(refusal, asked.model) from None
+    except (*_FAILURES_OF_WAITING, WireUnreadable) as error:
+        raise _failure_of(error, asked.model) from None
+
+
+def _by_litellm(asked: _Asked) -> Answer:
+    if asked.on_delta is not None:
+        return _streamed(_LitellmStream(asked.parameters, asked.timeouts, asked.on_delta), asked)
+    try:
+        answers = read_within(lambda: [_completion(**asked.parameters)], timeouts=asked.timeouts)
+        with closing(answers):
+            return _whole(next(answers), asked.model)
+    except _failures() as error:
+        # Not chained: what the provider said may hold our key, and whoever logs the error would log the chain.
+        raise _failure_of(error, asked.model) from None
+
+
+def _streamed(stream: "_Stream", asked: _Asked) -> Answer:
+    """Read a stream.
+
+    Raises:
+        WireFailed: The server does not take the request, and litellm may know why. ModelFailure: Else.
+    """
+    model = asked.model
+    failure: ModelFailure | None = None
+    try:
+        with closing(stream.open()) as pieces:
+            for piece in pieces:
+                stream.assembly.add(piece)
+                if stream.assembly.characters > settings.SHANNON_MODEL_ANSWER_MAX_CHARACTERS:
+                    failure = giant_failure(model)
+                    break
+    except _failures() as error:
+        if isinstance(error, WireFailed) and is_mended_by_litellm(error) and not stream.assembly.characters:
+            raise
+        failure = _failure_of(error, model)
+    # litellm ends a stream that was cut off with a "stop" of its own; here is what the provider said.
+    if failure is None and not stream.finish_reason():
+        failure = ModelUnavailable(f"The answer of {model.name} ended before it was complete.")
+    assembly = stream.assembly
+    answer = Answer(assembly.text, assembly.tool_calls(), assembly.finish_reason or None, assembly.stated())
+    if failure is not None:
+        if answer.written:  # the part that came is billed
+            failure.used = usage_of(asked.request, answer, asked.price)
+        raise failure
+    return answer
+
+
+class _Stream(Protocol):
+    """A streamed call. `open` makes it and yields its pieces, which `assembly` makes one answer of."""
+
+    assembly: StreamAssembly
+
+    def open(self) -> Generator[Any]: ...
 
     def finish_reason(self) -> str | None:
         """Return the reason that the provider gave to end; None: it gave none."""
+
+
+class _WireStream:
+    def __init__(self, wire: WireRequest, timeouts: CallTimeouts, on_delta: OnDelta) -> None:
+        self._wire, self._timeouts = wire, timeouts
+        self.assembly: StreamAssembly = WireAssembly(on_delta)
+
+    def open(self) -> Generator[Any]:
+        return wire_pieces(self._wire, self._timeouts)
+
+    def finish_reason(self) -> str | None:
+        return self.assembly.finish_reason
+
+
+class _LitellmStream:
+    def __init__(self, parameters: dict[str, Any], timeouts: CallTimeouts, on_delta: OnDelta) -> None:
+        self._parameters, self._timeouts = parameters, timeouts
+        self._chunks: Any = None
+        self.assembly = StreamAssembly(on_delta)
+
+    def open(self) -> Generator[Any]:
+        return read_within(self._made, timeouts=self._timeouts)
+
+    def _made(self) -> Any:
+        """Make the call, in the thread that reads it."""
+        self._chunks = _completion(**self._parameters)
+        return self._chunks
+
+    def finish_reason(self) -> str | None:
         reason: str | None = getattr(self._chunks, "received_finish_reason", self.assembly.finish_reason)
         return reason
-
-    def answer(self) -> Answer:
-        """Return what has come so far."""
-        assembly = self.assembly
-        stated = StatedUsage.of(assembly.usage)
-        return Answer(assembly.text, assembly.tool_calls(), assembly.finish_reason or None, stated)
 
 
 def _whole(answer: Any, model: CatalogueModel) -> Answer:
@@ -154,7 +221,19 @@ def _whole(answer: Any, model: CatalogueModel) -> Answer:
     return Answer(choice.message.content or "", calls, choice.finish_reason, stated)
 
 
-def _waited_in_vain(error: Exception, model: CatalogueModel) -> ModelFailure:
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what is raised where an answer does not come; all exceptions of litellm's providers derive from one."""
+    return (*_FAILURES_OF_WAITING, WireFailed, WireUnreadable, _library.exceptions.openai.OpenAIError)
+
+
+def _failure_of(error: Exception, model: CatalogueModel) -> ModelFailure:
+    """Return our failure for what was raised."""
+    if isinstance(error, WireFailed):
+        return typed_failure(_library, named_by_litellm(_library, error, model.litellm_name), model)
+    if isinstance(error, WireUnreadable):
+        return ModelAnswerInvalid(f"The answer of {model.name} could not be read.")
+    if not isinstance(error, _FAILURES_OF_WAITING):
+        return typed_failure(_library, error, model)
     if isinstance(error, TooManyAbandoned):
         return ModelUnavailable(f"{model.name} is not asked: too many calls that were given up are still running.")
     waited_for = getattr(error, "waited_for", "the whole answer")
@@ -168,12 +247,13 @@ def _per_million(usd_per_token: Any) -> Any:
 
 def _litellm() -> Any:
     """Import and set up litellm once per process: it takes four seconds and 177 MB, which only who asks models pays."""
-    global _library, _completion  # noqa: PLW0603 - one library per process, guarded by the lock
+    global _library, _completion, _scribe  # noqa: PLW0603 - one library per process, guarded by the lock
     if _library is None:
         with _loading:
             if _library is None:
                 loaded = _load_litellm()
                 _completion = completion_unlogged(loaded)
+                _scribe = Scribe(loaded, _completion)
                 _library = loaded
     return _library
 

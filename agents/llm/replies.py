@@ -34,12 +34,16 @@ class StatedUsage:
         if usage is None:
             return None
         details = getattr(usage, "prompt_tokens_details", None)
-        stated = [
+        return cls.of_counts(
             getattr(usage, "prompt_tokens", None),
             getattr(usage, "completion_tokens", None),
             getattr(details, "cached_tokens", None) or 0,
             getattr(usage, "cache_creation_input_tokens", None) or 0,
-        ]
+        )
+
+    @classmethod
+    def of_counts(cls, *stated: Any) -> Self | None:
+        """Take tokens read, written, read from a cache and put into one; None: they cannot be true."""
         counts = [count for count in stated if isinstance(count, int) and 0 <= count <= _PLAUSIBLE_MAX_TOKENS]
         if len(counts) < len(stated):
             log.warning("model_usage_implausible stated=%s", stated)

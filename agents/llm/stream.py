@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.llm.replies import StatedUsage
 from agents.llm.types import ToolCall
 
 
@@ -37,17 +38,17 @@ class StreamAssembly:
         choice = chunk.choices[0]
         self.finish_reason = choice.finish_reason or self.finish_reason
         for part in getattr(choice.delta, "tool_calls", None) or ():
-            self._add_tool_call(part)
-        text = getattr(choice.delta, "content", None)
-        if text:
-            self._texts.append(text)
-            self.characters += len(text)
-            self.on_delta(text)
+            self.add_tool_call(part.index, part.id, part.function.name, part.function.arguments)
+        self.add_text(getattr(choice.delta, "content", None))
 
     @property
     def text(self) -> str:
         """The text so far."""
         return "".join(self._texts)
+
+    def stated(self) -> StatedUsage | None:
+        """Return what the provider says that it used."""
+        return StatedUsage.of(self.usage)
 
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """Return the tool calls in the model's order; a missing id is made from the position."""
@@ -57,11 +58,17 @@ class StreamAssembly:
             for index, parts in ordered
         )
 
-    def _add_tool_call(self, part: Any) -> None:
-        index = part.index if part.index is not None else len(self._calls)
-        parts = self._calls.setdefault(index, _ToolCallParts())
-        parts.id = part.id or parts.id
-        parts.name = part.function.name or parts.name
-        arguments = part.function.arguments or ""
-        parts.arguments.append(arguments)
-        self.characters += len(arguments)
+    def add_text(self, text: str | None) -> None:
+        """Take a piece of text, and hand it on."""
+        if text:
+            self._texts.append(text)
+            self.characters += len(text)
+            self.on_delta(text)
+
+    def add_tool_call(self, index: int | None, call_id: str | None, name: str | None, arguments: str | None) -> None:
+        """Take a piece of a tool call; without an index it is a call of its own."""
+        parts = self._calls.setdefault(len(self._calls) if index is None else index, _ToolCallParts())
+        parts.id = call_id or parts.id
+        parts.name = name or parts.name
+        parts.arguments.append(arguments or "")
+        self.characters += len(arguments or "")

@@ -1,13 +1,15 @@
-"""Every fault of a provider through real HTTP and litellm: typed, in time, and accounted for."""
+"""Every fault of a provider through real HTTP, the short way and through litellm: typed, in time, and accounted for."""
 
 import threading
 import time
 from collections.abc import Iterator
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from pytest_django import Settings
 
+from agents.llm import gateway
 from agents.llm.credentials import Credential
 from agents.llm.errors import (
     ModelAnswerInvalid,
@@ -41,6 +43,14 @@ def provider(server: FaultProvider) -> FaultProvider:
     """The provider, with nothing told and nothing asked."""
     server.forget()
     return server
+
+
+@pytest.fixture(params=["the short way", "through litellm"], autouse=True)
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Providers of other protocols are asked through litellm; their failures are the same."""
+    gateway._litellm()
+    if request.param == "through litellm":
+        monkeypatch.setattr(gateway, "_scribe", SimpleNamespace(request=lambda _: None))
 
 
 def ask(
@@ -295,3 +305,17 @@ def test_shipped_prices_are_those_of_litellms_list() -> None:
             continue
         listed = GATEWAY.price_of(model.model_copy(update={"price": None}))
         assert listed == model.price, model.name
+
+
+def test_a_server_that_does_not_take_a_parameter_is_asked_without_it(provider: FaultProvider) -> None:
+    provider.will(Fault(status=422, message="max_tokens is not a valid parameter"))
+
+    assert ask(provider, seen=None).text == "You said: hello there"
+    assert len(provider.calls) <= 3, "once the short way, and as litellm asks such servers"
+
+
+def test_what_a_server_says_of_an_error_in_the_middle_of_a_stream_is_a_failure(provider: FaultProvider) -> None:
+    provider.will(Fault(body='data: {"error": {"message": "out of memory", "code": 503}}\n\n'))
+
+    with pytest.raises(ModelUnavailable):
+        ask(provider, seen=[])
