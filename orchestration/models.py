@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from agents.models import Session
 from agents.types import AskedBy
+from orchestration.strategy_models import RouteRecord, WorkflowTemplate
 from orchestration.types import (
     PRIORITY_RANK,
     STEP_OPEN,
@@ -24,6 +25,19 @@ from orchestration.types import (
 )
 from policy.models import Tenant
 from shannon_project.foundation.ids import uuid7
+
+__all__ = [
+    "Approval",
+    "Event",
+    "IdempotencyRecord",
+    "RouteRecord",
+    "Schedule",
+    "ScheduleRun",
+    "Step",
+    "Task",
+    "WorkerPresence",
+    "WorkflowTemplate",
+]
 
 
 class Task(models.Model):

@@ -1,4 +1,4 @@
-"""Rows of ways to work: templates, and how strategies fared. Apart from models.py for its length."""
+"""Rows of ways to work: templates, and how strategies fared. Apart from models.py, which names them, for its length."""
 
 from typing import ClassVar
 
