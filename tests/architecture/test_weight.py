@@ -24,6 +24,8 @@ os.environ["CELERY_SKIP_CHECKS"] = "true"
 from shannon_project.consumer import celery_app
 celery_app.loader.import_default_modules()
 celery_app.finalize()
+from sandbox.services.lanes import fast_runtime, general_runtime
+general_runtime().problems(), fast_runtime()
 print(json.dumps(sorted(sys.modules)))
 """
 
