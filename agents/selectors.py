@@ -1,7 +1,15 @@
 """Reads of the agents app."""
 
 from agents.forms import FORMS
-from agents.journal.viewing import EntryView, entries_of, entry_sums, usage_until
+from agents.journal.viewing import (
+    EntryView,
+    JournalSums,
+    entries_of,
+    entries_until,
+    entry_sums,
+    sums_before,
+    usage_until,
+)
 from agents.llm.breakdown import model_breakdown
 from agents.llm.catalogues import catalogue_of
 from agents.loop.formats import FORMATS
@@ -19,12 +27,14 @@ __all__ = [
     "FORMATS",
     "FORMS",
     "EntryView",
+    "JournalSums",
     "Role",
     "arguments_check",
     "arguments_problem",
     "builtin_tool_infos",
     "catalogue_of",
     "entries_of",
+    "entries_until",
     "entry_sums",
     "is_tenant_tool",
     "json_in",
@@ -48,6 +58,7 @@ __all__ = [
     "skill_for",
     "skill_versions",
     "skills",
+    "sums_before",
     "tool_definitions",
     "tool_for",
     "tool_infos",
