@@ -277,7 +277,7 @@ def task_insert_once(
         hit(Seam.SUBMIT_COMMIT)
     TASKS_SUBMITTED.labels(strategy=new.strategy).inc()
     hit(Seam.SUBMIT_RING)
-    ring_advance(task.id)
+    ring_advance(task.id, task.tenant_id, priority=task.priority)
     hit(Seam.SUBMIT_ANSWER)
     return SubmittedTask(task=task, created=True)
 

@@ -58,7 +58,7 @@ def task_advance(task_id: UUID) -> bool:
             hit(Seam.ADVANCE_COMMIT)
         if first_steps:
             hit(Seam.ADVANCE_DISPATCH)
-            ring_steps(task_id, first_steps)
+            ring_steps(task_id, task.tenant_id, first_steps)
             hit(Seam.ADVANCE_DISPATCHED)
         return True
 

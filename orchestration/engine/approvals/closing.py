@@ -143,5 +143,5 @@ def _expire(task_id: UUID, approval_ids: list[UUID]) -> int:
         closing = Closing(ApprovalStatus.EXPIRED, BY_THE_CLOCK)
         approvals = Approval.objects.select_related("step").filter(id__in=approval_ids).order_by("id")
         closed = sum(approval_close(task, approval, closing) for approval in approvals)
-    ring_advance(task_id)
+    ring_advance(task_id, task.tenant_id, priority=task.priority)
     return closed
