@@ -15,6 +15,7 @@ from agents.services import storable_json, value_pack, value_unpack
 from orchestration.engine.dispatch import ring_steps
 from orchestration.engine.finish import task_fail, task_finish, task_stop, told_drafts
 from orchestration.engine.slots import slots_take
+from orchestration.engine.turns import TURNS
 from orchestration.errors import DependencyFailed, StrategyBroke, StrategyStuck, TaskDeadlineExceeded
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
@@ -58,6 +59,7 @@ def task_advance(task_id: UUID) -> bool:
             hit(Seam.ADVANCE_COMMIT)
         if first_steps:
             hit(Seam.ADVANCE_DISPATCH)
+            TURNS.give_way()  # many messages are as long as the transaction was
             ring_steps(task_id, task.tenant_id, first_steps)
             hit(Seam.ADVANCE_DISPATCHED)
         return True
