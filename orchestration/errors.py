@@ -48,6 +48,12 @@ class ApprovalAlreadyDecided(Conflict):
     code = "APPROVAL_ALREADY_DECIDED"
 
 
+class AnswerMissing(Conflict):
+    """The task has no answer of which one could say how good it is."""
+
+    code = "ANSWER_MISSING"
+
+
 class ScheduleNotFound(NotFound):
     """There is no such schedule."""
 

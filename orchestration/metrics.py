@@ -50,4 +50,5 @@ QUEUE_AGE_SECONDS = Gauge(
 WORKER_THREADS = Gauge(
     "shannon_orchestration_worker_threads", "Threads of the workers that are there.", multiprocess_mode="mostrecent"
 )
+FEEDBACK_GIVEN = Counter("shannon_orchestration_feedback_total", "What people said of answers.", ["rating"])
 SCHEDULE_RUNS = Counter("shannon_orchestration_schedule_runs_total", "Times at which a schedule was due.", ["outcome"])

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from agents.models import Session
 from agents.types import AskedBy
-from orchestration.strategy_models import RouteRecord, WorkflowTemplate
+from orchestration.strategy_models import AnswerFeedback, RouteRecord, WorkflowTemplate
 from orchestration.types import (
     PRIORITY_RANK,
     STEP_OPEN,
@@ -27,6 +27,7 @@ from policy.models import Tenant
 from shannon_project.foundation.ids import uuid7
 
 __all__ = [
+    "AnswerFeedback",
     "Approval",
     "Event",
     "IdempotencyRecord",
@@ -103,6 +104,16 @@ class Task(models.Model):
     aftermath_due = models.BooleanField(
         db_default=False,
         help_text="It has ended, and its answer is still to be remembered or its outcome learned from.",
+    )
+
+    feedback_count = models.PositiveSmallIntegerField(db_default=0, help_text="People who said how good the answer is.")
+    feedback_score = models.FloatField(
+        null=True, blank=True, help_text="The mean of what they said, from 0 to 1; empty: nobody did."
+    )
+    learned = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="What the router has learned from it, as `Learned.as_json()`; empty: nothing.",
     )
 
     class Meta:
