@@ -217,7 +217,8 @@ WITH locked AS MATERIALIZED (
     SELECT b.id FROM policy_budget b
     WHERE b.id IN (
         SELECT unnest(r.budget_ids) FROM policy_reservation r
-        WHERE r.step_id = ANY(%(steps)s::uuid[]) AND (%(position)s::int IS NULL OR r.position = %(position)s::int)
+        WHERE r.step_id = ANY(%(steps)s::uuid[])
+          AND (%(positions)s::int[] IS NULL OR r.position = ANY(%(positions)s::int[]))
           AND r.status = 'held'
     )
     ORDER BY b.id
@@ -229,7 +230,7 @@ WITH locked AS MATERIALIZED (
     SET status = 'released', closed_at = statement_timestamp()
     FROM ready
     WHERE ready.budgets > 0 AND r.step_id = ANY(%(steps)s::uuid[])
-      AND (%(position)s::int IS NULL OR r.position = %(position)s::int) AND r.status = 'held'
+      AND (%(positions)s::int[] IS NULL OR r.position = ANY(%(positions)s::int[])) AND r.status = 'held'
     RETURNING r.budget_ids, r.tokens, r.usd
 ), given_back AS MATERIALIZED (
     SELECT budget_id, sum(tokens)::bigint AS tokens, sum(usd) AS usd
@@ -241,7 +242,7 @@ SET reserved_tokens = b.reserved_tokens - given_back.tokens, reserved_usd = b.re
 FROM given_back
 WHERE b.id = given_back.budget_id
 """
-"""Release what steps hold: under one position, or under all."""
+"""Release what steps hold: under some positions, or under all."""
 
 DIFFERENCES = """
 WITH booked AS (

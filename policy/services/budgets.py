@@ -198,9 +198,10 @@ def reservations_expire(*, older_than_seconds: float, limit: int) -> int:
     return len(keys)
 
 
-def budget_release(*, step_id: UUID, position: int | None = None) -> None:
-    """Give back what is still reserved, under one position or under all of the step. One statement; idempotent."""
-    _execute(sql.RELEASE, {"steps": [step_id], "position": position})
+def budget_release(*, step_id: UUID, position: int | None = None, positions: Sequence[int] | None = None) -> None:
+    """Give back what is still reserved, under some positions or under all of the step. One statement; idempotent."""
+    places = [position] if position is not None else positions
+    _execute(sql.RELEASE, {"steps": [step_id], "positions": None if places is None else list(places)})
 
 
 def budgets_release(step_ids: Sequence[UUID]) -> None:
@@ -208,7 +209,7 @@ def budgets_release(step_ids: Sequence[UUID]) -> None:
 
     One statement, however many steps.
     """
-    _execute(sql.RELEASE, {"steps": list(step_ids), "position": None})
+    _execute(sql.RELEASE, {"steps": list(step_ids), "positions": None})
 
 
 def _take(charges: Sequence[Charge], *, is_spent: bool = False) -> None:
