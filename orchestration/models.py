@@ -159,6 +159,9 @@ class Step(models.Model):
     lease_owner = models.CharField(max_length=128, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True, help_text="A retry waits until then.")
+    ready_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it last became claimable; empty: when it was made, or not yet."
+    )
     rung_at = models.DateTimeField(null=True, blank=True, help_text="When a drainer was last sent to begin with it.")
     output = models.JSONField(null=True, blank=True)
     error = models.JSONField(null=True, blank=True)

@@ -187,7 +187,8 @@ def dependants_release(task_id: UUID, ended: Mapping[str, StepStatus]) -> list[R
         if changes:
             cursor.execute(
                 "UPDATE orchestration_step s SET status = v.status, open_dependencies = v.open, error = v.error,"
-                " completed_at = CASE WHEN v.status = 'skipped' THEN now() END"
+                " completed_at = CASE WHEN v.status = 'skipped' THEN now() END,"
+                " ready_at = CASE WHEN v.status = 'ready' THEN now() END"
                 " FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::jsonb[]) AS v(id, status, open, error)"
                 " WHERE s.id = v.id AND s.status = 'blocked'",
                 [

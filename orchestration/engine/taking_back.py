@@ -135,7 +135,7 @@ def _update(step_ids: Sequence[UUID]) -> list[_TakenBack]:
                 WHERE s.id = ANY(%s) AND s.status = 'running' AND s.lease_until < now()
             )
             UPDATE orchestration_step s
-            SET failures = failures + 1, lease_owner = '', lease_until = NULL,
+            SET failures = failures + 1, lease_owner = '', lease_until = NULL, ready_at = now(),
                 status = CASE WHEN NOT is_open THEN 'cancelled' WHEN is_poison THEN 'failed' ELSE 'ready' END,
                 error = CASE WHEN is_open AND is_poison AND NOT is_hung
                              THEN jsonb_set(jsonb_set(%s::jsonb, '{details,max_attempts}', to_jsonb(most)),
