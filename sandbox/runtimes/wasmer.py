@@ -123,6 +123,18 @@ class WasmerRuntime(Runtime):
         self._ahead: dict[str, _Started] = {}  # guests that wait for a program, by key
         self._last: tuple[WasiGuest, int] | None = None
 
+    @classmethod
+    def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:
+        """See `Runtime`: what the interpreter's package is made of. The engine has threads: each host makes its own."""
+        _sdk()
+        guest, memory_bytes = python.guest(cache_dir), memory_tier_bytes(memory_bytes)
+        if guest.exports is None or not guest.exports.is_there():
+            return
+        with contextlib.suppress(GuestMissing, GuestAltered, WasmModuleInvalid):  # a host says so, when it is asked
+            loadable = _loadable(guest, memory_bytes)
+            definition = _definition(loadable.module, guest.files())
+            _PRELOADED[guest.key, memory_bytes] = replace(loadable, definition=definition)
+
     def warm(self, *, guest: str, limits: SandboxLimits) -> None:
         """See `Runtime`."""
         self._last = self._guest(ExecutionRequest(guest)), memory_tier_bytes(limits.memory_bytes)
@@ -255,14 +267,14 @@ class WasmerRuntime(Runtime):
         if kept is not None:
             self._packages.move_to_end((guest.key, memory_bytes))
             return kept
-        module = memory_capped(guest.module(), max_pages=memory_bytes // PAGE_BYTES)
-        compiled = self.cache_dir / _compiled_mark(module)
+        loadable = _PRELOADED.get((guest.key, memory_bytes)) or _loadable(guest, memory_bytes)
+        compiled = self.cache_dir / loadable.mark
         if not compiled.exists() or not (guest.exports is None or guest.exports.is_there()):
             with machine_lock(self.cache_dir / f"compile-{guest.key[:16]}.lock"):
                 if not compiled.exists() or guest.exports is not None:
-                    await self._compile(client, guest, module)
+                    await self._compile(client, guest, loadable.module)
             compiled.touch()
-        package = await client.packages.create(_definition(module, guest.files()))
+        package = await client.packages.create(loadable.definition or _definition(loadable.module, guest.files()))
         self._packages[guest.key, memory_bytes] = package
         while len(self._packages) > _PACKAGES_MAX:
             self._packages.popitem(last=False)
@@ -283,6 +295,23 @@ class WasmerRuntime(Runtime):
             self.spent = True  # a tenant's module may burn on, although nobody waits for this first start of it
             await process.kill()
         await sandbox.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Loadable:
+    """A module with its memory capped, the name of the file that says that it is compiled, and its package if known."""
+
+    module: bytes
+    mark: str
+    definition: "PackageDefinition | None" = None
+
+
+_PRELOADED: dict[tuple[str, int], _Loadable] = {}  # by guest and memory; filled before hosts are forked
+
+
+def _loadable(guest: WasiGuest, memory_bytes: int) -> _Loadable:
+    module = memory_capped(guest.module(), max_pages=memory_bytes // PAGE_BYTES)
+    return _Loadable(module, _compiled_mark(module))
 
 
 def _definition(module: bytes, files: dict[str, bytes]) -> "PackageDefinition":
