@@ -15,7 +15,7 @@ from agents.llm.catalogues import catalogue_of
 from agents.loop.formats import FORMATS
 from agents.loop.json_answers import json_in, problems_of
 from agents.roles.catalogue import Role, role_for, role_names, roles_of
-from agents.roles.rows import role_from_row, role_row, role_rows
+from agents.roles.rows import role_from_row, role_row, role_row_of, role_rows
 from agents.sessions.reading import messages_before, messages_recent, session_for, session_id_for, sessions_page
 from agents.skills.catalogue import skill_for, skill_versions, skills
 from agents.tools.arguments import arguments_check, arguments_problem
@@ -50,6 +50,7 @@ __all__ = [
     "role_from_row",
     "role_names",
     "role_row",
+    "role_row_of",
     "role_rows",
     "roles_of",
     "session_for",

@@ -1,6 +1,6 @@
 """Values that cross the door of this app."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,15 @@ from uuid import UUID
 EMBEDDING_DIMENSIONS: Final = 256
 TITLE_MAX_CHARACTERS: Final = 60
 
+Insert = Callable[[Callable[[], UUID]], None]
+"""Who inserts the row of something new: calls what it is given, which returns the row's id, perhaps with more."""
+
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
+
+
+def inserted(insert: Callable[[], UUID]) -> None:
+    """Insert a row and nothing with it: the usual `Insert`."""
+    insert()
 
 
 class MessageRole(StrEnum):

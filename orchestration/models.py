@@ -362,6 +362,7 @@ class IdempotencyRecord(models.Model):
     task = models.ForeignKey(Task, on_delete=models.CASCADE, null=True, related_name="+")
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, null=True, related_name="+")
     message_number = models.PositiveIntegerField(null=True, help_text="Of the message to `task` that it made.")
+    resource_id = models.UUIDField(null=True, help_text="Of what else it made: a role, say, or a tool.")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
