@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orchestration", "0016_answer_feedback")]
+    dependencies = [("orchestration", "0017_step_ready_at")]
 
     operations = [
         migrations.AddField(
