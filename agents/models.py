@@ -96,6 +96,10 @@ class Memory(models.Model):
     digest = models.CharField(max_length=64, help_text="SHA-256 of the content.")
     content = models.TextField()
     embedding = VectorField(dimensions=EMBEDDING_DIMENSIONS)
+    feedback_score = models.FloatField(
+        null=True, blank=True, help_text="How good people call it, from 0 to 1; empty: nobody said."
+    )
+    feedback_comment = models.CharField(max_length=500, blank=True, db_default="", help_text="What was last said.")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

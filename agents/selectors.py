@@ -1,13 +1,21 @@
 """Reads of the agents app."""
 
 from agents.forms import FORMS
-from agents.journal.viewing import EntryView, entries_of, entry_sums, usage_until
+from agents.journal.viewing import (
+    EntryView,
+    JournalSums,
+    entries_of,
+    entries_until,
+    entry_sums,
+    sums_before,
+    usage_until,
+)
 from agents.llm.breakdown import model_breakdown
 from agents.llm.catalogues import catalogue_of
 from agents.loop.formats import FORMATS
 from agents.loop.json_answers import json_in, problems_of
 from agents.roles.catalogue import Role, role_for, role_names, roles_of
-from agents.roles.rows import role_from_row, role_row, role_rows
+from agents.roles.rows import role_from_row, role_row, role_row_of, role_rows
 from agents.sessions.reading import messages_before, messages_recent, session_for, session_id_for, sessions_page
 from agents.skills.catalogue import skill_for, skill_versions, skills
 from agents.tools.arguments import arguments_check, arguments_problem
@@ -19,12 +27,14 @@ __all__ = [
     "FORMATS",
     "FORMS",
     "EntryView",
+    "JournalSums",
     "Role",
     "arguments_check",
     "arguments_problem",
     "builtin_tool_infos",
     "catalogue_of",
     "entries_of",
+    "entries_until",
     "entry_sums",
     "is_tenant_tool",
     "json_in",
@@ -40,6 +50,7 @@ __all__ = [
     "role_from_row",
     "role_names",
     "role_row",
+    "role_row_of",
     "role_rows",
     "roles_of",
     "session_for",
@@ -48,6 +59,7 @@ __all__ = [
     "skill_for",
     "skill_versions",
     "skills",
+    "sums_before",
     "tool_definitions",
     "tool_for",
     "tool_infos",

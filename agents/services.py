@@ -30,8 +30,10 @@ from agents.loop.messages import dependency_share_characters
 from agents.loop.running import agent_run
 from agents.memory.remembering import (
     MemoryNote,
+    MemoryRating,
     answer_remember,
     memories_of,
+    memories_rate,
     memories_write,
     memory_remember,
     memory_search,
@@ -80,6 +82,7 @@ __all__ = [
     "Journal",
     "McpServerChanges",
     "MemoryNote",
+    "MemoryRating",
     "ModelTier",
     "OpenApiChanges",
     "PlanDraft",
@@ -112,6 +115,7 @@ __all__ = [
     "mcp_server_delete",
     "mcp_server_refresh",
     "memories_of",
+    "memories_rate",
     "memories_write",
     "memory_remember",
     "memory_search",

@@ -1,6 +1,6 @@
 """Values that cross the door of this app."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,15 @@ from uuid import UUID
 EMBEDDING_DIMENSIONS: Final = 256
 TITLE_MAX_CHARACTERS: Final = 60
 
+Insert = Callable[[Callable[[], UUID]], None]
+"""Who inserts the row of something new: calls what it is given, which returns the row's id, perhaps with more."""
+
 Json = None | bool | int | float | str | list[Any] | dict[str, Any]
+
+
+def inserted(insert: Callable[[], UUID]) -> None:
+    """Insert a row and nothing with it: the usual `Insert`."""
+    insert()
 
 
 class MessageRole(StrEnum):
@@ -248,14 +256,30 @@ class ApprovalAnswer:
         return cls(**{**value, "approval_id": UUID(value["approval_id"])})
 
 
+GOOD_SCORE: Final = 0.5
+"""From this score on, from 0 to 1, what people say of an answer means that it is good."""
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryHit:
-    """Something remembered. `score` is the cosine similarity to the question, from -1 to 1."""
+    """Something remembered. `score` is the cosine similarity to the question, from -1 to 1.
+
+    `feedback_score` is how good people call it, from 0 to 1 (None: nobody said), `feedback_comment` their last word.
+    """
 
     content: str
     score: float
     task_id: UUID
     created_at: datetime
+    feedback_score: float | None = None
+    feedback_comment: str = ""
+
+    @property
+    def rating(self) -> str | None:
+        """`good`, `bad`, or None where nobody said."""
+        if self.feedback_score is None:
+            return None
+        return "good" if self.feedback_score >= GOOD_SCORE else "bad"
 
 
 @dataclass(frozen=True, slots=True)

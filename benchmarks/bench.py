@@ -19,6 +19,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from rich.console import Console
 
 from benchmarks.report import Row, Run
+from orchestration.engine.line import LINE
 from orchestration.models import Step, Task
 from orchestration.types import TASK_TERMINAL, TaskStatus
 from policy.services import principal_authenticate
@@ -195,6 +196,7 @@ def leftovers_clear() -> None:
     open_tasks.update(status=TaskStatus.CANCELLED, waits_since=None)
     broker = redis.Redis.from_url(settings.CELERY_BROKER_URL)
     broker.delete(*settings.SHANNON_QUEUES)
+    LINE.clear()
     broker.close()
 
 

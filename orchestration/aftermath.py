@@ -4,18 +4,20 @@ A flag on the task says that it is due, set in the transaction of its end and ta
 so neither is lost when a process dies, and neither counts twice.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
+from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
 from agents.services import MemoryNote, memories_of, memories_write
 from orchestration.engine.dispatch import ring_aftermath
-from orchestration.learning import Outcome, outcomes_add
+from orchestration.feedback import memories_follow
+from orchestration.learning import Learned, Outcome, outcome_of, outcomes_add
 from orchestration.models import Task
-from orchestration.strategies import OFFERED, outcome_score, route
 from orchestration.types import TaskStatus
 from shannon_project.foundation.errors import ShannonError
 
@@ -23,7 +25,6 @@ log = structlog.get_logger(__name__)
 
 BATCH: Final = 100
 _FOR_GOOD: Final = (ShannonError, DataError, IntegrityError, ArithmeticError, LookupError, TypeError, ValueError)
-KNOWN: Final = frozenset(OFFERED)
 _OF_MEMORY: Final = ("tenant_id", "session_id", "status", "query", "result")
 _OF_OUTCOMES: Final = ("strategy", "result_metadata", "error", "forked_from_id", "prompt_tokens", "completion_tokens")
 _COLUMNS: Final = (*_OF_MEMORY, *_OF_OUTCOMES, "cost_usd", "created_at", "started_at", "completed_at")
@@ -57,12 +58,38 @@ def _work(tasks: Sequence[Task]) -> int:
     memories = memories_of([_note(task) for task in tasks if task.status == TaskStatus.COMPLETED and task.result])
     with transaction.atomic():
         still_due = Task.objects.select_for_update(skip_locked=True, no_key=True).filter(aftermath_due=True)
-        ours = set(still_due.filter(id__in=[task.id for task in tasks]).values_list("id", flat=True))
+        said = still_due.filter(id__in=[task.id for task in tasks]).values_list("id", "feedback_score")
+        ours: dict[UUID, float | None] = dict(said)  # as it is now that nobody can say anything else
         memories_write([memory for memory in memories if memory.task_id in ours])
-        if settings.SHANNON_ROUTER_LEARNS:
-            outcomes_add(_outcomes([task for task in tasks if task.id in ours]))
-        Task.objects.filter(id__in=ours).update(aftermath_due=False)
+        if judged := [task_id for task_id, score in ours.items() if score is not None]:
+            memories_follow(judged)
+        _done(ours, _learn(tasks, ours) if settings.SHANNON_ROUTER_LEARNS else {})
     return len(ours)
+
+
+def _learn(tasks: Sequence[Task], scores: Mapping[UUID, float | None]) -> dict[UUID, Learned]:
+    """Add what tasks teach, with what people say of them; returns what is to be kept with each. One statement."""
+    outcomes: dict[UUID, Outcome] = {}
+    for task in tasks:
+        if task.id in scores:
+            task.feedback_score = scores[task.id]
+            if (outcome := outcome_of(task)) is not None:
+                outcomes[task.id] = outcome
+    outcomes_add(outcomes.values())
+    return {task_id: outcome.learned for task_id, outcome in outcomes.items()}
+
+
+def _done(task_ids: Collection[UUID], learned: Mapping[UUID, Learned]) -> None:
+    """Take the flags off and keep what was learned. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orchestration_task t SET aftermath_due = false, learned = COALESCE(v.learned, t.learned)"
+            " FROM unnest(%s::uuid[], %s::jsonb[]) AS v(id, learned) WHERE t.id = v.id",
+            [
+                list(task_ids),
+                [json.dumps(learned[task_id].as_json()) if task_id in learned else None for task_id in task_ids],
+            ],
+        )
 
 
 def _work_alone(task: Task) -> int:
@@ -81,27 +108,3 @@ def _note(task: Task) -> MemoryNote:
         query=task.query,
         answer=task.result or "",
     )
-
-
-def _outcomes(tasks: Sequence[Task]) -> list[Outcome]:
-    """Return what can be learned from the tasks; a fork repeats parts that were paid before, so it says nothing."""
-    outcomes = []
-    for task in tasks:
-        strategy = str(task.result_metadata.get("routed_to") or task.strategy)
-        completed = task.status == TaskStatus.COMPLETED
-        score = outcome_score(completed=completed, metadata=task.result_metadata, error=task.error)
-        if score is None or strategy not in OFFERED or task.forked_from_id or task.completed_at is None:
-            continue
-        began_at = task.started_at or task.created_at
-        outcomes.append(
-            Outcome(
-                tenant_id=task.tenant_id,
-                cluster=route(task.query, KNOWN).cluster,
-                strategy=strategy,
-                score=score,
-                tokens=task.prompt_tokens + task.completion_tokens,
-                cost_usd=task.cost_usd,
-                seconds=(task.completed_at - began_at).total_seconds(),
-            )
-        )
-    return outcomes

@@ -64,7 +64,7 @@ def approval_decide(
             reason=feedback,
             resource={"approval_id": str(approval_id), "task_id": str(task_id), "action": approval.action},
         )
-    ring_advance(task_id)
+    ring_advance(task_id, principal.tenant_id)
     return _approval_of(principal, approval_id, task_id)
 
 

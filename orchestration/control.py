@@ -88,7 +88,7 @@ def task_resume(*, principal: Principal, task_id: UUID, reason: str = "") -> boo
         clock_start(task.id)
         payload = {"reason": reason, "by": principal.actor}
         events_append(task_id=task.id, drafts=[EventDraft(EventKind.WORKFLOW_RESUMED, reason, payload)])
-    ring_advance(task_id)
+    ring_advance(task_id, principal.tenant_id, priority=task.priority)
     return True
 
 

@@ -48,6 +48,12 @@ class ApprovalAlreadyDecided(Conflict):
     code = "APPROVAL_ALREADY_DECIDED"
 
 
+class AnswerMissing(Conflict):
+    """The task has no answer of which one could say how good it is."""
+
+    code = "ANSWER_MISSING"
+
+
 class ScheduleNotFound(NotFound):
     """There is no such schedule."""
 
@@ -137,6 +143,13 @@ class TaskNotFinished(Conflict):
     code = "TASK_NOT_FINISHED"
 
 
+class HistoryDropped(ShannonError):
+    """The run's events and journal are older than what is kept here; there is nothing to replay."""
+
+    code = "HISTORY_DROPPED"
+    http_status = 410
+
+
 class ReplayDiffers(ShannonError):
     """A replay came to something else than was recorded."""
 
@@ -174,6 +187,12 @@ class StrategyStuck(ShannonError):
     """The strategy waits although no step is open: a defect of the strategy."""
 
     code = "STRATEGY_STUCK"
+
+
+class StrategyBroke(ShannonError):
+    """The task's strategy cannot say what comes next: a defect of it, or workers are of another version than web."""
+
+    code = "STRATEGY_BROKE"
 
 
 class WorkerLost(ShannonError):

@@ -7,7 +7,7 @@ from celery import shared_task
 
 from agents.services import texts_purge
 from orchestration.aftermath import BATCH, aftermath_work
-from orchestration.engine.advance import task_advance
+from orchestration.engine.control_desk import CONTROL_DESK
 from orchestration.engine.drain import drain
 from orchestration.retention import months_keep
 from orchestration.schedules.firing import fire
@@ -17,9 +17,9 @@ log = structlog.get_logger(__name__)
 
 
 @shared_task(name="orchestration.jobs.advance", ignore_result=True)
-def advance(task_id: str) -> None:
-    """Move a task on."""
-    task_advance(UUID(task_id))
+def advance(task_id: str, tenant_id: str | None = None) -> None:
+    """Move on the tasks whose turn it is, this one in its turn; `tenant_id` says whose it is if it is not in line."""
+    CONTROL_DESK.serve(UUID(task_id), tenant_id=UUID(tenant_id) if tenant_id else None)
 
 
 @shared_task(name="orchestration.jobs.run_steps")

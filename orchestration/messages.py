@@ -98,7 +98,7 @@ def message_send(
         events_append(task_id=task.id, drafts=[told])
         if record is not None:
             IdempotencyRecord.objects.filter(id=record.id).update(task=task, message_number=number)
-    ring_advance(task_id)
+    ring_advance(task_id, principal.tenant_id)
     return SentMessage(number)
 
 

@@ -35,6 +35,12 @@ APPROVALS_CLOSED = Counter("shannon_orchestration_approvals_closed_total", "Ques
 QUEUE_TASKS = Gauge(
     "shannon_orchestration_queue_tasks", "Tasks that have not ended.", ["tenant"], multiprocess_mode="mostrecent"
 )
+QUEUE_TASKS_NOT_BEGUN = Gauge(
+    "shannon_orchestration_queue_tasks_not_begun",
+    "Tasks that were accepted, wait for nobody, and were not advanced yet.",
+    ["tenant"],
+    multiprocess_mode="mostrecent",
+)
 QUEUE_STEPS = Gauge(
     "shannon_orchestration_queue_steps",
     "Steps that are ready and not begun.",
@@ -43,11 +49,12 @@ QUEUE_STEPS = Gauge(
 )
 QUEUE_AGE_SECONDS = Gauge(
     "shannon_orchestration_queue_age_seconds",
-    "How long the oldest ready step has waited for a worker.",
+    "How long the oldest ready step, or task that was not begun, has waited for a worker.",
     ["tenant"],
     multiprocess_mode="mostrecent",
 )
 WORKER_THREADS = Gauge(
     "shannon_orchestration_worker_threads", "Threads of the workers that are there.", multiprocess_mode="mostrecent"
 )
+FEEDBACK_GIVEN = Counter("shannon_orchestration_feedback_total", "What people said of answers.", ["rating"])
 SCHEDULE_RUNS = Counter("shannon_orchestration_schedule_runs_total", "Times at which a schedule was due.", ["outcome"])

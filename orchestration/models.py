@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from agents.models import Session
 from agents.types import AskedBy
+from orchestration.strategy_models import AnswerFeedback, RouteRecord, WorkflowTemplate
 from orchestration.types import (
     PRIORITY_RANK,
     STEP_OPEN,
@@ -24,6 +25,20 @@ from orchestration.types import (
 )
 from policy.models import Tenant
 from shannon_project.foundation.ids import uuid7
+
+__all__ = [
+    "AnswerFeedback",
+    "Approval",
+    "Event",
+    "IdempotencyRecord",
+    "RouteRecord",
+    "Schedule",
+    "ScheduleRun",
+    "Step",
+    "Task",
+    "WorkerPresence",
+    "WorkflowTemplate",
+]
 
 
 class Task(models.Model):
@@ -91,6 +106,16 @@ class Task(models.Model):
         help_text="It has ended, and its answer is still to be remembered or its outcome learned from.",
     )
 
+    feedback_count = models.PositiveSmallIntegerField(db_default=0, help_text="People who said how good the answer is.")
+    feedback_score = models.FloatField(
+        null=True, blank=True, help_text="The mean of what they said, from 0 to 1; empty: nobody did."
+    )
+    learned = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="What the router has learned from it, as `Learned.as_json()`; empty: nothing.",
+    )
+
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["tenant", "-created_at"]),
@@ -134,6 +159,9 @@ class Step(models.Model):
     lease_owner = models.CharField(max_length=128, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True, help_text="A retry waits until then.")
+    ready_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it last became claimable; empty: when it was made, or not yet."
+    )
     rung_at = models.DateTimeField(null=True, blank=True, help_text="When a drainer was last sent to begin with it.")
     output = models.JSONField(null=True, blank=True)
     error = models.JSONField(null=True, blank=True)
@@ -334,6 +362,7 @@ class IdempotencyRecord(models.Model):
     task = models.ForeignKey(Task, on_delete=models.CASCADE, null=True, related_name="+")
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, null=True, related_name="+")
     message_number = models.PositiveIntegerField(null=True, help_text="Of the message to `task` that it made.")
+    resource_id = models.UUIDField(null=True, help_text="Of what else it made: a role, say, or a tool.")
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

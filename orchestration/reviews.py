@@ -111,7 +111,7 @@ def _decide(principal: Principal, task_id: UUID, version: int | None, closing: C
             resource={"task_id": str(task_id), "round": state.round},
         )
         state = _state(task, _questions(task_id))
-    ring_advance(task_id)
+    ring_advance(task_id, principal.tenant_id)
     return state
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.models import Session
@@ -36,7 +37,6 @@ from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest,
 from orchestration.wishes import wishes_of
 from policy.services import budget_tighten, budgets_open
 from policy.types import BudgetLimits, BudgetRef, BudgetScope, Principal
-from shannon_project.foundation.database import pipelined_transaction, rows_unread
 from shannon_project.foundation.failpoints import Seam, hit
 
 
@@ -261,7 +261,7 @@ def task_insert_once(
 ) -> SubmittedTask:
     """Insert the task unless the key has made one already."""
     digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
-    with pipelined_transaction():
+    with transaction.atomic():
         record = None
         if idempotency_key:
             record, is_first = _record_claim(principal, endpoint, idempotency_key, digest)
@@ -277,7 +277,7 @@ def task_insert_once(
         hit(Seam.SUBMIT_COMMIT)
     TASKS_SUBMITTED.labels(strategy=new.strategy).inc()
     hit(Seam.SUBMIT_RING)
-    ring_advance(task.id)
+    ring_advance(task.id, task.tenant_id, priority=task.priority)
     hit(Seam.SUBMIT_ANSWER)
     return SubmittedTask(task=task, created=True)
 
@@ -298,24 +298,23 @@ def _earlier_answer(record: IdempotencyRecord, digest: str) -> SubmittedTask:
 def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
     trigger = new.trigger
     seconds = min((trigger and trigger.timeout_seconds) or math.inf, settings.SHANNON_TASK_DEADLINE_SECONDS)
-    with rows_unread():
-        task = Task.objects.create(
-            tenant_id=principal.tenant_id,
-            session=session,
-            principal=principal.as_json(),
-            user_id=principal.user_id,
-            query=new.query,
-            context=dict(new.context),
-            mode=new.mode,
-            strategy=new.strategy,
-            parameters=dict(new.parameters),
-            status=TaskStatus.QUEUED,
-            concurrency_limit=new.concurrency_limit,
-            priority=new.priority,
-            schedule_id=trigger.schedule_id if trigger else None,
-            deadline_at=Now() + timedelta(seconds=seconds),
-            doorbell_at=Now(),
-        )
+    task = Task.objects.create(
+        tenant_id=principal.tenant_id,
+        session=session,
+        principal=principal.as_json(),
+        user_id=principal.user_id,
+        query=new.query,
+        context=dict(new.context),
+        mode=new.mode,
+        strategy=new.strategy,
+        parameters=dict(new.parameters),
+        status=TaskStatus.QUEUED,
+        concurrency_limit=new.concurrency_limit,
+        priority=new.priority,
+        schedule_id=trigger.schedule_id if trigger else None,
+        deadline_at=Now() + timedelta(seconds=seconds),
+        doorbell_at=Now(),
+    )
     _budgets_open(task, new.budget, trigger)
     if new.conversation or new.system:
         conversation_add(session_id=session.id, turns=new.conversation, system=new.system)

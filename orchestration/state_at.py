@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any, Final
 
-from agents.selectors import EntryView, entries_of, usage_until
+from agents.selectors import EntryView, JournalSums, entries_until, sums_before, usage_until
 from agents.services import value_unpack
 from orchestration.errors import StepNotFound
 from orchestration.models import Step, Task
@@ -22,7 +21,7 @@ _SEARCH: Final = "memory_search"
 def state_at(*, task: Task, step_key: str, position: int) -> dict[str, Any]:
     """Return what a step saw at a position of its journal. The caller has checked whose task it is.
 
-    Five queries, and one for each value that is stored as a blob.
+    Six queries, and one for each value that is stored as a blob.
 
     Args:
         task: The run.
@@ -30,11 +29,12 @@ def state_at(*, task: Task, step_key: str, position: int) -> dict[str, Any]:
         position: Of the effect that was about to be asked for; the number of effects for the step's end.
 
     Returns:
-        `{"step", "effect", "messages", "observed", "memory_hits", "decisions", "budget", "before"}`: the step's input;
-        the effect at the position; what the model that was asked there, or last before it, was told; listings of
-        files, histories and messages that were read before it; what was found in memory; what people and policies
-        decided about them, and policies about the one at the position; what step and task had used by then, and their
-        task's limit; the effects before.
+        `{"step", "effect", "messages", "observed", "memory_hits", "decisions", "budget", "before", "left_out"}`: the
+        step's input; the effect at the position, None at the step's end or while nothing happened there; what the
+        model that was asked there, or last before it, was told; listings of files, histories and messages that were
+        read before it; what was found in memory; what people and policies decided about them, and policies about the
+        one at the position; what step and task had used by then, and their task's limit; the effects before, of a long
+        journal the last ones, and how many places before those are left out.
 
     Raises:
         StepNotFound: The task has no such step.
@@ -43,11 +43,13 @@ def state_at(*, task: Task, step_key: str, position: int) -> dict[str, Any]:
     step = Step.objects.filter(task_id=task.id, key=step_key).first()
     if step is None:
         raise StepNotFound(details={"task_id": str(task.id), "step_key": step_key[:128]})
-    entries = entries_of(step_ids=[step.id], limit=ENTRIES_MAX, with_payloads=True)
-    if position > len(entries):
-        raise InvalidInput(f"position: the step's journal has {len(entries)} effects; use 0 to that.")
-    whole = [_whole(task, entry) for entry in entries[: position + 1]]
-    before, here = whole[:position], whole[position] if position < len(whole) else None
+    sums = sums_before(step_id=step.id, position=position)
+    if position > sums.end:
+        raise InvalidInput(f"position: the step's journal has {sums.end} effects; use 0 to that.")
+    entries = entries_until(step_id=step.id, position=position, limit=ENTRIES_MAX)
+    whole = [_whole(task, entry) for entry in entries]
+    before = [entry for entry in whole if entry.position < position]
+    here = next((entry for entry in whole if entry.position == position), None)
     return {
         "task_id": str(task.id),
         "step_key": step.key,
@@ -60,8 +62,9 @@ def state_at(*, task: Task, step_key: str, position: int) -> dict[str, Any]:
         ],
         "memory_hits": [entry.response for entry in before if entry.kind == "tool" and entry.key == _SEARCH],
         "decisions": [decision for entry in whole for decision in _decisions(entry, is_over=entry is not here)],
-        "budget": _budget(task, before, here),
+        "budget": _budget(task, sums, before, here),
         "before": [entry_json(replace(entry, request=None)) for entry in before],
+        "left_out": before[0].position if before else 0,
     }
 
 
@@ -97,16 +100,14 @@ def _decisions(entry: EntryView, *, is_over: bool) -> list[dict[str, Any]]:
     return [*found, {**place, "by": "policy or budget", "error": error}] if error.get("code") in _REFUSALS else found
 
 
-def _budget(task: Task, before: Sequence[EntryView], here: EntryView | None) -> dict[str, Any]:
+def _budget(task: Task, used: JournalSums, before: Sequence[EntryView], here: EntryView | None) -> dict[str, Any]:
     """Return what had been used when the effect began; without one, by all of the step."""
-    own = [entry for entry in before if not entry.is_copied]
-    costs = [entry.cost_usd for entry in own if entry.kind == "model"]
-    known = [cost for cost in costs if cost is not None]
     (limit,) = budget_states(tenant_id=task.tenant_id, refs=[BudgetRef(BudgetScope.TASK, task.id)]) or (None,)
-    until = here.started_at if here is not None else (before[-1].finished_at if before else None)
+    ended = [entry.finished_at for entry in before if entry.finished_at is not None]
+    until = here.started_at if here is not None else max(ended, default=None)
     return {
-        "step_tokens": sum(entry.prompt_tokens + entry.completion_tokens for entry in own),
-        "step_cost_usd": str(sum(known, Decimal(0))) if len(known) == len(costs) else None,
+        "step_tokens": used.tokens,
+        "step_cost_usd": None if used.cost_usd is None else str(used.cost_usd),
         "task_tokens": 0 if until is None else usage_until(task_id=task.id, until=until),
         "task_limit_tokens": limit.limit_tokens if limit else None,
     }

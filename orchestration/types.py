@@ -113,6 +113,13 @@ class RunOutcome(StrEnum):
     REFUSED = "refused"  # the platform did not accept its task; the reason says why
 
 
+class Rating(StrEnum):
+    """What a person says of an answer."""
+
+    GOOD = "good"
+    BAD = "bad"
+
+
 class OnDependencyFailure(StrEnum):
     """What becomes of a step when one that it depends on did not succeed."""
 
@@ -160,6 +167,7 @@ class EventKind(StrEnum):
     WORKSPACE_UPDATED = "WORKSPACE_UPDATED"
     ERROR_OCCURRED = "ERROR_OCCURRED"
     ERROR_RECOVERY = "ERROR_RECOVERY"
+    USER_FEEDBACK = "USER_FEEDBACK"
     STREAM_END = "STREAM_END"
 
 

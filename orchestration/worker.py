@@ -17,11 +17,13 @@ from prometheus_client import start_http_server
 
 from agents.services import worker_shutdown as agents_shutdown
 from agents.services import worker_warm
+from orchestration.engine.control_desk import CONTROL_DESK
 from orchestration.engine.departure import departure_begin
-from orchestration.engine.dispatch import ring_advance, ring_echo
+from orchestration.engine.dispatch import CONTROL_QUEUE, STEPS_QUEUE, ring_echo
 from orchestration.engine.hearing import HearingWatch
 from orchestration.engine.lease import KEEPER
 from orchestration.engine.presence import Presence
+from orchestration.engine.recover import tasks_ring
 from orchestration.engine.stopping import STOPPING
 from orchestration.engine.turns import TURNS
 from orchestration.metrics import WORKERS_DEAF
@@ -34,7 +36,6 @@ log = structlog.get_logger(__name__)
 RECOVER_EVERY_INTERVALS: Final = (
     5  # beat recovers at every interval; a worker by itself less often, in case beat is away
 )
-STEPS_QUEUE: Final = "steps"
 SWITCH_SECONDS: Final = (
     0.001  # Python's 5 ms are long for a thread that came back from the database and has little to do
 )
@@ -118,6 +119,8 @@ def _ready(sender: Any = None, **_: Any) -> None:
             "months", months_keep, first_seconds=ping_seconds, interval_seconds=settings.SHANNON_MONTHS_INTERVAL_SECONDS
         )
     )
+    if CONTROL_QUEUE in sender.app.amqp.queues.consume_from:
+        CONTROL_DESK.capacity_set(sender.controller.concurrency)
     if takes_steps(sender.app.amqp.queues.consume_from):
         TURNS.capacity_set(sender.controller.concurrency)
         presence = Presence(f"{sender.hostname}:{os.getpid()}", sender.controller.concurrency)
@@ -153,8 +156,8 @@ def _listen(watch: HearingWatch) -> None:
 
 def _ring_handed_back() -> None:
     """Tell others of steps that the heartbeat handed back, because the one before them is long."""
-    for task_id in KEEPER.handed_back():
-        ring_advance(task_id)
+    if task_ids := KEEPER.handed_back():
+        tasks_ring(task_ids)
 
 
 def _look_for_hung(most: int) -> None:

@@ -127,3 +127,8 @@ def usage_rows(
         .order_by(*keys)
     )
     return rows
+
+
+def tenant_weights() -> dict[UUID, int]:
+    """Return the weights of tenants that have another one than 1. One query."""
+    return dict(Tenant.objects.exclude(weight=1).values_list("id", "weight"))

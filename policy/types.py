@@ -235,28 +235,6 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """Money to be set aside for an effect that is about to happen, if nothing has to be decided about it."""
-
-    tenant_id: UUID
-    step_id: UUID
-    position: int
-    budgets: tuple[BudgetRef, ...]
-    amount: Amount
-    purchase: Purchase
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What an effect cost for which money was set aside; `actual` None: nobody knows, so what was set aside."""
-
-    step_id: UUID
-    position: int
-    actual: Amount | None
-    purchase: Purchase
-
-
-@dataclass(frozen=True, slots=True)
 class Reserved:
     """Money was set aside. `crossed` are the budgets that came to their warning threshold by it, for the first time."""
 

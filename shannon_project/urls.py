@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+admin.autodiscover()
+
 handler400 = "shannon_project.foundation.http.bad_request"
 handler404 = "shannon_project.foundation.http.not_found"
 handler500 = "shannon_project.foundation.http.server_error"

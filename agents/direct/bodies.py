@@ -37,6 +37,8 @@ _HANDED_ON: Final = (
     "user",
 )
 
+_FORMATS: Final = ("text", "json_object", "json_schema")
+
 Stop = str | Annotated[list[str], Field(max_length=4)]
 
 
@@ -105,9 +107,22 @@ class ChatBody(StrictBody):
     @classmethod
     def _only_functions(cls, tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
         """Take functions of the caller only: a provider's own tools would go round every policy."""
-        if any(tool.get("type") != "function" for tool in tools or ()):
-            raise ValueError("only tools of the type function are handed on")
+        for tool in tools or ():
+            if tool.get("type") != "function":
+                raise ValueError("only tools of the type function are handed on")
+            function = tool.get("function")
+            name = function.get("name") if isinstance(function, Mapping) else None
+            if not isinstance(name, str) or not name:
+                raise ValueError("each tool is a function with a name")
         return tools
+
+    @field_validator("response_format")
+    @classmethod
+    def _known_format(cls, form: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Take the forms that there are."""
+        if form is not None and form.get("type") not in _FORMATS:
+            raise ValueError(f"type must be one of {', '.join(_FORMATS)}")
+        return form
 
     @property
     def includes_usage(self) -> bool:

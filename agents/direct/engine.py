@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from agents.context import Emit, StepContext, StepWrite
+from agents.context import Emit, StepContext
 from agents.errors import TaskCancelled
 from agents.journal import bounded_json
 from agents.models import JournalEntry
@@ -46,11 +46,6 @@ class DirectEngine:
             return
         with transaction.atomic():
             yield emit
-
-    def write(self, what: StepWrite) -> None:
-        """Write it alone: there is no other step."""
-        with self.transaction(begins=what.begins) as emit:
-            what.write_with((), [emit])
 
     def delta(self, text: str, *, position: int) -> None:  # noqa: ARG002 - there is one text
         """Hand a piece of text to the client."""
@@ -105,7 +100,7 @@ class NoJournalStore:
     def insert(self, entries: Sequence[JournalEntry]) -> None:
         """Keep nothing."""
 
-    def update(self, entries: Sequence[JournalEntry]) -> None:
+    def update(self, entry: JournalEntry) -> None:
         """Keep nothing."""
 
 

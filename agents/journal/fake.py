@@ -31,8 +31,7 @@ class FakeJournalStore:
                 raise KeyError(message)
             kept[entry.position] = copy.copy(entry)
 
-    def update(self, entries: Sequence[JournalEntry]) -> None:
-        """Replace the copies."""
+    def update(self, entry: JournalEntry) -> None:
+        """Replace the copy."""
         self.writes += 1
-        for entry in entries:
-            self.entries[entry.step_id][entry.position] = copy.copy(entry)
+        self.entries[entry.step_id][entry.position] = copy.copy(entry)

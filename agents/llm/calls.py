@@ -24,8 +24,9 @@ from agents.llm.deltas import DeltaBuffer
 from agents.llm.errors import ModelFailure, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate
 from agents.llm.gate import gate_in_use
-from agents.llm.paying import TIER_BELOW, Way, shorter, way_hold, way_of, way_reserve
+from agents.llm.paying import TIER_BELOW, Way, shorter, way_of, way_reserve
 from agents.llm.records import CallFacts, attempts_write
+from agents.llm.repeats import Repeats
 from agents.llm.retry import RetryLimits
 from agents.llm.routing import Route, used_by
 from agents.llm.structured import answer_checked, schema_of
@@ -34,7 +35,7 @@ from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
 from agents.metrics import MODEL_CALLS
 from policy.errors import BudgetAsksPerson, BudgetExceeded
 from policy.services import budget_release, decide, refusal_record
-from policy.types import Action, Degradation, Hold, Verdict
+from policy.types import Action, Amount, Degradation, Verdict
 from shannon_project.config.catalogue import CatalogueModel
 from shannon_project.foundation.errors import ShannonError
 
@@ -77,6 +78,7 @@ class _Call:
     position: int = field(init=False, default=0)
     lost: ModelUsage | None = field(init=False, default=None)
     """What attempts of this call used whose answer was not taken."""
+    repeats: Repeats = field(init=False)
     permit: Permit = field(init=False)
     consent: Consent = field(init=False)
 
@@ -117,7 +119,6 @@ class _Call:
             before=self._reserve,
             after=self._settle,
             on_failure=self._release,
-            hold=None if self.ctx.request_limits.is_limited else self._hold,
         )
 
     def _prepare(self) -> None:
@@ -174,9 +175,6 @@ class _Call:
             "max_output_tokens": self.max_output_tokens,
         }
 
-    def _hold(self, position: int) -> Hold:
-        return way_hold(self.ctx, position, self.ways[Degradation.NONE])
-
     def _reserve(self, emit: Emit, position: int) -> None:
         self.position = position
         way = way_reserve(
@@ -188,6 +186,7 @@ class _Call:
             was_begun=self.journal.kind_at(position) is not None,
         )
         self.chosen, self.models, self.max_output_tokens = way.chosen, way.models, way.max_output_tokens
+        self.repeats = Repeats(self.ctx, position, self.model.name, self._most, way.amount)
         payload = {
             "model": self.model.name,
             "provider": self.model.provider,
@@ -198,6 +197,12 @@ class _Call:
             "tools": [tool["function"]["name"] for tool in self.request.tools or ()],
         }
         emit("LLM_PROMPT", f"Asking {self.model.name}", payload)
+
+    def _most(self, request: ModelRequest) -> Amount:
+        """Return what one attempt at a request may cost at most."""
+        prompt_tokens = prompt_tokens_estimate(request)
+        way = partial(way_of, prompt_tokens=prompt_tokens, price_of=self.gateway.price_of)
+        return way(self.chosen, self.models, max_output_tokens=self.max_output_tokens).amount
 
     def _ways(self, prompt_tokens: int) -> dict[Degradation, Way]:
         """Return how the call is asked for, and how it would be cheaper: by a lower tier, with a shorter answer."""
@@ -248,6 +253,7 @@ class _Call:
             ),
             limits=limits,
             checkpoint=self.ctx.engine.checkpoint,
+            before_repeat=self.repeats.cover,
             on_delta=deltas.add if is_told_live else None,
             hedge_after_seconds=self.chosen.hedge_after_seconds,
         )
@@ -263,7 +269,7 @@ class _Call:
             )
             if is_watched and reply.text and not self.route.has_text:
                 deltas.add(reply.text)
-        except ModelFailure as error:
+        except (ModelFailure, BudgetExceeded) as error:
             self.lost = self.route.lost(but_last=False)
             if self.lost is not None:
                 _charge(effect, self.lost)
@@ -301,6 +307,7 @@ class _Call:
             if self.lost is not None:
                 lost_charge(self.ctx, position, self.lost, self.model.name)
                 self._count(self.lost)
+            self.repeats.close()
             self._record(position)
 
     def _record(self, position: int, reply: ModelReply | None = None) -> None:
@@ -322,6 +329,7 @@ class _Call:
         reply = ModelReply.from_json(response["reply"])
         total = self._total(reply)
         settle_to(self.ctx, position, total, reply.model)
+        self.repeats.close(emit)
         self._record(position, reply)
         emit(
             "LLM_OUTPUT",
@@ -336,9 +344,10 @@ class _Call:
         price = next((self.gateway.price_of(known) for known in self.models if known.name == name), None)
         usage_count(used, name, price)
 
-    def _release(self, _emit: Emit, position: int, error: ShannonError) -> None:
+    def _release(self, emit: Emit, position: int, error: ShannonError) -> None:
         """Give the reservation back, and charge what was used all the same."""
         budget_release(step_id=self.ctx.step_id, position=position)
+        self.repeats.close(emit)
         self._record(position)
         if self.lost is not None:
             lost_charge(self.ctx, position, self.lost, self.model.name)

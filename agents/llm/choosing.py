@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from agents.llm.base import ModelGateway
 from agents.llm.catalogues import TenantModels, models_of
-from agents.llm.estimates import prompt_tokens_estimate
+from agents.llm.estimates import is_picture, prompt_tokens_estimate
 from agents.llm.gate import Gate
 from agents.llm.routing import Choice, ordered
 from agents.llm.types import ModelRequest
 from shannon_project.config.catalogue import Ability, CatalogueModel, TierEntry
+
+_NO_REASONING: Final = frozenset({None, "none"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +61,15 @@ def abilities_needed(request: ModelRequest) -> frozenset[Ability]:
         needed.add(Ability.TOOLS)
     if request.response_format:
         needed.add(Ability.JSON_SCHEMA)
-    if any(_has_image(message.get("content")) for message in request.messages):
+    if any(_has_picture(message.get("content")) for message in request.messages):
         needed.add(Ability.VISION)
+    if request.options.get("reasoning_effort") not in _NO_REASONING:
+        needed.add(Ability.REASONING)
     return frozenset(needed)
 
 
-def _has_image(content: object) -> bool:
-    return isinstance(content, list) and any(
-        isinstance(part, dict) and part.get("type") in {"image_url", "input_image"} for part in content
-    )
+def _has_picture(content: object) -> bool:
+    return isinstance(content, list) and any(is_picture(part) for part in content)
 
 
 def _entry(tenant: TenantModels, request: ModelRequest) -> TierEntry | None:

@@ -1,11 +1,14 @@
 """Makes our errors of litellm's. What a provider said goes to our log, without keys; tenants read our sentences."""
 
-import json
 import logging
 import math
 import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
+from agents.llm.credentials import secrets_known
 from agents.llm.errors import (
     ModelAnswerInvalid,
     ModelContentFiltered,
@@ -25,6 +28,10 @@ _LOGGED_MAX_CHARACTERS = 500
 _REFUSALS = frozenset({401, 402, 403})
 _OUR_FAULTS = frozenset({400, 404, 413, 422})
 _NO_SUCH_MODEL = 404
+_REDACTED = "[redacted]"
+_RETRYABLE = (ModelRateLimited, ModelUnavailable)
+# OpenAI and vLLM say that a "maximum context length is 8192 tokens", llama.cpp names its "available context size".
+_WINDOW = re.compile(r"context (?:length|size|window|limit)\D{1,20}?(\d[\d,]{2,11})", re.IGNORECASE)
 _SECRETS = re.compile(
     r"bearer\s+[^\s\"',}]+"  # an Authorization header
     r"|\b(?:sk|pk|rk|hf|gsk|xai|key|AIza)[-_][\w*.-]{4,}|\bAIza[\w-]{8,}"  # keys by their makers' prefixes
@@ -34,9 +41,11 @@ _SECRETS = re.compile(
 )
 
 
-def redacted(text: str) -> str:
-    """Return the text with `[redacted]` in place of whatever looks like a key."""
-    return _SECRETS.sub("[redacted]", text)
+def redacted(text: str, *, secrets: Iterable[str] = ()) -> str:
+    """Return the text with `[redacted]` in place of these secrets and of whatever looks like a key."""
+    for secret in secrets:
+        text = text.replace(secret, _REDACTED)
+    return _SECRETS.sub(_REDACTED, text)
 
 
 def typed_failure(litellm: Any, error: Exception, model: CatalogueModel) -> ModelFailure:
@@ -44,14 +53,17 @@ def typed_failure(litellm: Any, error: Exception, model: CatalogueModel) -> Mode
     said = str(getattr(error, "message", "") or error)
     status = getattr(error, "status_code", None)
     # Redacted before it is cut: half a key would not be recognised.
-    log.warning("model_failed model=%s status=%s said=%s", model.name, status, redacted(said)[:_LOGGED_MAX_CHARACTERS])
+    shown = redacted(said, secrets=secrets_known())[:_LOGGED_MAX_CHARACTERS]
+    log.warning("model_failed model=%s status=%s said=%s", model.name, status, shown)
     details: dict[str, Any] = {"model": model.name, "provider": model.provider}
     if isinstance(status, int):
         details["provider_status"] = status
     kind, message = _kind_and_message(litellm, error, model, said)
-    retry_after_seconds = _retry_after_seconds(error) if kind is ModelRateLimited else None
+    retry_after_seconds = _retry_after_seconds(error) if issubclass(kind, _RETRYABLE) else None
     if retry_after_seconds is not None:
         details["retry_after_seconds"] = retry_after_seconds
+    if kind is ModelWindowExceeded and (window := _WINDOW.search(said)):
+        details["provider_window_tokens"] = int(window.group(1).replace(",", ""))
     return kind(message, details=details)
 
 
@@ -90,13 +102,23 @@ def _refusal(litellm: Any, model: CatalogueModel, status: int | None, said: str)
 
 
 def _retry_after_seconds(error: Exception) -> float | None:
-    """Return what the provider's Retry-After header says in seconds; None without one, or if it is a date."""
+    """Return what the provider's Retry-After header says in seconds (RFC 9110: a number, or a date); None without."""
     headers = getattr(error, "litellm_response_headers", None)
     if headers is None:
         headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    value = headers.get("retry-after")
+    value = str(headers.get("retry-after") or "")
     try:
-        seconds = float(json.loads(value)) if value else None
-    except (ValueError, TypeError):
+        seconds = float(value)
+    except ValueError:
+        return _seconds_until(value)
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _seconds_until(date: str) -> float | None:
+    """Return how far off a date of HTTP is, 0 if it is over; None: it is none."""
+    try:
+        at = parsedate_to_datetime(date)
+    except ValueError:
         return None
-    return seconds if seconds is not None and math.isfinite(seconds) and seconds >= 0 else None
+    aware = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (aware - datetime.now(UTC)).total_seconds())

@@ -13,9 +13,10 @@ from django.conf import settings
 from dotenv import load_dotenv
 
 from agents.llm.base import ModelGateway, OnDelta
-from agents.llm.credentials import ENVIRONMENT, Credential
+from agents.llm.credentials import ENVIRONMENT, Credential, environment_take
 from agents.llm.errors import ModelAnswerInvalid, ModelFailure, ModelTimeout, ModelUnavailable
 from agents.llm.failures import typed_failure
+from agents.llm.lightening import imported_lightly, lighten
 from agents.llm.offline.handler import OfflineHandler
 from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
 from agents.llm.parameters import parameters_of
@@ -265,7 +266,11 @@ def _load_litellm() -> Any:
     load_dotenv(
         settings.BASE_DIR / ".env"
     )  # providers' keys (OPENAI_API_KEY, …) belong to litellm, not to our settings
+    with imported_lightly():
+        environment_take(os.environ)
     import litellm  # noqa: PLC0415 - see the docstring of _litellm
+
+    lighten(litellm)
 
     logging.getLogger("LiteLLM").setLevel(logging.WARNING)
     litellm.telemetry = False

@@ -1,8 +1,6 @@
 """Prompts and answers of calls, kept by reference for as long as the tenant's rules say, and no longer."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
@@ -13,58 +11,33 @@ from django.db.models.functions import Now
 from agents.gateway_models import KeptText
 from agents.llm.redaction import text_redacted
 from agents.llm.types import ModelReply, ModelRequest
-from shannon_project.foundation.gathering import write_soon
 from shannon_project.foundation.text import storable_text
 
 _TEXT_MAX_CHARACTERS: Final = 1_000_000
 _PURGE_BATCH: Final = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A text of a tenant and for how long it is kept."""
-
-    tenant_id: UUID
-    digest: str
-    text: str
-    days: int
-
-
 def texts_keep(*, tenant_id: UUID, days: int, request: ModelRequest, reply: ModelReply | None) -> tuple[str, str]:
     """Keep what was asked and answered, redacted, and return the digests by which it is found; one statement.
 
     Texts that say the same are kept once, until the last of those that need them is over. Nothing is kept for 0 days.
-    Where writes are gathered, they are kept at their end.
     """
     if days <= 0:
         return "", ""
     asked = {"messages": list(request.messages), "tools": list(request.tools or ()), "options": dict(request.options)}
     prompt = _fit(json.dumps(asked, ensure_ascii=False, sort_keys=True), tenant_id)
     answer = "" if reply is None else _fit(json.dumps(_answer(reply), ensure_ascii=False, sort_keys=True), tenant_id)
-    write_soon(_keep, [_Kept(tenant_id, _digest(text), text, days) for text in (prompt, answer) if text])
-    return _digest(prompt), _digest(answer) if answer else ""
-
-
-def _keep(of_calls: Sequence[Sequence[_Kept]]) -> None:
-    """Insert the texts of calls, each once, and for as long as it is wanted longest; in one order, as everywhere."""
-    texts = [kept for some in of_calls for kept in some]
-    longest = {(kept.tenant_id, kept.digest): kept for kept in sorted(texts, key=lambda kept: kept.days)}
-    rows = list(longest.values())
+    rows = {_digest(text): text for text in (prompt, answer) if text}
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO agents_kepttext (tenant_id, digest, text, expires_at)"
-            " SELECT tenant_id, digest, text, now() + make_interval(days => days)"
-            " FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::int[]) AS v(tenant_id, digest, text, days)"
-            " ORDER BY tenant_id, digest"
+            " SELECT %s, digest, text, now() + make_interval(days => %s)"
+            " FROM unnest(%s::text[], %s::text[]) AS v(digest, text) ORDER BY digest"
             " ON CONFLICT (tenant_id, digest) DO UPDATE"
             " SET expires_at = greatest(agents_kepttext.expires_at, excluded.expires_at)",
-            [
-                [row.tenant_id for row in rows],
-                [row.digest for row in rows],
-                [row.text for row in rows],
-                [row.days for row in rows],
-            ],
+            [tenant_id, days, list(rows), list(rows.values())],
         )
+    return _digest(prompt), _digest(answer) if answer else ""
 
 
 def texts_purge() -> int:

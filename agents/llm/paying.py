@@ -1,6 +1,6 @@
 """What pays for a model call: money is set aside before it, in the dearest way that the budgets allow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -10,7 +10,7 @@ from agents.llm.choosing import Chosen
 from agents.llm.errors import ModelUsage
 from agents.llm.types import ModelTier
 from policy.services import budget_reserve, request_check
-from policy.types import Amount, Degradation, Hold, Purchase
+from policy.types import Amount, BudgetState, Degradation, Purchase
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice
 
 TIER_BELOW: Final[Mapping[str, str]] = {ModelTier.LARGE: ModelTier.MEDIUM, ModelTier.MEDIUM: ModelTier.SMALL}
@@ -106,18 +106,17 @@ def way_reserve(
         is_consented=is_consented,
         was_begun=was_begun,
     )
-    for budget in reserved.crossed:
-        emit("BUDGET_THRESHOLD", f"Most of the budget of the {budget.scope} is used", budget.as_json())
+    threshold_tell(emit, reserved.crossed)
     way = next(ways[Degradation(level)] for level in range(reserved.level, -1, -1) if Degradation(level) in ways)
     if (way.model, way.max_output_tokens) != (asked.model, asked.max_output_tokens):
         emit("BUDGET_THRESHOLD", _cheaper_message(asked, way), _cheaper_payload(reserved.level, asked, way))
     return way
 
 
-def way_hold(ctx: StepContext, position: int, way: Way) -> Hold:
-    """Return what is set aside for a call that is made in this way."""
-    purchase = Purchase(user_id=ctx.principal.user_id, task_id=ctx.paid_task_id, model=way.model.name)
-    return Hold(ctx.principal.tenant_id, ctx.step_id, position, ctx.budgets, way.amount, purchase)
+def threshold_tell(emit: Emit, crossed: Sequence[BudgetState]) -> None:
+    """Tell of budgets that came to their warning threshold."""
+    for budget in crossed:
+        emit("BUDGET_THRESHOLD", f"Most of the budget of the {budget.scope} is used", budget.as_json())
 
 
 def amount_of(used: ModelUsage) -> Amount:

@@ -15,8 +15,6 @@ from agents.llm.keeping import texts_keep
 from agents.llm.routing import Attempt
 from agents.llm.routing.attempts import OK
 from agents.llm.types import CacheHit, ModelReply, ModelRequest
-from shannon_project.foundation.database import rows_unread
-from shannon_project.foundation.gathering import write_soon
 
 _MILLISECONDS: Final = 1000
 _NOTHING: Final = ModelUsage(cost_usd=Decimal(0), is_estimate=False)
@@ -37,8 +35,6 @@ class CallFacts:
 def attempts_write(facts: CallFacts, attempts: Sequence[Attempt], reply: ModelReply | None) -> None:
     """Insert a row for each attempt, all in one statement, or one for an answer from a cache.
 
-    Where writes are gathered, with those of other calls at their end.
-
     Args:
         facts: Whose call it was, and which.
         attempts: In order.
@@ -53,12 +49,7 @@ def attempts_write(facts: CallFacts, attempts: Sequence[Attempt], reply: ModelRe
         tenant_id=facts.ctx.principal.tenant_id, days=facts.retention_days, request=facts.request, reply=reply
     )
     rows[-1].prompt_digest, rows[-1].answer_digest = kept
-    write_soon(_insert, rows)
-
-
-def _insert(calls: Sequence[Sequence[ModelCall]]) -> None:
-    with rows_unread():
-        ModelCall.objects.bulk_create([row for rows in calls for row in rows])
+    ModelCall.objects.bulk_create(rows)
 
 
 def _row_of_hit(facts: CallFacts, reply: ModelReply, hit: CacheHit) -> ModelCall:

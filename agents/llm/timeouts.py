@@ -1,9 +1,11 @@
 """How long each part of a call may take."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from django.conf import settings
+
+WHOLE_ANSWER: Final = "the whole answer"  # what a call waited for whose whole time is over
 
 
 @dataclass(frozen=True, slots=True)

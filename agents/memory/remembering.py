@@ -18,10 +18,11 @@ from shannon_project.foundation.text import storable_text
 
 _QUERY_MAX_CHARACTERS: Final = 500  # of the question, in what is remembered and in what is embedded
 _SEARCH_MAX_HITS: Final = 50
+COMMENT_MAX_CHARACTERS: Final = 500  # of what people say of an answer, beside what is remembered
 
 # The tenant's vectors are read from their index one after another; only the rows of the hits are looked at.
 _NEAREST: Final = """
-    SELECT m.content, near.distance, m.task_id, m.created_at
+    SELECT m.content, near.distance, m.task_id, m.created_at, m.feedback_score, m.feedback_comment
     FROM (
         SELECT id, embedding <=> %(near)s::vector AS distance, created_at
         FROM agents_memory WHERE tenant_id = %(tenant)s ORDER BY distance, created_at DESC LIMIT %(limit)s
@@ -39,6 +40,15 @@ class MemoryNote:
     task_id: UUID
     query: str
     answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRating:
+    """How good people call a task's answer, from 0 to 1 (None: nobody says anything), and the last word about it."""
+
+    task_id: UUID
+    score: float | None
+    comment: str
 
 
 def memory_remember(*, tenant_id: UUID, session_id: UUID | None, task_id: UUID, query: str, answer: str) -> bool:
@@ -72,6 +82,23 @@ def memories_write(memories: Sequence[NewMemory]) -> None:
         Memory.objects.bulk_create(rows, ignore_conflicts=True)
 
 
+def memories_rate(ratings: Sequence[MemoryRating]) -> None:
+    """Keep with what tasks remembered how good people call it. One statement, however many tasks."""
+    if not ratings:
+        return
+    with prepared_cursor() as cursor:
+        cursor.execute(
+            "UPDATE agents_memory m SET feedback_score = r.score, feedback_comment = r.comment"
+            " FROM unnest(%s::uuid[], %s::float8[], %s::text[]) AS r(task_id, score, comment)"
+            " WHERE m.task_id = r.task_id",
+            [
+                [rating.task_id for rating in ratings],
+                [rating.score for rating in ratings],
+                [storable_text(rating.comment)[:COMMENT_MAX_CHARACTERS] for rating in ratings],
+            ],
+        )
+
+
 def memories_of(notes: Sequence[MemoryNote]) -> list[NewMemory]:
     """Return what is to be remembered of answers to questions, to be written; asks no database.
 
@@ -89,7 +116,7 @@ def memories_of(notes: Sequence[MemoryNote]) -> list[NewMemory]:
 
 
 def memory_search(*, tenant_id: UUID, query: str, limit: int = 5) -> list[MemoryHit]:
-    """Return the tenant's memories nearest in meaning to the query, best first.
+    """Return the tenant's memories nearest in meaning to the query, best first; those that people call bad last.
 
     The search is exact: it compares with every memory of the tenant, and with no other's.
 
@@ -107,10 +134,11 @@ def memory_search(*, tenant_id: UUID, query: str, limit: int = 5) -> list[Memory
     near = "[" + ",".join(map(repr, vector)) + "]"
     with prepared_cursor() as cursor:
         cursor.execute(_NEAREST, {"near": near, "tenant": tenant_id, "limit": min(max(limit, 1), _SEARCH_MAX_HITS)})
-        return [
-            MemoryHit(content=content, score=1.0 - distance, task_id=task_id, created_at=created_at)
-            for content, distance, task_id, created_at in cursor.fetchall()
+        hits = [
+            MemoryHit(content, 1.0 - distance, task_id, created_at, feedback_score, feedback_comment)
+            for content, distance, task_id, created_at, feedback_score, feedback_comment in cursor.fetchall()
         ]
+    return sorted(hits, key=lambda hit: hit.rating == "bad")
 
 
 def answer_remember(ctx: StepContext, journal: Journal, query: str, answer: str) -> tuple[NewMemory, ...]:

@@ -8,15 +8,17 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models.functions import Now
 
 from agents.errors import RoleExists, RoleInvalid, RoleNotFound
+from agents.inserting import row_inserted
 from agents.llm.types import ModelTier
 from agents.models import AgentRole
 from agents.roles.role import Role
 from agents.tenant_cache import TenantCache
 from agents.tools.registry import tool_infos
+from agents.types import Insert, inserted
 from policy.types import Principal
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -60,7 +62,19 @@ def role_row(*, principal: Principal, name: str) -> AgentRole:
     return row
 
 
-def role_create(*, principal: Principal, name: str, changes: RoleChanges) -> AgentRole:
+def role_row_of(*, principal: Principal, role_id: UUID) -> AgentRole:
+    """Return the tenant's role of this id.
+
+    Raises:
+        RoleNotFound: It has none of this id.
+    """
+    row = AgentRole.objects.filter(tenant_id=principal.tenant_id, id=role_id).first()
+    if row is None:
+        raise RoleNotFound(details={"role_id": str(role_id)})
+    return row
+
+
+def role_create(*, principal: Principal, name: str, changes: RoleChanges, insert: Insert = inserted) -> AgentRole:
     """Make a role; one with the name of a shipped role takes its place for this tenant.
 
     Raises:
@@ -73,14 +87,12 @@ def role_create(*, principal: Principal, name: str, changes: RoleChanges) -> Age
         raise RoleExists(f"A tenant may have {settings.SHANNON_ROLES_MAX} roles of its own.")
     values = role_values(principal.tenant_id, changes)
     try:
-        with transaction.atomic():
-            row = AgentRole.objects.create(
-                tenant_id=principal.tenant_id, name=name, created_by=principal.actor[:128], **values
-            )
+        row = AgentRole(tenant_id=principal.tenant_id, name=name, created_by=principal.actor[:128], **values)
+        insert(lambda: row_inserted(row))
     except IntegrityError as error:
         raise RoleExists(details={"name": name}) from error
     roles_changed(principal.tenant_id)
-    return row
+    return role_row(principal=principal, name=name)
 
 
 def role_change(*, principal: Principal, name: str, changes: RoleChanges) -> AgentRole:

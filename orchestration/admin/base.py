@@ -11,8 +11,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from policy.types import Principal
-
 JSON_SHOWN_CHARS = 4_000
 
 
@@ -53,9 +51,3 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
         """Nor deletes it."""
         return False
-
-
-def staff_principal(request: HttpRequest, tenant_id: UUID) -> Principal:
-    """Return the signed-in person as somebody who acts in a tenant."""
-    name = request.user.get_username()
-    return Principal(tenant_id=tenant_id, actor=f"user:{name}", user_id=name)

@@ -11,18 +11,20 @@ from django.utils.safestring import SafeString
 from unfold.admin import TabularInline
 from unfold.decorators import display
 
+from orchestration.admin.answers import answers_judge
 from orchestration.admin.base import (
     JSON_SHOWN_CHARS,
     ReadOnlyAdmin,
     cut_short,
     json_shown,
     lineage_links,
-    staff_principal,
 )
 from orchestration.console.colours import STATUS_COLOURS
+from orchestration.console.people import staff_principal
 from orchestration.control import task_cancel
 from orchestration.models import Event, IdempotencyRecord, Step, Task, WorkerPresence
 from orchestration.selectors import forks_of
+from orchestration.types import Rating
 
 
 class StepInline(TabularInline):  # type: ignore[misc]
@@ -48,14 +50,24 @@ class StepInline(TabularInline):  # type: ignore[misc]
 class TaskAdmin(ReadOnlyAdmin):
     """Tasks: what was asked, how it went, what it cost."""
 
-    list_display = ("short_query", "shown_status", "strategy", "tenant", "tokens", "cost", "created_at", "live")
+    list_display = (
+        "short_query",
+        "shown_status",
+        "strategy",
+        "judged",
+        "tenant",
+        "tokens",
+        "cost",
+        "created_at",
+        "live",
+    )
     list_filter = ("status", "strategy", "tenant", "created_at")
     list_select_related = ("tenant",)
     list_filter_submit = False
     search_fields = ("id", "query")
     ordering = ("-created_at",)
     date_hierarchy = "created_at"
-    actions = ("cancel",)
+    actions = ("cancel", "call_good", "call_bad")
     inlines = (StepInline,)
     readonly_fields = (
         "events_link",
@@ -66,10 +78,12 @@ class TaskAdmin(ReadOnlyAdmin):
         "shown_error",
         "shown_context",
         "shown_parameters",
+        "feedback_link",
     )
     fieldsets = (
         ("Request", {"fields": ("query", "tenant", "session", "user_id", "mode", "strategy", "shown_context")}),
         ("How it went", {"fields": ("status", "status_reason", "status_changed_by", "shown_result", "shown_error")}),
+        ("Judged", {"fields": ("feedback_link",)}),
         ("Watch", {"fields": ("live", "events_link")}),
         ("Lineage", {"fields": ("source_link", "forked_from_step", "forked_from_position", "forks_links")}),
         (
@@ -102,6 +116,18 @@ class TaskAdmin(ReadOnlyAdmin):
     def cost(self, task: Task) -> str:
         """The cost; a plus sign when the price of some call was not known."""
         return f"{task.cost_usd:.4f}{'' if task.cost_is_complete else ' +'}"
+
+    @admin.display(description="Judged", ordering="feedback_score")
+    def judged(self, task: Task) -> str:
+        """What people say of the answer."""
+        return "" if task.feedback_score is None else f"{task.feedback_score:.2f} ({task.feedback_count})"
+
+    @admin.display(description="Feedback")
+    def feedback_link(self, task: Task) -> SafeString:
+        """Link to what people say of the answer."""
+        address = f"{reverse('admin:orchestration_answerfeedback_changelist')}?task__id__exact={task.id}"
+        said = self.judged(task) or "nobody said anything"
+        return format_html('<a class="text-primary-600" href="{}">{}</a>', address, said)
 
     @admin.display(description="Live view")
     def live(self, task: Task) -> SafeString:
@@ -153,6 +179,16 @@ class TaskAdmin(ReadOnlyAdmin):
         """Cancel the selected tasks through the service."""
         stopped = sum(_cancel(request, task) for task in queryset)
         messages.info(request, f"{stopped} tasks were cancelled; the others had ended.")
+
+    @admin.action(description="Call the selected answers good", permissions=["cancel"])
+    def call_good(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        """Judge the selected tasks' answers through the service."""
+        answers_judge(request, queryset, Rating.GOOD)
+
+    @admin.action(description="Call the selected answers bad", permissions=["cancel"])
+    def call_bad(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        """Judge the selected tasks' answers through the service."""
+        answers_judge(request, queryset, Rating.BAD)
 
 
 def _cancel(request: HttpRequest, task: Task) -> bool:

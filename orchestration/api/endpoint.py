@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, ParamSpec, TypeVar
+from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
@@ -9,7 +10,10 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from agents.types import Insert
+from orchestration.api.http import idempotency_key_of
 from orchestration.api.serializers.base import NoQuery, StrictSerializer
+from orchestration.creating import created_once
 from policy.types import Principal
 from shannon_project.foundation.database import connection_release
 
@@ -43,6 +47,19 @@ class Endpoint(APIView):
         super().initial(request, *args, **kwargs)
         self.query = self.queries.get("GET" if request.method == "HEAD" else request.method or "", NoQuery).of_query(
             request
+        )
+
+    def once(
+        self, endpoint: str, body: StrictSerializer, *, create: Callable[[Insert], T], find: Callable[[UUID], T]
+    ) -> T:
+        """Make something, or return what an earlier request with the same key made: see `created_once`."""
+        return created_once(
+            principal=self.principal,
+            endpoint=endpoint,
+            key=idempotency_key_of(self.request),
+            body=body.validated_data,
+            create=create,
+            find=find,
         )
 
     @property

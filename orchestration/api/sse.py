@@ -31,6 +31,13 @@ STREAM_NAMES: Final[Mapping[str, str]] = {
 }
 """Kinds that have another name on the stream; the others keep theirs."""
 
+EVENT_NAMES: Final = sorted(
+    STREAM_NAMES.get(kind, str(kind))
+    for kind in EventKind
+    if kind not in {EventKind.STREAM_END, EventKind.ERROR_OCCURRED}
+)
+"""What a reader of the stream listens to beside `done`, `error` and the pieces of text."""
+
 NOT_MADE_HERE: Final = frozenset(
     {
         "DATA_PROCESSING",

@@ -13,6 +13,7 @@ from orchestration.api.openai.views import (
 from orchestration.api.views.agents import AgentListView, AgentView
 from orchestration.api.views.approvals import ApprovalDecisionView, ApprovalListView
 from orchestration.api.views.control import TaskCancelView, TaskControlStateView, TaskPauseView, TaskResumeView
+from orchestration.api.views.feedback import TaskFeedbackView
 from orchestration.api.views.files import (
     FileDiffView,
     FileEditView,
@@ -77,6 +78,7 @@ urlpatterns = [
     path("api/v1/tasks/<str:task_id>/pause", TaskPauseView.as_view(), name="task-pause"),
     path("api/v1/tasks/<str:task_id>/resume", TaskResumeView.as_view(), name="task-resume"),
     path("api/v1/tasks/<str:task_id>/control-state", TaskControlStateView.as_view(), name="task-control-state"),
+    path("api/v1/tasks/<str:task_id>/feedback", TaskFeedbackView.as_view(), name="task-feedback"),
     path("api/v1/tasks/<str:task_id>/fork", TaskForkView.as_view(), name="task-fork"),
     path("api/v1/strategies", StrategyListView.as_view(), name="strategies"),
     path("api/v1/tasks/<str:task_id>/review", TaskReviewView.as_view(), name="task-review"),

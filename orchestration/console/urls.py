@@ -12,5 +12,6 @@ urlpatterns = [
     path("console/status", views.status, name="console-status"),
     path("console/tasks/<uuid:task_id>", views.run, name="console-run"),
     path("console/tasks/<uuid:task_id>/state", views.run_state, name="console-run-state"),
+    path("console/tasks/<uuid:task_id>/feedback", views.run_feedback, name="console-run-feedback"),
     path("console/tasks/<uuid:task_id>/stream", views.run_stream, name="console-run-stream"),
 ]

@@ -1,5 +1,6 @@
 """Pages for people. Model text reaches the browser as JSON and is shown as text, never as HTML."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final
@@ -12,20 +13,24 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from orchestration.api.serializers.stream import last_seq_of
-from orchestration.api.sse import task_frames
+from orchestration.api.sse import EVENT_NAMES, task_frames
 from orchestration.api.views.stream import stream_response
+from orchestration.console.people import FeedbackForm, staff_principal
 from orchestration.console.status import links, parts_status
 from orchestration.events.follow import Opening
+from orchestration.feedback import feedback_give, feedback_of
 from orchestration.models import Task
 from orchestration.selectors import approvals_pending, steps_of
+from orchestration.types import Rating
 from shannon_project.foundation.database import connection_release
-from shannon_project.foundation.errors import ShannonError
+from shannon_project.foundation.errors import InvalidInput, ShannonError
 from shannon_project.foundation.http import error_response
 
 VIEW_TASK: Final = "orchestration.view_task"
+CHANGE_TASK: Final = "orchestration.change_task"
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -63,7 +68,26 @@ def status(_request: HttpRequest) -> JsonResponse:
 @guarded
 def run(request: HttpRequest, task_id: UUID) -> HttpResponse:
     """Show the page that follows a run."""
-    return render(request, "console/run.html", {"task": get_object_or_404(Task, id=task_id)})
+    told = {"task": get_object_or_404(Task, id=task_id), "stream_names": json.dumps(EVENT_NAMES)}
+    return render(request, "console/run.html", told)
+
+
+@require_POST
+@staff_member_required
+@permission_required(CHANGE_TASK, raise_exception=True)
+def run_feedback(request: HttpRequest, task_id: UUID) -> HttpResponse:
+    """Take what the signed-in person says of the answer."""
+    task = get_object_or_404(Task.objects.only("id", "tenant_id"), id=task_id)
+    try:
+        form = FeedbackForm(request.POST)
+        if not form.is_valid():
+            field, problems = next(iter(form.errors.items()))
+            raise InvalidInput(f"{field}: {problems[0]}", details={"field": field})
+        said = form.cleaned_data | {"rating": Rating(form.cleaned_data["rating"])}
+        feedback_give(principal=staff_principal(request, task.tenant_id), task_id=task.id, **said)
+    except ShannonError as error:
+        return error_response(request, error)
+    return HttpResponse(status=204)
 
 
 @require_safe
@@ -77,6 +101,13 @@ def run_state(_request: HttpRequest, task_id: UUID) -> JsonResponse:
             "status": task.status,
             "result": task.result,
             "error": task.error["message"] if task.error else "",
+            "feedback": {
+                "score": task.feedback_score,
+                "said": [
+                    {"rating": row.rating, "score": row.score, "comment": row.comment, "by": row.given_by}
+                    for row in (feedback_of(task_id=task.id) if task.feedback_count else ())
+                ],
+            },
             "tokens": task.prompt_tokens + task.completion_tokens,
             "cost_usd": str(task.cost_usd),
             "model_calls": task.model_calls,

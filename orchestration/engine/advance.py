@@ -8,16 +8,18 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.services import storable_json, value_pack, value_unpack
 from orchestration.engine.dispatch import ring_steps
 from orchestration.engine.finish import task_fail, task_finish, task_stop, told_drafts
 from orchestration.engine.slots import slots_take
-from orchestration.errors import DependencyFailed, StrategyStuck, TaskDeadlineExceeded
+from orchestration.engine.turns import TURNS
+from orchestration.errors import DependencyFailed, StrategyBroke, StrategyStuck, TaskDeadlineExceeded
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
-from orchestration.strategies import Fail, Finish, Spawn, Strategy, Wait, next_move, strategy_for
+from orchestration.strategies import Fail, Finish, Move, Spawn, Strategy, Wait, next_move, strategy_for
 from orchestration.types import (
     STEP_OPEN,
     STEP_TERMINAL,
@@ -31,7 +33,8 @@ from orchestration.types import (
     TaskStatus,
     TaskView,
 )
-from shannon_project.foundation.database import pipelined_transaction, prepared_cursor
+from shannon_project.foundation.database import prepared_cursor
+from shannon_project.foundation.errors import DEFECTS, ShannonError
 from shannon_project.foundation.failpoints import Seam, hit
 from shannon_project.foundation.ids import uuid7
 from shannon_project.foundation.logs import log_context
@@ -46,7 +49,7 @@ def task_advance(task_id: UUID) -> bool:
     rung after the commit and may be lost: the recoverer rings again.
     """
     with log_context(task_id=task_id):
-        with pipelined_transaction():
+        with transaction.atomic():
             # the database's clock is the only one: workers' clocks may differ
             found = Task.objects.select_for_update(no_key=True).annotate(read_at=Now())
             task = found.filter(id=task_id).first()
@@ -56,7 +59,8 @@ def task_advance(task_id: UUID) -> bool:
             hit(Seam.ADVANCE_COMMIT)
         if first_steps:
             hit(Seam.ADVANCE_DISPATCH)
-            ring_steps(task_id, first_steps)
+            TURNS.give_way()  # many messages are as long as the transaction was
+            ring_steps(task_id, task.tenant_id, first_steps)
             hit(Seam.ADVANCE_DISPATCHED)
         return True
 
@@ -68,23 +72,48 @@ def _advance_locked(task: Task, now: datetime) -> list[UUID]:
     if task.clock_stopped_at is None and task.deadline_at <= now:
         task_stop(task, status=TaskStatus.TIMEOUT, error=TaskDeadlineExceeded(), by="system")
         return []
-    strategy = strategy_for(task.strategy, task.parameters)
-    view = task_view(task, strategy)
-    move = next_move(strategy, view)
+    try:
+        view, move, rows = _ask(task)
+    except (ShannonError, *DEFECTS) as error:
+        _broken(task, error, now)
+        return []
+    return slots_take(task) if _carry_out(task, view, move, rows) else []
+
+
+def _carry_out(task: Task, view: TaskView, move: Move, rows: "_StepRows | None") -> bool:
+    """Do what the strategy wants; return whether the task goes on."""
     match move:
         case Finish():
             task_finish(task, move)
-            return []
+            return False
         case Fail():
             task_fail(task, move.error)
-            return []
-        case Spawn():
-            _spawn(task, view, move)
-        case Wait():
-            if not any(step.status in STEP_OPEN for step in view.steps.values()):
-                task_fail(task, StrategyStuck(details={"strategy": task.strategy}).as_json())
-                return []
-    return slots_take(task)
+            return False
+        case Spawn() if rows is not None:
+            rows.insert()
+            _spawn_tell(task, move)
+        case Wait() if not any(step.status in STEP_OPEN for step in view.steps.values()):
+            task_fail(task, StrategyStuck(details={"strategy": task.strategy}).as_json())
+            return False
+    return True
+
+
+def _ask(task: Task) -> tuple[TaskView, Move, "_StepRows | None"]:
+    """Ask the strategy; return what it saw, its move, and the rows of the steps that it wants."""
+    strategy = strategy_for(task.strategy, task.parameters)
+    view = task_view(task, strategy)
+    move = next_move(strategy, view)
+    return view, move, _StepRows(task, view, move) if isinstance(move, Spawn) else None
+
+
+def _broken(task: Task, error: Exception, now: datetime) -> None:
+    """Leave a task whose strategy broke to the next doorbell, but not for ever.
+
+    Another worker may have the code that this one lacks, as in the middle of a deploy.
+    """
+    log.exception("strategy_broke", strategy=task.strategy)
+    if (now - task.updated_at).total_seconds() >= settings.SHANNON_STRATEGY_BROKEN_SECONDS:
+        task_fail(task, StrategyBroke(details={"strategy": task.strategy, "error": type(error).__name__}).as_json())
 
 
 def task_view(task: Task, strategy: Strategy) -> TaskView:
@@ -115,26 +144,26 @@ def _step_view(task: Task, row: Sequence[Any]) -> StepView:
     )
 
 
-def _spawn(task: Task, view: TaskView, move: Spawn) -> None:
-    """Insert the steps; one that depends on an ended step starts with that counted."""
-    _StepRows(task, view, move).insert()
+def _spawn_tell(task: Task, move: Spawn) -> None:
+    """Tell that the steps are made; with its first ones a task runs."""
     payload = {"steps": [_spawned(spec) for spec in move.steps[:50]], "count": len(move.steps)}
     drafts = told_drafts(move.told)
     drafts.append(EventDraft(EventKind.DELEGATION, move.message or _spawn_message(move.steps), payload))
     if task.status == TaskStatus.QUEUED:
-        with prepared_cursor() as cursor:
-            cursor.execute(
-                "UPDATE orchestration_task SET status = 'RUNNING', started_at = statement_timestamp() WHERE id = %s",
-                [task.id],
-            )
+        Task.objects.filter(id=task.id).update(status=TaskStatus.RUNNING, started_at=Now())
         task.status = TaskStatus.RUNNING
     events_append(task_id=task.id, drafts=drafts)
 
 
 class _StepRows:
-    """Makes the rows of one spawn; remembers what it made, since later steps may depend on earlier ones."""
+    """Makes the rows of one spawn; remembers what it made, since later steps may depend on earlier ones.
+
+    A step that depends on one that has ended starts with that counted.
+    """
 
     def __init__(self, task: Task, view: TaskView, move: Spawn) -> None:
+        if known := [spec.key for spec in move.steps if spec.key in view.steps]:
+            raise StrategyStuck(f"The strategy made steps that there are: {', '.join(known)}")
         self._task = task
         self._statuses: dict[str, StepStatus] = {key: step.status for key, step in view.steps.items()}
         self._keys = {spec.key for spec in move.steps} | set(self._statuses)

@@ -1,7 +1,6 @@
 """The only place that talks to the broker. A doorbell may be lost, doubled or late; Postgres is the truth."""
 
 from collections.abc import Sequence
-from functools import cache
 from uuid import UUID
 
 import redis
@@ -11,35 +10,81 @@ from celery.utils.nodenames import worker_direct
 from django.conf import settings
 from kombu.exceptions import OperationalError as BrokerError
 
+from orchestration.engine.line import LINE, Turn, broker_client
+from orchestration.types import PRIORITY_RANK, Priority
+
 log = structlog.get_logger(__name__)
 
+CONTROL_QUEUE = "control"
+STEPS_QUEUE = "steps"
 ADVANCE = "orchestration.jobs.advance"
 RUN_STEPS = "orchestration.jobs.run_steps"
 ECHO = "orchestration.jobs.echo"
 AFTERMATH = "orchestration.jobs.aftermath"
+MESSAGES_AT_ONCE = 8
 AFTERMATH_EXPIRES_SECONDS = 10.0  # it is rung again while something is due
 
 
-def ring_advance(task_id: UUID, *, after_seconds: float = 0.0) -> bool:
-    """Ask a worker to advance the task. Returns False when the broker did not take it: the recoverer will ring."""
+def ring_advance(
+    task_id: UUID,
+    tenant_id: UUID,
+    *,
+    priority: int = PRIORITY_RANK[Priority.NORMAL],
+    after_seconds: float = 0.0,
+) -> bool:
+    """Put a task in line to be advanced and tell a worker. Returns False when the broker is away: recovery will ring.
+
+    Args:
+        task_id: The task.
+        tenant_id: Whose it is: tenants are served in turn.
+        priority: Its place among its tenant's.
+        after_seconds: When it comes into line; at once by default.
+    """
+    if after_seconds > 0:
+        return _advance_send(str(task_id), str(tenant_id), countdown=after_seconds)
+    try:
+        LINE.put([Turn(task_id, tenant_id, priority)])
+    except redis.RedisError as error:
+        log.warning("doorbell_not_rung", task_id=str(task_id), error=str(error))
+        return False
+    return _advance_send(str(task_id))
+
+
+def ring_advances(turns: Sequence[Turn]) -> bool:
+    """Put many tasks in line. A few messages do: whoever takes one serves all who are in line."""
+    try:
+        added = LINE.put(turns)
+    except redis.RedisError as error:
+        log.warning("doorbells_not_rung", tasks=len(turns), error=str(error))
+        return False
+    return all(_advance_send(str(turn.task_id)) for turn in turns[: min(added, MESSAGES_AT_ONCE)])
+
+
+def ring_line(task_id: UUID) -> bool:
+    """Tell a worker that somebody is in line; the task's id is for people who look at the message."""
+    return _advance_send(str(task_id))
+
+
+def _advance_send(*args: str, countdown: float = 0.0) -> bool:
     try:
         # the name, not the function: jobs.py imports the engine, so the engine cannot import jobs.py
-        signature(ADVANCE, args=(str(task_id),), immutable=True).apply_async(
-            countdown=after_seconds, retry=False, ignore_result=True
-        )
+        signature(ADVANCE, args=args, immutable=True).apply_async(countdown=countdown, retry=False, ignore_result=True)
     except (BrokerError, redis.RedisError, OSError) as error:
-        log.warning("doorbell_not_rung", task_id=str(task_id), error=str(error))
+        log.warning("doorbell_not_rung", task_id=args[0], error=str(error))
         return False
     return True
 
 
-def ring_steps(task_id: UUID, first_step_ids: Sequence[UUID]) -> bool:
-    """Dispatch one chord: a drainer per first step, and `advance` as its body. Returns False if the broker is away."""
+def ring_steps(task_id: UUID, tenant_id: UUID, first_step_ids: Sequence[UUID]) -> bool:
+    """Dispatch one chord: a drainer per first step, and `advance` as its body. Returns False if the broker is away.
+
+    The body comes by itself, so its task is not in line before: it is put there by whoever gets the message.
+    """
     header = [
         signature(RUN_STEPS, args=(str(task_id),), kwargs={"first": str(step_id)}, immutable=True)
         for step_id in first_step_ids
     ]
-    body = signature(ADVANCE, args=(str(task_id),), immutable=True)
+    body = signature(ADVANCE, args=(str(task_id), str(tenant_id)), immutable=True)
     try:
         chord(header, app=current_app)(body, retry=False)
     except (BrokerError, redis.RedisError, OSError, RuntimeError) as error:  # RuntimeError: Celery's backend gave up
@@ -72,15 +117,10 @@ def ring_aftermath() -> bool:
     return True
 
 
-def queued_messages() -> int | None:
-    """Return how many doorbells wait in the broker, or None when it does not answer."""
+def queued_messages(queues: Sequence[str] | None = None) -> int | None:
+    """Return how many messages wait in queues of the broker (None: all of ours), or None when it does not answer."""
     try:
-        return sum(int(_broker().llen(queue)) for queue in settings.SHANNON_QUEUES)
+        return sum(int(broker_client().llen(queue)) for queue in queues or settings.SHANNON_QUEUES)
     except redis.RedisError as error:
         log.warning("broker_unreachable", error=str(error))
         return None
-
-
-@cache
-def _broker() -> "redis.Redis":
-    return redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=1.0, socket_timeout=2.0)

@@ -85,7 +85,7 @@ def _drain_on(run: Drain, first: UUID | None) -> bool:
     """Work until nothing is ready, or others do it, or the time slice is over; then return True."""
     task_id, begun_at_seconds = run.facts.task_id, time.monotonic()
     with TURNS.hurry() as may_hurry:
-        while not _stops(task_id):
+        while not _stops(run):
             run.hurries = run.hurries or run.claim_size > 1
             if run.claim_size > 1 and not may_hurry(task_id):
                 return False  # drainers of this process see to the task's short steps already
@@ -100,10 +100,10 @@ def _drain_on(run: Drain, first: UUID | None) -> bool:
     return False
 
 
-def _stops(task_id: UUID) -> bool:
+def _stops(run: Drain) -> bool:
     """Whether this worker takes no more steps; then others are told that there may be some."""
     if STOPPING.is_begun:
-        ring_advance(task_id)
+        ring_advance(run.facts.task_id, run.facts.principal.tenant_id)
     return STOPPING.is_begun
 
 
@@ -176,7 +176,7 @@ def _pace_note(run: Drain, seconds: float) -> None:
     run.claim_size = 1
     if run.hurries and seconds >= SLOW_STEP_SECONDS:
         run.hurries = False
-        ring_advance(run.facts.task_id)
+        ring_advance(run.facts.task_id, run.facts.principal.tenant_id)
 
 
 def _keep(run: Drain, end: StepEnd, seconds: float) -> None:
@@ -205,9 +205,9 @@ def _after_write(run: Drain, ends: list[StepEnd], written: Written) -> None:
     for end in ends:
         STEPS_ENDED.labels(kind=end.step.kind, status=end.status).inc()
         if end.status is StepStatus.READY:
-            ring_advance(run.facts.task_id, after_seconds=end.retry_after_seconds or 0.0)
-    if written.newly_ready > 1:
-        ring_advance(run.facts.task_id)  # more than this drainer can take: others may help
+            ring_advance(run.facts.task_id, run.facts.principal.tenant_id, after_seconds=end.retry_after_seconds or 0.0)
+    if written.newly_ready > 1:  # more than this drainer can take: others may help
+        ring_advance(run.facts.task_id, run.facts.principal.tenant_id)
 
 
 def _flush_apart(run: Drain, ends: list[StepEnd], error: Exception) -> None:

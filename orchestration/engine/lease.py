@@ -214,7 +214,7 @@ def leases_hand_back(leases: Sequence[Lease]) -> None:
             [ids],
         )
         cursor.execute(
-            "UPDATE orchestration_step s SET lease_owner = '', lease_until = NULL, rung_at = NULL,"
+            "UPDATE orchestration_step s SET lease_owner = '', lease_until = NULL, rung_at = NULL, ready_at = now(),"
             " status = CASE WHEN t.status NOT IN ('QUEUED', 'RUNNING', 'PAUSED') THEN 'cancelled'"
             " WHEN EXISTS (SELECT 1 FROM orchestration_approval a WHERE a.step_id = s.id AND a.status = 'pending')"
             " THEN 'waiting' ELSE 'ready' END,"

@@ -1,25 +1,31 @@
 """Recovery: expired leases are taken back, lost doorbells are rung again. Any process may run it, at any time."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
+import redis
 import structlog
 from django.conf import settings
 from django.db import connection
 
 from orchestration.engine.approvals.closing import approvals_expire
-from orchestration.engine.dispatch import queued_messages, ring_advance
+from orchestration.engine.dispatch import CONTROL_QUEUE, STEPS_QUEUE, queued_messages, ring_advances, ring_line
 from orchestration.engine.lease import KEEPER
+from orchestration.engine.line import LINE, Turn
 from orchestration.engine.queues import MEASURING
 from orchestration.engine.slots import waiting_serve
-from orchestration.engine.taking_back import BUSY_QUEUE_MESSAGES, steps_take_back
+from orchestration.engine.taking_back import steps_take_back
 from orchestration.metrics import DOORBELLS_RUNG_AGAIN
+from orchestration.models import Task
 
 log = structlog.get_logger(__name__)
 
 ADVISORY_LOCK: Final = 0x5348_414E  # "SHAN"
+BUSY_QUEUE_MESSAGES: Final = 100  # with so many drainers waiting, a late one is not a lost one
+NOBODY: Final = UUID(int=0)  # of a message that tells of no task but that some are in line
 _END_STOPPED_HOLDER: Final = """
     SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = 0 AND l.objid = %s
@@ -57,6 +63,7 @@ def recover() -> Recovered:
             tasks_rung=_ring_lost(),
             tasks_served=waiting_serve(),
         )
+        _line_tell()
         MEASURING.maybe()
         return recovered
 
@@ -86,9 +93,9 @@ def _alone() -> Iterator[bool]:
 
 def _ring_lost() -> int:
     """Ring for tasks that have something to do and of which nobody was told lately."""
-    waiting = queued_messages()
+    waiting = queued_messages([STEPS_QUEUE])
     if waiting is None or waiting > BUSY_QUEUE_MESSAGES:
-        return 0
+        return 0  # drainers wait there for a thread, and one that is late is not lost
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -105,13 +112,28 @@ def _ring_lost() -> int:
                            AND (SELECT count(DISTINCT r.lease_owner) FROM orchestration_step r WHERE r.task_id = t.id
                                 AND r.status = 'running') < t.concurrency_limit))
                 ORDER BY t.doorbell_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
-            RETURNING id
+            RETURNING id, tenant_id, priority
             """,
             [settings.SHANNON_DOORBELL_LOST_SECONDS, settings.SHANNON_RECOVER_BATCH],
         )
-        task_ids = [row[0] for row in cursor.fetchall()]
-    for task_id in task_ids:
-        DOORBELLS_RUNG_AGAIN.inc()
-        if not ring_advance(task_id):
-            break
-    return len(task_ids)
+        turns = [Turn(*row) for row in cursor.fetchall()]
+    DOORBELLS_RUNG_AGAIN.inc(len(turns))
+    ring_advances(turns)
+    return len(turns)
+
+
+def tasks_ring(task_ids: Collection[UUID]) -> None:
+    """Ring for tasks of whatever tenants; one query."""
+    tasks = Task.objects.filter(id__in=task_ids).values_list("id", "tenant_id", "priority")
+    ring_advances([Turn(*row) for row in tasks])
+
+
+def _line_tell() -> bool:
+    """Tell a worker of those who are in line when no message does: the one that told of them was lost."""
+    try:
+        if LINE.is_empty() or queued_messages([CONTROL_QUEUE]):
+            return False
+    except redis.RedisError as error:
+        log.warning("line_not_reached", error=str(error))
+        return False
+    return ring_line(NOBODY)

@@ -120,8 +120,8 @@ def task_serve(task_id: UUID) -> int:
     with transaction.atomic():
         task = Task.objects.select_for_update(no_key=True).filter(id=task_id, status=TaskStatus.RUNNING).first()
         first_steps = slots_take(task) if task is not None else []
-    if first_steps:
-        ring_steps(task_id, first_steps)
+    if task is not None and first_steps:
+        ring_steps(task_id, task.tenant_id, first_steps)
     return len(first_steps)
 
 

@@ -5,7 +5,6 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 import structlog
@@ -13,7 +12,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from orchestration.engine.books import books_close
-from orchestration.engine.dispatch import queued_messages, ring_advance
+from orchestration.engine.dispatch import ring_advances
+from orchestration.engine.line import Turn
 from orchestration.engine.outcome import dependants_release, release_event
 from orchestration.engine.retries import max_attempts
 from orchestration.errors import CallAbandoned, WorkerLost
@@ -23,8 +23,6 @@ from orchestration.types import EventKind, StepKind, StepStatus
 from shannon_project.foundation.errors import ShannonError
 
 log = structlog.get_logger(__name__)
-
-BUSY_QUEUE_MESSAGES: Final = 100  # with so many doorbells waiting, a late one is not a lost one
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def _take_back_apart(found: Mapping[UUID, Sequence[UUID]]) -> int:
 def _take_back(found: Mapping[UUID, Sequence[UUID]]) -> int:
     with transaction.atomic():
         locked = _lock(found.keys())
-        steps = _update([step_id for task_id in locked for step_id in found[task_id]])
+        steps = _update([step_id for turn in locked for step_id in found[turn.task_id]])
         ended = [step for step in steps if step.status != StepStatus.READY]
         books_close({step.step_id: step.task_id for step in ended})
         drafts: dict[UUID, list[EventDraft]] = defaultdict(list)
@@ -107,18 +105,19 @@ def _take_back(found: Mapping[UUID, Sequence[UUID]]) -> int:
         STEPS_RECOVERED.labels(outcome=step.status).inc()
     if drafts:
         log.info("steps_recovered", tasks=len(drafts), steps=[step.key for step in steps][:20], count=len(steps))
-        _ring(list(drafts))
+        ring_advances([turn for turn in locked if turn.task_id in drafts])
     return len(steps)
 
 
-def _lock(task_ids: Collection[UUID]) -> list[UUID]:
+def _lock(task_ids: Collection[UUID]) -> list[Turn]:
     """Lock the tasks that nobody works on just now; this waits for nobody."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM orchestration_task WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+            "SELECT id, tenant_id, priority FROM orchestration_task WHERE id = ANY(%s) ORDER BY id"
+            " FOR NO KEY UPDATE SKIP LOCKED",
             [list(task_ids)],
         )
-        return [row[0] for row in cursor.fetchall()]
+        return [Turn(*row) for row in cursor.fetchall()]
 
 
 def _update(step_ids: Sequence[UUID]) -> list[_TakenBack]:
@@ -136,7 +135,7 @@ def _update(step_ids: Sequence[UUID]) -> list[_TakenBack]:
                 WHERE s.id = ANY(%s) AND s.status = 'running' AND s.lease_until < now()
             )
             UPDATE orchestration_step s
-            SET failures = failures + 1, lease_owner = '', lease_until = NULL,
+            SET failures = failures + 1, lease_owner = '', lease_until = NULL, ready_at = now(),
                 status = CASE WHEN NOT is_open THEN 'cancelled' WHEN is_poison THEN 'failed' ELSE 'ready' END,
                 error = CASE WHEN is_open AND is_poison AND NOT is_hung
                              THEN jsonb_set(jsonb_set(%s::jsonb, '{details,max_attempts}', to_jsonb(most)),
@@ -171,13 +170,3 @@ def _event(step: _TakenBack) -> EventDraft:
     if step.status == StepStatus.READY:
         return EventDraft(EventKind.ERROR_RECOVERY, f"{step.title}: {reason}; it runs again", payload, step.key)
     return EventDraft(EventKind.ERROR_OCCURRED, f"{step.title}: {reason} too often", payload, step.key)
-
-
-def _ring(task_ids: Sequence[UUID]) -> None:
-    """Ring for some of the tasks at once; when enough wait in the broker, the others are rung for as lost doorbells."""
-    waiting = queued_messages()
-    if waiting is None:
-        return
-    for task_id in task_ids[: max(BUSY_QUEUE_MESSAGES - waiting, 0)]:
-        if not ring_advance(task_id):
-            return

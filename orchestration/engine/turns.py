@@ -27,6 +27,7 @@ LOOK_SECONDS: Final = 0.008  # how often somebody who stands still looks whether
 COMPUTES_SHARE: Final = 0.2  # of the time between two looks: who has used less waits for something else
 STAND_SECONDS: Final = 0.1  # the longest that a tenant stands still
 WORK_SECONDS: Final = 0.02  # what it then has before it stands still again
+KEPT_THREADS: Final = 2
 REMEMBERED_TENANTS: Final = 1000
 
 
@@ -150,7 +151,9 @@ class Turns:
     def _is_full(self) -> bool:
         if self._capacity is None:
             return False
-        return len(self._tenant_of) >= shared_slots(self._capacity, settings.SHANNON_RESERVED_SHARE)
+        reserve = self._capacity - shared_slots(self._capacity, settings.SHANNON_RESERVED_SHARE)
+        # Messages fall unevenly on processes: of a large reserve half is for the process that got more of them.
+        return len(self._tenant_of) >= self._capacity - min(reserve, max(KEPT_THREADS, reserve // 2))
 
     def _leave(self, tenant_id: UUID, ident: int) -> None:
         with self._changed:

@@ -220,8 +220,8 @@ async def _follow_on(
                 return
             if len(page) == PAGE_EVENTS:
                 continue
-            if is_over and not page:
-                return  # its last events were read before, or were dropped with their month
+            if is_over:
+                return  # all is read: its last events were read before, or were dropped with their month
             if page:
                 quiet_seconds = 0.0
             async for item in _live(queue, hub, after_seq, heartbeat_seconds - quiet_seconds):
@@ -236,7 +236,8 @@ async def _follow_on(
 
 
 def _has_end(page: Sequence[Event]) -> bool:
-    return bool(page) and page[-1].kind == EventKind.STREAM_END
+    """Whether the terminal event is among them; what people say of the answer may be stored after it."""
+    return any(event.kind == EventKind.STREAM_END for event in page)
 
 
 async def _live(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from agents.services import storable_json
-from orchestration.errors import ReplayDiffers
+from orchestration.errors import ReplayDiffers, StrategyBroke
 from orchestration.replaying.history import History, Made, PastStep
 from orchestration.strategies import Fail, Finish, Move, Spawn, Strategy, next_move, strategy_for
 from orchestration.types import (
@@ -17,6 +17,7 @@ from orchestration.types import (
     TaskStatus,
     TaskView,
 )
+from shannon_project.foundation.errors import DEFECTS, ShannonError
 
 _NOT_THE_STRATEGYS: Final = frozenset({"APPROVAL_DENIED", "STRATEGY_STUCK"})
 """Errors with which the engine ends a task; the strategy did not decide them."""
@@ -38,15 +39,25 @@ def decisions_replay(history: History) -> int:
     decisions = 0
     for happening in history.happenings:
         if isinstance(happening, Made):
-            move = next_move(strategy, TaskView(task.id, task.query, task.parameters, dict(steps)))
-            _compare(decisions, move, happening)
+            _compare(decisions, _ask(history, strategy, dict(steps), decisions), happening)
             decisions += 1
             for past in happening.steps:
                 steps[past.spec.key] = _as_made(past, steps, strategy)
         else:
             steps[happening.step.spec.key] = _as_ended(happening.step, strategy)
-    _compare_end(history, next_move(strategy, TaskView(task.id, task.query, task.parameters, steps)))
+    if (task.error or {}).get("code") == StrategyBroke.code:
+        return decisions  # it did not come to its last one
+    _compare_end(history, _ask(history, strategy, steps, decisions))
     return decisions + 1
+
+
+def _ask(history: History, strategy: Strategy, steps: Mapping[str, StepView], number: int) -> Move:
+    """Return the strategy's move; one that breaks now, and did not then, is a difference as any other."""
+    task = history.task
+    try:
+        return next_move(strategy, TaskView(task.id, task.query, task.parameters, steps))
+    except (ShannonError, *DEFECTS) as error:
+        raise ReplayDiffers.at("decision", number, replayed=f"it breaks: {type(error).__name__}") from error
 
 
 def _as_made(past: PastStep, known: Mapping[str, StepView], strategy: Strategy) -> StepView:

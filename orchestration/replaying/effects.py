@@ -12,7 +12,7 @@ from orchestration.engine.step_engine import TaskFacts
 from orchestration.errors import ReplayDiffers
 from orchestration.replaying.history import PastStep
 from orchestration.types import StepKind, StepStatus
-from shannon_project.foundation.errors import ShannonError
+from shannon_project.foundation.errors import DEFECTS, ShannonError
 
 _DEADLINE_SECONDS: Final = 3600.0
 NOT_RUN: Final = frozenset({StepKind.NOOP, StepKind.MESSAGE})  # they do nothing that is recorded
@@ -41,10 +41,11 @@ def effects_replay(past: PastStep, facts: TaskFacts, recorded: int, *, with_prom
         if past.status is StepStatus.SUCCEEDED:
             raise _differs(past, work.journal.position, None, "an effect that is not recorded") from error
         return recorded
-    except ShannonError as error:
-        code = error.as_json()["code"]
+    except (ShannonError, *DEFECTS) as error:
+        code = error.as_json()["code"] if isinstance(error, ShannonError) else ShannonError.code
         if past.status is StepStatus.SUCCEEDED or code != (past.error or {}).get("code"):
-            raise _differs(past, work.journal.position, (past.error or {}).get("code"), code) from error
+            came_to = code if isinstance(error, ShannonError) else f"it breaks: {type(error).__name__}"
+            raise _differs(past, work.journal.position, (past.error or {}).get("code"), came_to) from error
         return recorded
     if past.status is StepStatus.SUCCEEDED:
         _compare(past, work, storable_json(outcome.output or {})[0], recorded)

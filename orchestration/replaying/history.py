@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from agents.services import value_unpack
+from orchestration.errors import HistoryDropped
 from orchestration.models import Event, Step, Task
 from orchestration.types import EventKind, OnDependencyFailure, StepKind, StepSpec, StepStatus
 
@@ -57,10 +58,16 @@ class History:
 
 
 def history_of(task: Task) -> History:
-    """Load what a replay needs; two queries, and one for each value that is stored as a blob."""
+    """Load what a replay needs; two queries, and one for each value that is stored as a blob.
+
+    Raises:
+        HistoryDropped: The month of its events was dropped.
+    """
     steps = [_past(task, step) for step in Step.objects.filter(task_id=task.id).order_by("position")]
     rows = Event.objects.filter(task_id=task.id, kind__in=_KINDS).order_by("seq")
     events = list(rows.values_list("kind", "step_key", "payload"))
+    if not events and not Event.objects.filter(task_id=task.id).exists():
+        raise HistoryDropped(details={"task_id": str(task.id)})
     made_count = sum(payload["count"] for kind, _, payload in events if _is_spawn(kind, payload))
     heard = {f"message-{payload['number']}" for kind, _, payload in events if kind == EventKind.HITL_RESPONSE}
     own = [step for step in steps if step.spec.kind is not StepKind.MESSAGE]

@@ -64,6 +64,7 @@ def task_replay(*, principal: Principal, task_id: UUID) -> ReplayReport:
     Raises:
         TaskNotFound: There is no such task in the tenant.
         TaskNotFinished: The run has not ended.
+        HistoryDropped: Its months were dropped.
     """
     return replay(task_for(principal=principal, task_id=task_id))
 
@@ -77,6 +78,7 @@ def replay(task: Task, *, with_prompts: bool = True) -> ReplayReport:
 
     Raises:
         TaskNotFinished: The run has not ended.
+        HistoryDropped: Its months were dropped.
     """
     if task.status not in TASK_TERMINAL:
         raise TaskNotFinished(details={"task_id": str(task.id), "status": task.status})

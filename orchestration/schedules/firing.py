@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
@@ -25,12 +25,14 @@ from orchestration.types import (
 )
 from policy.services import principal_renew
 from policy.types import Principal
-from shannon_project.foundation.errors import ShannonError
+from shannon_project.foundation.errors import DEFECTS, ShannonError
 
 log = structlog.get_logger(__name__)
 
 EARLY_SECONDS: Final = 2.0  # beat's clock may be so far before the database's: then its doorbell counts all the same
 BATCH: Final = 100  # schedules that one pass looks at
+BROKEN: Final = (*DEFECTS, DataError, IntegrityError)
+"""How a schedule breaks by a defect, its own or ours; a database that is away is none."""
 
 
 def fire(schedule_id: UUID) -> bool:
@@ -50,7 +52,16 @@ def fire(schedule_id: UUID) -> bool:
 def due_fire() -> int:
     """Fire every schedule that is due and that nobody fired: beat may be away. Returns how many were due."""
     due = Schedule.objects.filter(status=ScheduleStatus.ACTIVE, next_run_at__lte=Now()).order_by("next_run_at")
-    return sum(fire(schedule_id) for schedule_id in list(due.values_list("id", flat=True)[:BATCH]))
+    return sum(_fire_apart(schedule_id) for schedule_id in list(due.values_list("id", flat=True)[:BATCH]))
+
+
+def _fire_apart(schedule_id: UUID) -> bool:
+    """Fire one schedule; one that cannot be fired must not keep those behind it from it."""
+    try:
+        return fire(schedule_id)
+    except BROKEN:
+        log.exception("schedule_not_fired", schedule_id=str(schedule_id))
+        return False
 
 
 def queued_start() -> int:
@@ -167,6 +178,9 @@ def _begin(run: ScheduleRun) -> bool:
     except ShannonError as error:
         log.warning("schedule_run_refused", schedule_id=str(schedule.id), code=error.code, error=error.message)
         return _close(run, RunOutcome.REFUSED, reason=f"{error.code}: {error.message}")
+    except BROKEN:  # tried again, it would break again, and keep the runs of all others from beginning
+        log.exception("schedule_run_broke", schedule_id=str(schedule.id))
+        return _close(run, RunOutcome.REFUSED, reason="It broke; the operator's log has the rest.")
     return submitted.created or _close(run, RunOutcome.STARTED, task_id=submitted.task.id)
 
 

@@ -1,9 +1,10 @@
 """What is learned from outcomes: how good an outcome was, and when another strategy is to be taken. Pure.
 
 Requests of one cluster (`Route.cluster`) are taken for alike. The router's own choice is left only on evidence: both
-it and the other strategy have been seen often enough on such requests, and the other one did better, or as well for
-clearly less. Nothing is tried out on a tenant's requests: evidence comes from modes that requests named, from choices
-of the small model, and from degradations.
+it and the other strategy have been seen often enough on such requests, the other one did better, or as well for
+clearly less, and people have called its answers good: an answer that is wrong and looks right would teach the wrong
+thing. Nothing is tried out on a tenant's requests: evidence comes from modes that requests named, from choices of the
+small model, and from degradations.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,16 +14,20 @@ from typing import Any, Final
 from orchestration.strategies.router import Route
 
 LEAST_RUNS: Final = 5  # of each of the two strategies
+LEAST_JUDGED: Final = 3  # of the runs of the one that would be taken instead
 BETTER_BY: Final = 0.05  # of a score from 0 to 1
 AS_GOOD_WITHIN: Final = 0.01
-CHEAPER_THAN: Final = 0.8  # of the tokens
+CHEAPER_THAN: Final = 0.8  # of the tokens, and for no more dollars
 _BY_PEOPLE: Final = frozenset({"POLICY_DENIED", "APPROVAL_DENIED", "PLAN_REJECTED", "TASK_CANCELLED"})
 _UNFINISHED_SCORE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How a strategy fared on the requests of a cluster: runs, and the means of score, tokens, cost and time."""
+    """How a strategy fared on the requests of a cluster: runs, and the means of score, tokens, cost and time.
+
+    `judged`: of how many of the runs a person said how good the answer was; there that counts as the score.
+    """
 
     strategy: str
     runs: int
@@ -30,6 +35,7 @@ class Record:
     tokens: float
     cost_usd: float
     seconds: float
+    judged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +81,22 @@ def lesson_of(route: Route, records: Sequence[Record], known: frozenset[str]) ->
     own = seen.get(route.strategy)
     if own is None:
         return None
-    others = [record for name, record in seen.items() if name != route.strategy and name in known]
+    others = [
+        record
+        for name, record in seen.items()
+        if name != route.strategy and name in known and record.judged >= LEAST_JUDGED
+    ]
     better = [record for record in others if record.score >= own.score + BETTER_BY or _is_as_good_for_less(record, own)]
     if not better:
         return None
     best = max(better, key=lambda record: (record.score >= own.score + BETTER_BY, record.score, -record.tokens))
     reason = (
-        f"on such requests {best.strategy} scored {best.score:.2f} with {best.tokens:,.0f} tokens in {best.runs} runs, "
-        f"{own.strategy} {own.score:.2f} with {own.tokens:,.0f} in {own.runs}"
+        f"on such requests {best.strategy} scored {best.score:.2f} with {best.tokens:,.0f} tokens in {best.runs} runs "
+        f"({best.judged} judged by people), {own.strategy} {own.score:.2f} with {own.tokens:,.0f} in {own.runs}"
     )
     return Lesson(best.strategy, own.strategy, reason)
 
 
 def _is_as_good_for_less(record: Record, own: Record) -> bool:
-    return record.score >= own.score - AS_GOOD_WITHIN and record.tokens <= own.tokens * CHEAPER_THAN
+    is_as_good = record.score >= own.score - AS_GOOD_WITHIN
+    return is_as_good and record.tokens <= own.tokens * CHEAPER_THAN and record.cost_usd <= own.cost_usd

@@ -10,16 +10,18 @@ reserved, and that is charged in full and visible, because the money is gone.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from policy.errors import BudgetExceeded, BudgetNotOpen
+from django.db.models.functions import Now
+
+from policy.errors import BudgetExceeded, BudgetNotOpen, ReservationMissing
+from policy.metrics import RESERVATIONS_EXPIRED
 from policy.models import Reservation
 from policy.services import budget_statements as sql
-from policy.services.budget_holds import is_held
 from policy.services.budget_refusals import budget_asks_person, budget_exceeded
-from policy.services.budget_rows import budgets_named, rows_of
 from policy.types import (
     Amount,
     BudgetPeriod,
@@ -33,6 +35,8 @@ from policy.types import (
     Reserved,
 )
 from shannon_project.foundation.database import prepared_cursor
+
+_SETTLE_ATTEMPTS: Final = 5
 
 
 def budget_reserve(
@@ -74,15 +78,13 @@ def budget_reserve(
         BudgetNotOpen: The caller's fault.
     """
     _check_named(budgets)
-    if is_held(step_id, position):
-        return Reserved(Degradation.NONE)
     buys = purchase or Purchase()
     ways = {Degradation.NONE: amount}
     for level in (Degradation.CHEAPER_TIER, Degradation.SMALLER_OUTPUT):
         # What cannot be made cheaper is as cheap as it gets: a threshold that asks for it is content.
         ways[level] = (cheaper or {}).get(level, ways[Degradation(level - 1)])
     values = {
-        **budgets_named(tenant_id, budgets),
+        **_of_budgets(tenant_id, budgets),
         "step_id": step_id,
         "position": position,
         "levels": [int(level) for level in ways],
@@ -94,7 +96,7 @@ def budget_reserve(
         "is_consented": is_consented,
         "was_begun": was_begun,
     }
-    rows = rows_of(sql.RESERVE, values)
+    rows = _rows(sql.RESERVE, values)
     _check_open(rows, budgets)
     if rows[0]["known_level"] is not None:
         return Reserved(Degradation(rows[0]["known_level"]))
@@ -148,9 +150,58 @@ def budgets_charge(charges: Sequence[Charge]) -> None:
         _take(group)
 
 
-def budget_release(*, step_id: UUID, position: int | None = None) -> None:
-    """Give back what is still reserved, under one position or under all of the step. One statement; idempotent."""
-    _execute(sql.RELEASE, {"steps": [step_id], "position": position})
+def budget_settle(*, step_id: UUID, position: int, actual: Amount, purchase: Purchase | None = None) -> None:
+    """Turn a reservation into spending, once, and enter it in the ledger. One statement; again it changes nothing.
+
+    An actual amount above the reserved one is charged in full, even beyond a limit. A reservation that was released
+    in the meantime is charged too (the effect did happen); of one that expired, the difference is.
+
+    Args:
+        step_id: As reserved.
+        position: As reserved.
+        actual: What it cost.
+        purchase: What was bought; user and task are those of the reservation.
+
+    Raises:
+        ReservationMissing: Nothing was ever reserved under this key: the caller's fault.
+    """
+    values = _settle_values(step_id, position, actual, purchase or Purchase())
+    for _ in range(_SETTLE_ATTEMPTS):  # again only if it was released or expired while this waited for the budgets
+        if _execute(sql.SETTLE, values):
+            return
+        status = Reservation.objects.filter(step_id=step_id, position=position).values_list("status", flat=True).first()
+        if status is None:
+            raise ReservationMissing(details={"step_id": str(step_id), "position": position})
+        if status == ReservationStatus.SETTLED:
+            return
+
+
+def reservations_expire(*, older_than_seconds: float, limit: int) -> int:
+    """Charge what nobody told the end of: whoever reserved it died, and the provider may have been paid.
+
+    One statement for each; there are few. A late settlement books the difference.
+
+    Args:
+        older_than_seconds: Longer than any effect may take: its step's deadline.
+        limit: At most so many.
+
+    Returns:
+        How many were charged.
+    """
+    before = Now() - timedelta(seconds=older_than_seconds)
+    held = Reservation.objects.filter(status=ReservationStatus.HELD, created_at__lt=before).order_by("created_at")
+    keys = list(held.values_list("step_id", "position")[:limit])
+    for step_id, position in keys:
+        values = _settle_values(step_id, position, None, Purchase(is_estimate=True))
+        _execute(sql.SETTLE, {**values, "from_statuses": ["held"], "to_status": ReservationStatus.EXPIRED.value})
+    RESERVATIONS_EXPIRED.inc(len(keys))
+    return len(keys)
+
+
+def budget_release(*, step_id: UUID, position: int | None = None, positions: Sequence[int] | None = None) -> None:
+    """Give back what is still reserved, under some positions or under all of the step. One statement; idempotent."""
+    places = [position] if position is not None else positions
+    _execute(sql.RELEASE, {"steps": [step_id], "positions": None if places is None else list(places)})
 
 
 def budgets_release(step_ids: Sequence[UUID]) -> None:
@@ -158,7 +209,7 @@ def budgets_release(step_ids: Sequence[UUID]) -> None:
 
     One statement, however many steps.
     """
-    _execute(sql.RELEASE, {"steps": list(step_ids), "position": None})
+    _execute(sql.RELEASE, {"steps": list(step_ids), "positions": None})
 
 
 def _take(charges: Sequence[Charge], *, is_spent: bool = False) -> None:
@@ -167,7 +218,7 @@ def _take(charges: Sequence[Charge], *, is_spent: bool = False) -> None:
     _check_named(first.budgets)
     buys = [charge.purchase for charge in charges]
     values = {
-        **budgets_named(first.tenant_id, first.budgets),
+        **_of_budgets(first.tenant_id, first.budgets),
         "steps": [charge.step_id for charge in charges],
         "positions": [charge.position for charge in charges],
         "tokens": [charge.amount.tokens for charge in charges],
@@ -181,7 +232,7 @@ def _take(charges: Sequence[Charge], *, is_spent: bool = False) -> None:
         "estimated": [buy.is_estimate for buy in buys],
         "is_spent": is_spent,
     }
-    rows = rows_of(sql.CHARGE, values)
+    rows = _rows(sql.CHARGE, values)
     _check_open(rows, first.budgets)
     if rows[0]["taken"] or is_spent or all(row["fits_tokens"] and row["fits_usd"] for row in rows):
         return  # all of it, now or before
@@ -202,6 +253,15 @@ def _check_open(rows: Sequence[Mapping[str, Any]], budgets: Sequence[BudgetRef])
     needed = {(str(ref.scope), ref.scope_id) for ref in budgets if ref.scope is not BudgetScope.USER}
     if missing := needed - found:
         raise BudgetNotOpen(details={"missing": sorted(f"{scope} {scope_id}" for scope, scope_id in missing)})
+
+
+def _of_budgets(tenant_id: UUID, budgets: Sequence[BudgetRef]) -> dict[str, Any]:
+    return {
+        "tenant_id": tenant_id,
+        "scopes": [str(ref.scope) for ref in budgets],
+        "scope_ids": [ref.scope_id for ref in budgets],
+        "required": len({ref for ref in budgets if ref.scope is not BudgetScope.USER}),
+    }
 
 
 def _open_or_settled(charges: Sequence[Charge]) -> list[tuple[UUID, int]]:
@@ -247,7 +307,30 @@ def _state(row: Mapping[str, Any]) -> BudgetState:
     )
 
 
+def _settle_values(step_id: UUID, position: int, actual: Amount | None, buys: Purchase) -> dict[str, Any]:
+    return {
+        "step_id": step_id,
+        "position": position,
+        "tokens": None if actual is None else actual.tokens,
+        "usd": None if actual is None else actual.usd,
+        "from_statuses": ["held", "released", "expired"],
+        "to_status": ReservationStatus.SETTLED.value,
+        "model": buys.model,
+        "prompt": buys.prompt_tokens,
+        "completion": buys.completion_tokens,
+        "is_priced": buys.is_price_known,
+        "is_estimate": buys.is_estimate,
+    }
+
+
 def _execute(statement: str, values: dict[str, Any]) -> int:
     with prepared_cursor() as cursor:
         cursor.execute(statement, values)
         return int(cursor.rowcount)
+
+
+def _rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    with prepared_cursor() as cursor:
+        cursor.execute(statement, values)
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

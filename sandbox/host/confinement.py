@@ -1,7 +1,6 @@
 """What the sandbox host gives up before it reads its first frame. Linux only where it says so.
 
-The host confines itself, instead of being confined between fork and exec: a `preexec_fn` may deadlock in a worker with
-threads.
+The host confines itself, after it was forked from a process with one thread (`sandbox.host.forking`).
 """
 
 import contextlib
@@ -27,6 +26,7 @@ _ADDRESS_SPACE_BYTES = 96 * _GIBIBYTE  # wasmer reserves 8 GiB of addresses, not
 _POOL_ADDRESS_SPACE_BYTES, _POOL_DATA_BYTES = 16 * 1024 * _GIBIBYTE, 48 * _GIBIBYTE
 _FILE_MAX_BYTES = 512 * 1024 * 1024  # a compiled module in the cache is 50 MB
 _OPEN_FILES = 256
+_CPUS = os.cpu_count() or 1
 _OOM_SCORE = "800"  # when memory runs out, the kernel should take the host and not its worker
 
 
@@ -40,7 +40,7 @@ def confine(*, parent_pid: int, memory_bytes: int, reserves_memory: bool = False
     Called while this process has one thread. What the kernel does not offer is left out, and `manage.py check` says so.
 
     Args:
-        parent_pid: The worker that started this process.
+        parent_pid: The process that this one was forked from.
         memory_bytes: Private writable memory (`RLIMIT_DATA`) of the whole host.
         reserves_memory: The runtime will map far more than it uses; `memory_bounded` has to follow once it is loaded.
         may_start: Leave open to start a process, until `starting_refused`.
@@ -59,14 +59,24 @@ def confine(*, parent_pid: int, memory_bytes: int, reserves_memory: bool = False
             limits |= {resource.RLIMIT_AS: _POOL_ADDRESS_SPACE_BYTES, resource.RLIMIT_DATA: _POOL_DATA_BYTES}
         network_left()
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         with contextlib.suppress(OSError):  # some containers do not offer it
             Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, encoding="ascii")
     for limit, value in limits.items():
         _limited(limit, value)
     syscalls_filtered(may_start=may_start)
+    ended_with(parent_pid)
+
+
+def ended_with(parent_pid: int) -> None:
+    """Have the kernel end this process with its parent, where it can.
+
+    Raises:
+        NotConfined: The parent is already gone.
+    """
+    if sys.platform == "linux":
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
-        raise NotConfined("the worker ended before its sandbox host had started")
+        raise NotConfined("the worker ended before its sandbox hosts had started")
 
 
 def memory_bounded(*, memory_bytes: int) -> None:
@@ -83,7 +93,7 @@ def cpu_bounded(*, wall_seconds: float) -> None:
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     used_seconds = usage.ru_utime + usage.ru_stime
-    allowed_seconds = math.ceil(used_seconds + (wall_seconds + 5.0) * (os.cpu_count() or 1))
+    allowed_seconds = math.ceil(used_seconds + (wall_seconds + 5.0) * _CPUS)
     resource.setrlimit(resource.RLIMIT_CPU, (allowed_seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 

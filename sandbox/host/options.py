@@ -1,4 +1,4 @@
-"""What a worker tells its sandbox host at start, as one argument on the command line."""
+"""What a worker tells the process that its hosts are forked from, as one argument on the command line."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class HostOptions:
-    """How a host works.
+    """How the hosts of a worker work, all alike.
 
     Attributes:
-        parent_pid: The worker; the host ends with it.
+        parent_pid: The worker; all hosts end with it.
         runtime: Dotted path of the `Runtime` class.
         cache_dir: Where compiled modules are kept.
+        guest_memory_bytes: The memory that most of its guests will have: what fits only them is prepared once for all.
         memory_bytes: Cap of the whole host's memory.
         runs_max: The host ends after so many runs: what a runtime leaks is given back.
         rss_max_bytes: The host ends after a run that leaves it with more resident memory.
@@ -28,6 +29,7 @@ class HostOptions:
     runs_max: int
     rss_max_bytes: int
     frame_max_bytes: int
+    guest_memory_bytes: int = 256 * 1024 * 1024
     reserves_memory: bool = False
     niceness: int = 0
     starts_process: bool = False

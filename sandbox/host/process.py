@@ -2,27 +2,23 @@
 
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 from sandbox.host import wire
+from sandbox.host.begun import Begun
 from sandbox.host.options import HostOptions
 from sandbox.host.wire import Frame, Wire
+from sandbox.host.zygote import Zygote
 from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
 
-_SOURCE_DIR = Path(__file__).resolve().parent.parent.parent
 _STDERR_TAIL_BYTES = 2000
-_ANSWER_SECONDS = 1.0  # for writing an answer into the pipe, although the program's time is over
+_PIPE_SECONDS = 5.0  # for the rest of a frame that has begun, and for an answer, although the program's time is over
 OnCall = Callable[[str, Any], Mapping[str, Any]]  # name and arguments of a call outside → `value` or `error`
-# Nothing of the worker's environment goes in: it holds keys of providers and servers.
-_ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class HostGone(Exception):
@@ -48,36 +44,28 @@ class HostCannot(Exception):
 class HostProcess:
     """One sandbox host. Used by one thread at a time."""
 
-    def __init__(self, options: HostOptions) -> None:
-        """Start the process. Call it on a thread that lives as long as the worker.
-
-        The kernel's death signal goes out when the *thread* that started a process ends (prctl(2), PR_SET_PDEATHSIG).
+    def __init__(self, options: HostOptions, zygote: Zygote) -> None:
+        """Have the process forked.
 
         Raises:
-            OSError: The process cannot be started.
+            OSError: This process has no descriptors left.
+            ZygoteGone: There is nothing to fork it from.
         """
+        self._zygote = zygote
         self.last_run_done = False  # True: it has said that it serves no other run
         self._stderr: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with the host
-        environment = _ENVIRONMENT | {"HOME": options.cache_dir, "TMPDIR": options.cache_dir}
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            [sys.executable, "-m", "sandbox.host", options.as_argument()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            cwd=_SOURCE_DIR,
-            env=environment,
-            close_fds=True,
-            start_new_session=True,
-        )
-        reads, writes = self._process.stdout, self._process.stdin
-        if reads is None or writes is None:
-            raise OSError("the process was started without its pipes")
-        self._wire = Wire(read_fd=reads.fileno(), write_fd=writes.fileno(), frame_max_bytes=options.frame_max_bytes)
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
+        self._begun = Begun()
+        (their_read_fd, write_fd), (read_fd, their_write_fd) = os.pipe(), os.pipe()
+        self._wire = Wire(read_fd=read_fd, write_fd=write_fd, frame_max_bytes=options.frame_max_bytes)
+        theirs = their_read_fd, their_write_fd, self._stderr.fileno(), self._begun.write_fd
+        try:
+            self.pid = zygote.fork(theirs)  # process id
+        except BaseException:
+            self._closed()
+            raise
+        finally:
+            for fd in (their_read_fd, their_write_fd, self._begun.write_fd):
+                os.close(fd)
 
     def warm(self, *, guest: str, limits: SandboxLimits, timeout_seconds: float) -> None:
         """Have the host load a guest.
@@ -86,8 +74,14 @@ class HostProcess:
             HostGone: It ended; the message has the end of what it wrote to standard error.
             HostBroken: It cannot.
         """
-        frame = Frame(wire.WARM, {"guest": guest, "limits": asdict(limits)})
-        self._load(frame, wire.READY, time.monotonic() + timeout_seconds)
+        deadline = time.monotonic() + timeout_seconds
+        try:
+            self._wire.send(Frame(wire.WARM, {"guest": guest, "limits": asdict(limits)}), deadline=deadline)
+            self._expect(wire.READY, deadline)
+        except wire.WireClosed as error:
+            raise HostGone(self._why(error)) from error
+        except (wire.WireInvalid, wire.WireTimeout) as error:
+            raise HostBroken(self._why(error)) from error
 
     def run(
         self,
@@ -115,15 +109,20 @@ class HostProcess:
             HostCrashed: The host ended while the program ran.
             HostOverdue: The host did not answer in time; it should be ended.
         """
-        self._load(wire.request_frame(request, limits), wire.RUNNING, time.monotonic() + start_seconds)
+        self._begun.next_run()
+        clock = _Clock(self._begun, time.monotonic() + start_seconds, limits.wall_seconds + grace_seconds)
         try:
-            self._ended(time.monotonic() + limits.wall_seconds + grace_seconds, on_call)
-            frame = self._expect(wire.RESULT, time.monotonic() + start_seconds)
+            self._wire.send(wire.request_frame(request, limits), deadline=clock.start_until)
+            frame = self._ended(clock, on_call)
+            if frame.kind == wire.ENDED:
+                frame = self._expect(wire.RESULT, time.monotonic() + start_seconds)
             result = wire.result_from(frame)
         except wire.WireTimeout as error:
-            raise HostOverdue(str(error)) from error
-        except (wire.WireClosed, wire.WireInvalid) as error:
-            raise HostCrashed(self._why(error)) from error
+            raise HostBroken(self._why(error)) if self._begun.at() is None else HostOverdue(str(error)) from error
+        except wire.WireClosed as error:
+            raise (HostGone if self._begun.at() is None else HostCrashed)(self._why(error)) from error
+        except wire.WireInvalid as error:
+            raise (HostBroken if self._begun.at() is None else HostCrashed)(self._why(error)) from error
         self.last_run_done = bool(frame.fields.get("last"))
         self._stderr.seek(0)  # the host shares this position: it writes from the beginning again
         self._stderr.truncate()  # a guest's traps must not fill the disk
@@ -131,36 +130,35 @@ class HostProcess:
 
     def kill(self) -> None:
         """Kill the host and everything that it may have started."""
-        with suppress(ProcessLookupError, PermissionError):  # it has ended already
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._zygote.kill(self.pid)
 
     def end(self) -> None:
         """Kill the host, reap it and close its pipes. Not while another thread uses it."""
-        self.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout, self._stderr):
-            if stream is not None:
-                with suppress(OSError):
-                    stream.close()
+        self._zygote.reap(self.pid)
+        self._closed()
 
-    def _load(self, frame: Frame, answer: str, deadline: float) -> None:
-        try:
-            self._wire.send(frame, deadline=deadline)
-            self._expect(answer, deadline)
-        except wire.WireClosed as error:
-            raise HostGone(self._why(error)) from error
-        except (wire.WireInvalid, wire.WireTimeout) as error:
-            raise HostBroken(self._why(error)) from error
+    def _closed(self) -> None:
+        self._wire.close()
+        self._stderr.close()
+        self._begun.close()
 
-    def _ended(self, deadline: float, on_call: OnCall) -> None:
-        while (frame := self._wire.receive(deadline=deadline)).kind == wire.CALL:
+    def _ended(self, clock: "_Clock", on_call: OnCall) -> Frame:
+        """Return the frame that says that the program has ended: `ended`, or `result` at once."""
+        while (frame := self._next(clock)).kind == wire.CALL:
             answer = Frame(wire.ANSWER, on_call(str(frame.fields.get("name", "")), frame.fields.get("arguments")))
             with suppress(wire.WireClosed):  # it had given the program up meanwhile: its result is in the pipe
-                self._wire.send(answer, deadline=max(deadline, time.monotonic() + _ANSWER_SECONDS))
+                self._wire.send(answer, deadline=time.monotonic() + _PIPE_SECONDS)
         if frame.kind == wire.UNSUPPORTED:
             raise HostCannot(str(frame.fields.get("message", "")))
-        if frame.kind != wire.ENDED:
+        if frame.kind not in (wire.ENDED, wire.RESULT):
             raise wire.WireInvalid(f"{frame.kind} instead of {wire.ENDED}: {frame.fields.get('message', '')}")
+        return frame
+
+    def _next(self, clock: "_Clock") -> Frame:
+        while not self._wire.arrived(clock.look_at()):
+            if clock.is_over():
+                raise wire.WireTimeout("the host did not say in time that the program has ended")
+        return self._wire.receive(deadline=time.monotonic() + _PIPE_SECONDS)
 
     def _expect(self, kind: str, deadline: float) -> Frame:
         frame = self._wire.receive(deadline=deadline)
@@ -169,11 +167,32 @@ class HostProcess:
         return frame
 
     def _why(self, error: Exception) -> str:
-        code = self._process.poll()
+        code = self._zygote.exit_code(self.pid)
         end = max(0, os.fstat(self._stderr.fileno()).st_size - _STDERR_TAIL_BYTES)
         tail = os.pread(self._stderr.fileno(), _STDERR_TAIL_BYTES, end).decode(errors="replace").strip()
         state = "is still running" if code is None else f"ended with {_exit_name(code)}"
         return f"the sandbox host {state} ({error}){': ' + tail if tail else ''}"
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Until when one run is waited for; a host does not say when its program begins, so that is looked up in time."""
+
+    begun: Begun
+    start_until: float  # latest begin, as `time.monotonic()`
+    run_seconds: float  # from the begin
+
+    def look_at(self) -> float:
+        """Return how long to wait before `is_over` can be true, or the begin must be looked up."""
+        begun_at = self.begun.at()
+        if begun_at is not None:
+            return begun_at + self.run_seconds
+        return min(self.start_until, time.monotonic() + self.run_seconds)
+
+    def is_over(self) -> bool:
+        """Return whether the program has had its time, or has not begun in time."""
+        begun_at = self.begun.at()
+        return time.monotonic() >= (self.start_until if begun_at is None else begun_at + self.run_seconds)
 
 
 def _exit_name(code: int) -> str:

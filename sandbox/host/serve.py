@@ -1,19 +1,26 @@
 """The sandbox host's loop: one frame in, one run, one frame out."""
 
-import os
-from pathlib import Path
 from typing import Any
 
 from sandbox.host import wire
+from sandbox.host.begun import begun
 from sandbox.host.confinement import cpu_bounded, memory_bounded
 from sandbox.host.options import HostOptions
 from sandbox.host.wire import Frame, Wire
 from sandbox.runtimes.base import Runtime, RuntimeBroken, RunUnsupported
+from sandbox.runtimes.endings import rss_bytes
 from sandbox.types import SandboxLimits
 
 
-def serve(pipe: Wire, runtime: Runtime, options: HostOptions) -> None:
-    """Serve frames until the worker is gone, the host is used up, or its runtime is broken."""
+def serve(pipe: Wire, runtime: Runtime, options: HostOptions, *, begun_fd: int) -> None:
+    """Serve frames until the worker is gone, the host is used up, or its runtime is broken.
+
+    Args:
+        pipe: To the worker.
+        runtime: What runs the programs.
+        options: When the host is used up.
+        begun_fd: Where the begin of each program is noted.
+    """
     runs = 0
     last = False
     while not last:
@@ -21,7 +28,7 @@ def serve(pipe: Wire, runtime: Runtime, options: HostOptions) -> None:
             frame = pipe.receive()
             if frame.kind == wire.RUN:
                 runs += 1
-                last = _run(pipe, runtime, frame, options, runs)
+                last = _run(pipe, runtime, frame, options, runs=runs, begun_fd=begun_fd)
             elif frame.kind == wire.WARM:
                 runtime.warm(guest=str(frame.fields["guest"]), limits=SandboxLimits(**frame.fields["limits"]))
                 pipe.send(Frame(wire.READY))
@@ -34,7 +41,7 @@ def serve(pipe: Wire, runtime: Runtime, options: HostOptions) -> None:
             runtime.prepare()
 
 
-def _run(pipe: Wire, runtime: Runtime, frame: Frame, options: HostOptions, runs: int) -> bool:
+def _run(pipe: Wire, runtime: Runtime, frame: Frame, options: HostOptions, *, runs: int, begun_fd: int) -> bool:
     """Serve one run; returns True when it was this host's last."""
     request = wire.request_from(frame)
 
@@ -43,10 +50,10 @@ def _run(pipe: Wire, runtime: Runtime, frame: Frame, options: HostOptions, runs:
             cpu_bounded(wall_seconds=request.limits.wall_seconds)
         if options.reserves_memory and runs == 1:
             memory_bounded(memory_bytes=options.memory_bytes)
-        pipe.send(Frame(wire.RUNNING))
+        begun(begun_fd)
 
     def ended() -> None:
-        if not runtime.ends_with_files:  # else it goes with the result: to wake the worker twice takes longer
+        if not runtime.ends_with_files:  # else the result says it: to wake the worker twice takes longer
             pipe.send(Frame(wire.ENDED))
 
     def call(name: str, arguments: Any) -> dict[str, Any]:
@@ -58,12 +65,6 @@ def _run(pipe: Wire, runtime: Runtime, frame: Frame, options: HostOptions, runs:
     except RunUnsupported as error:
         pipe.send(Frame(wire.UNSUPPORTED, {"message": str(error)}))
         return False
-    last = runtime.spent or runs >= options.runs_max or _rss_bytes() > options.rss_max_bytes
-    answers = [wire.result_frame(result, last=last)]
-    pipe.send(*([Frame(wire.ENDED), *answers] if runtime.ends_with_files else answers))
+    last = runtime.spent or runs >= options.runs_max or rss_bytes() > options.rss_max_bytes
+    pipe.send(wire.result_frame(result, last=last))
     return last
-
-
-def _rss_bytes() -> int:
-    statm = Path("/proc/self/statm")
-    return int(statm.read_bytes().split()[1]) * os.sysconf("SC_PAGESIZE") if statm.exists() else 0

@@ -10,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sandbox.errors import SandboxBusy, SandboxUnavailable
 from sandbox.host.options import HostOptions
 from sandbox.host.process import HostBroken, HostCannot, HostCrashed, HostGone, HostOverdue, HostProcess, OnCall
+from sandbox.host.zygote import Zygote, ZygoteGone
 from sandbox.runtimes.base import nobody_answers
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 
@@ -61,7 +63,8 @@ class Supervisor:
         self._ahead = False  # True while a host is started that nobody has asked for yet
         self._closed = False
         self._warmed: tuple[str, SandboxLimits] | None = None
-        # One thread starts every host: they end with the thread that started them (see HostProcess).
+        self._zygote: Zygote | None = None
+        # One thread starts every zygote: it ends with the thread that started it.
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="sandbox-starter")
 
     def warm(self, *, guest: str, limits: SandboxLimits) -> None:
@@ -116,6 +119,10 @@ class Supervisor:
         with self._changed:
             return sorted(host.pid for host in self._hosts)
 
+    def zygote_pid(self) -> int | None:
+        """Return the process id of what hosts are forked from; None when there is none yet."""
+        return self._zygote.pid if self._zygote is not None else None
+
     def idle_pids(self) -> list[int]:
         """Return the process ids of the hosts that wait for a run, the next one first."""
         with self._changed:
@@ -133,7 +140,9 @@ class Supervisor:
             host.end()
         for host in busy:
             host.kill()  # the thread that uses it sees its end, and closes its pipes
-        self._starter.shutdown(wait=True, cancel_futures=True)
+        with suppress(RuntimeError):  # it was shut down before
+            self._starter.submit(self._end_zygote).result()
+        self._starter.shutdown(wait=True)
 
     def _run(
         self, host: HostProcess, request: ExecutionRequest, limits: SandboxLimits, on_call: OnCall
@@ -190,12 +199,30 @@ class Supervisor:
 
     def _started(self) -> HostProcess:
         try:
-            host: HostProcess = self._starter.submit(HostProcess, self._options.host).result()
-        except (OSError, RuntimeError) as error:  # RuntimeError: shut down meanwhile
+            host: HostProcess = self._starter.submit(self._forked).result()
+        except (OSError, ZygoteGone, RuntimeError) as error:  # RuntimeError: shut down meanwhile
             raise SandboxUnavailable(f"A sandbox host cannot be started: {error}") from error
         with self._changed:
             self._hosts.add(host)
         return host
+
+    def _forked(self) -> HostProcess:
+        """Return a new host, from a new zygote if the last one is gone. On the starter's thread only."""
+        if self._closed:
+            raise RuntimeError("the sandbox has been shut down")
+        if self._zygote is not None:
+            try:
+                return HostProcess(self._options.host, self._zygote)
+            except ZygoteGone as error:
+                logger.warning("%s", error)
+                self._zygote.end()
+        self._zygote = Zygote(self._options.host, start_seconds=self._options.start_seconds)
+        return HostProcess(self._options.host, self._zygote)
+
+    def _end_zygote(self) -> None:
+        """End all hosts and reap them: that is for the starter's thread, with whose end the zygote is killed."""
+        if self._zygote is not None:
+            self._zygote.end()
 
     def _give_back(self, host: HostProcess) -> None:
         with self._changed:

@@ -103,6 +103,11 @@ def _refuse(seccomp: Any, rules: Any, names: Iterable[str]) -> None:
             rules.add_rule(seccomp.ERRNO(errno.EPERM), name)
 
 
+def filter_imported() -> None:
+    """Import what makes the filter, once for all hosts that are forked from this process."""
+    _seccomp()
+
+
 def _seccomp() -> Any:
     """Return the module `pyseccomp`; None where it or its library is missing."""
     if sys.platform != "linux":

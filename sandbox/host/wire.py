@@ -1,12 +1,12 @@
 """The protocol between a worker and its sandbox host: frames over a pair of pipes.
 
 One frame is `!IQ` (bytes of JSON, bytes of blobs), then a JSON object, then the blobs back to back. The object has
-`kind`, `fields` and `blob_sizes`. The worker sends `warm`, answered by `ready`, or `run`, answered by `running` (the
-guest gets its program now), `ended` (it had its time: from here on only bytes are copied) and `result`. Between
-`running` and `ended` the host may send `call`, which the worker answers by `answer`: a call outside. `unsupported`
-instead of `ended`: the runtime found that it cannot run this program. `error` instead of any answer: the host cannot
-work and ends. JSON and not pickle: a host that a guest has taken over must not be able to make
-the worker execute anything.
+`kind`, `fields` and `blob_sizes`. The worker sends `warm`, answered by `ready`, or `run`, answered by `ended` (it had
+its time: from here on only bytes are copied) and `result`; a guest whose files are at hand when it ends has a `result`
+alone. That the guest got its program is noted beside the frames (`sandbox.host.begun`), since it need not wake anybody.
+Before its end the host may send `call`, which the worker answers by `answer`: a call outside. `unsupported` instead of
+`ended`: the runtime found that it cannot run this program. `error` instead of any answer: the host cannot work and
+ends. JSON and not pickle: a host that a guest has taken over must not be able to make the worker execute anything.
 """
 
 import json
@@ -20,7 +20,7 @@ from typing import Any
 
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, Resources, SandboxLimits
 
-RUN, WARM, RUNNING, ENDED, RESULT = "run", "warm", "running", "ended", "result"
+RUN, WARM, ENDED, RESULT = "run", "warm", "ended", "result"
 READY, UNSUPPORTED, ERROR = "ready", "unsupported", "error"
 CALL, ANSWER = "call", "answer"
 
@@ -65,6 +65,9 @@ class Wire:
         self._read_fd = read_fd
         self._write_fd = write_fd
         self._frame_max_bytes = frame_max_bytes
+        self._received = bytearray()  # what has arrived of the next frames
+        self._arrivals = select.poll()  # unlike select(), works for file descriptors above 1,024
+        self._arrivals.register(read_fd, select.POLLIN)
         os.set_blocking(read_fd, False)
         os.set_blocking(write_fd, False)
 
@@ -85,17 +88,21 @@ class Wire:
         for part in parts:
             self._write(memoryview(part), deadline)
 
+    def arrived(self, deadline: float) -> bool:
+        """Wait until a frame begins to arrive or the other side is gone; False when that takes longer."""
+        return bool(self._received) or _polled(self._arrivals, deadline)
+
     def receive(self, *, deadline: float | None = None) -> Frame:
         """Read one frame; arguments and errors as for `send`.
 
         Raises:
             WireInvalid: What arrives is not a frame: the other side's fault.
         """
-        json_bytes, blob_bytes = _PREFIX.unpack(self._read(_PREFIX.size, deadline))
+        json_bytes, blob_bytes = _PREFIX.unpack(self._taken(_PREFIX.size, deadline))
         if json_bytes > _JSON_MAX_BYTES or blob_bytes > self._frame_max_bytes:
             raise WireInvalid(f"a frame of {json_bytes} + {blob_bytes} bytes is larger than allowed")
-        head = self._read(json_bytes, deadline)
-        blobs = memoryview(self._read(blob_bytes, deadline))
+        head = self._taken(json_bytes, deadline)
+        blobs = memoryview(self._taken(blob_bytes, deadline))
         try:
             parsed = json.loads(head)
             kind, fields, sizes = parsed["kind"], parsed["fields"], parsed["blob_sizes"]
@@ -115,24 +122,29 @@ class Wire:
             try:
                 data = data[os.write(self._write_fd, data[:_CHUNK_BYTES]) :]
             except BlockingIOError:
-                _wait(self._write_fd, select.POLLOUT, deadline)
+                room = select.poll()
+                room.register(self._write_fd, select.POLLOUT)
+                _waited(room, deadline)
             except OSError as error:
                 raise WireClosed(str(error)) from error
 
-    def _read(self, size_bytes: int, deadline: float | None) -> bytes:
-        received = bytearray()
+    def _taken(self, size_bytes: int, deadline: float | None) -> bytes:
+        """Return the next bytes; reads what has arrived in one go, which is often a whole frame and the next."""
+        received = self._received
         while len(received) < size_bytes:
+            _waited(self._arrivals, deadline)
             try:
-                chunk = os.read(self._read_fd, min(_CHUNK_BYTES, size_bytes - len(received)))
+                chunk = os.read(self._read_fd, max(_JOINED_MAX_BYTES, min(_CHUNK_BYTES, size_bytes - len(received))))
             except BlockingIOError:
-                _wait(self._read_fd, select.POLLIN, deadline)
                 continue
             except OSError as error:
                 raise WireClosed(str(error)) from error
             if not chunk:
                 raise WireClosed("end of file")
             received += chunk
-        return bytes(received)
+        taken = bytes(received) if len(received) == size_bytes else bytes(memoryview(received)[:size_bytes])
+        del received[:size_bytes]
+        return taken
 
 
 def request_frame(request: ExecutionRequest, limits: SandboxLimits) -> Frame:
@@ -247,9 +259,10 @@ def _split(blobs: memoryview, sizes: list[int]) -> list[bytes]:
     return parts
 
 
-def _wait(fd: int, event: int, deadline: float | None) -> None:
-    poller = select.poll()  # unlike select(), works for file descriptors above 1,024
-    poller.register(fd, event)
-    timeout_ms = None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
-    if not poller.poll(timeout_ms):
+def _waited(poller: select.poll, deadline: float | None) -> None:
+    if not _polled(poller, deadline):
         raise WireTimeout("the other side did not answer in time")
+
+
+def _polled(poller: select.poll, deadline: float | None) -> bool:
+    return bool(poller.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000))

@@ -62,6 +62,19 @@ class Runtime(ABC):
             False  # True: a given-up guest may still be running here, so this process must not serve another run
         )
 
+    @classmethod
+    def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:
+        """Load what every host of this runtime needs, in the process that they are forked from. Most share nothing.
+
+        No thread may be left, and nothing may be loaded that a run could change. A later change of the cache must still
+        be seen, so that what is not there yet is left to the hosts.
+
+        Args:
+            cache_dir: As for a runtime.
+            memory_bytes: The memory that most guests will have.
+        """
+        del cache_dir, memory_bytes
+
     def start(self) -> None:  # noqa: B027 - most runtimes start nothing
         """Start what may not be started once the host is confined; called once, before its first frame.
 

@@ -14,6 +14,7 @@ from sandbox.runtimes.endings import TICK_SECONDS, Captured
 from sandbox.types import Outcome
 
 _CHUNK_BYTES = 64 * 1024
+_SHORT_MS = 3.0  # how long a full pipe may hold a guest back, once a run, before it is read
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class Descriptors:
     def redirected(self) -> Iterator[None]:
         """Have what is written to 1 and 2 go into the pipes. What is left in them from before is thrown away."""
         for pipe in self._pipes:
-            _drain(pipe.read_fd, Captured(0))
+            _emptied(pipe.read_fd)
             os.dup2(pipe.write_fd, pipe.descriptor, inheritable=False)
         try:
             yield
@@ -56,6 +57,7 @@ class Descriptors:
         poller = select.poll()
         poller.register(done_fd, select.POLLIN)
         streams = {pipe.read_fd: kept for pipe, kept in zip(self._pipes, captured, strict=True)}
+        poller.poll(_SHORT_MS)  # most programs have ended by then, and nothing woke anybody for each line they print
         for read_fd in streams:
             poller.register(read_fd, select.POLLIN)
         while True:
@@ -85,7 +87,12 @@ def _pipe(descriptor: int) -> _Pipe:
 def _drain(read_fd: int, kept: Captured) -> None:
     """Read what is in the pipe now; a guest that goes on writing is not followed beyond what may be kept."""
     with contextlib.suppress(BlockingIOError):
-        while not kept.truncated or kept.max_bytes == 0:
-            if not kept.max_bytes and not select.select([read_fd], [], [], 0)[0]:
-                return
+        while not kept.truncated:
             kept.add(os.read(read_fd, _CHUNK_BYTES))
+
+
+def _emptied(read_fd: int) -> None:
+    """Throw away what is in the pipe, which no guest writes to now."""
+    with contextlib.suppress(BlockingIOError):
+        while os.read(read_fd, _CHUNK_BYTES):
+            pass

@@ -76,6 +76,11 @@ class DuckdbRuntime(Runtime):
         super().__init__(cache_dir=cache_dir)
         self._con: duckdb.DuckDBPyConnection | None = None
 
+    @classmethod
+    def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:  # noqa: ARG003 - see `Runtime.preload`
+        """See `Runtime`: the engine, of which each query takes a new host."""
+        _engine_imported()
+
     def warm(self, *, guest: str, limits: SandboxLimits) -> None:  # noqa: ARG002 - there is one guest
         """Load the engine and make the database of the one query, then give up the file system."""
         self._opened(limits)
@@ -111,10 +116,8 @@ class DuckdbRuntime(Runtime):
         if self._con is not None:
             return self._con
         try:
-            import datetime  # noqa: F401, PLC0415 - see above
-            import uuid  # noqa: F401, PLC0415 - see above
-
-            import duckdb  # noqa: PLC0415 - 66 MB, which only a sandbox host should map
+            _engine_imported()
+            import duckdb  # noqa: PLC0415 - see there
         except ImportError as error:
             raise RuntimeBroken(f"duckdb cannot be loaded: {error}") from error
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -127,6 +130,13 @@ class DuckdbRuntime(Runtime):
         self._con = duckdb.connect(":memory:", config=config)
         files_left()
         return self._con
+
+
+def _engine_imported() -> None:
+    import datetime  # noqa: F401, PLC0415 - with what its rows need
+    import uuid  # noqa: F401, PLC0415
+
+    import duckdb  # noqa: F401, PLC0415 - 66 MB, which only a sandbox host should map
 
 
 def _ending(con: "duckdb.DuckDBPyConnection", request: ExecutionRequest, limits: SandboxLimits) -> Ending:

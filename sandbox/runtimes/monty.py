@@ -52,6 +52,11 @@ class MontyRuntime(Runtime):
         super().__init__(cache_dir=cache_dir)
         self._pool: monty.Monty | None = None
 
+    @classmethod
+    def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:  # noqa: ARG003 - see `Runtime.preload`
+        """See `Runtime`."""
+        import pydantic_monty  # noqa: F401, PLC0415 - only a sandbox host should map it
+
     def start(self) -> None:
         """Start the interpreter's process, while this host still may."""
         import pydantic_monty as monty  # noqa: PLC0415 - only a sandbox host should map it

@@ -10,20 +10,9 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
-
-import wasmer_sdk
-from wasmer_sdk import (
-    Package,
-    PackageCommandDefinition,
-    PackageDefinition,
-    Process,
-    Sandbox,
-    SandboxFileSystem,
-    Wasmer,
-    WasmerError,
-)
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox.guests import javascript, python, tenant_module
 from sandbox.guests.base import READY, GuestAltered, GuestMissing, WasiGuest
@@ -37,15 +26,26 @@ from sandbox.runtimes.outcomes import FilesExceeded, outcome_of, result_for
 from sandbox.runtimes.wasm_module import PAGE_BYTES, WasmModuleInvalid, memory_capped, memory_tier_bytes
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 
+if TYPE_CHECKING:
+    from wasmer_sdk import Package, PackageDefinition, Process, Sandbox, SandboxFileSystem, Wasmer
+
 _T = TypeVar("_T")
 _READY_SECONDS = 30.0  # an interpreter that does not wait for its program by then never will
 _PACKAGES_MAX = 8  # loaded modules that one host keeps
 
 
+@cache
+def _sdk() -> Any:
+    """Import the SDK where it is used, in a host: workers ask this file only what it can run, without its 18 MB."""
+    import wasmer_sdk  # noqa: PLC0415
+
+    return wasmer_sdk
+
+
 class _Files:
     """A guest's file system as `guest_files` wants it."""
 
-    def __init__(self, file_system: SandboxFileSystem) -> None:
+    def __init__(self, file_system: "SandboxFileSystem") -> None:
         self.write = file_system.write
         self.mkdir = file_system.mkdir
         self.read_dir = file_system.read_dir
@@ -54,7 +54,7 @@ class _Files:
     async def read(self, path: str) -> bytes | None:
         try:
             return await self._read(path)
-        except WasmerError as error:
+        except _sdk().WasmerError as error:
             if error.code != "FILESYSTEM_ERROR":
                 raise
             return None
@@ -66,8 +66,8 @@ class _Started:
 
     guest: WasiGuest
     memory_bytes: int
-    sandbox: Sandbox
-    process: Process
+    sandbox: "Sandbox"
+    process: "Process"
     stdout: AsyncIterator[bytes]
     stderr: AsyncIterator[bytes]
 
@@ -85,18 +85,18 @@ class _Started:
             stdin = b"%010d%b%010d%b%b" % (len(outside), outside, len(code), code, stdin)
         await self.write(stdin)
         if self.process.stdin is not None and not outside:
-            with contextlib.suppress(WasmerError):
+            with contextlib.suppress(_sdk().WasmerError):
                 await self.process.stdin.close()
 
     async def write(self, data: bytes) -> None:
         if self.process.stdin is not None:
-            with contextlib.suppress(WasmerError):  # a program may end without reading its input
+            with contextlib.suppress(_sdk().WasmerError):  # a program may end without reading its input
                 await self.process.stdin.write(data)
 
     async def exited(self) -> GuestExit:
         try:
             return GuestExit((await self.process.wait()).exit_code)
-        except WasmerError as error:
+        except _sdk().WasmerError as error:
             if error.code != "EXECUTION_ERROR":
                 raise
             return GuestExit(None, str(error).splitlines()[0])
@@ -122,6 +122,18 @@ class WasmerRuntime(Runtime):
         self._packages: OrderedDict[tuple[str, int], Package] = OrderedDict()
         self._ahead: dict[str, _Started] = {}  # guests that wait for a program, by key
         self._last: tuple[WasiGuest, int] | None = None
+
+    @classmethod
+    def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:
+        """See `Runtime`: what the interpreter's package is made of. The engine has threads: each host makes its own."""
+        _sdk()
+        guest, memory_bytes = python.guest(cache_dir), memory_tier_bytes(memory_bytes)
+        if guest.exports is None or not guest.exports.is_there():
+            return
+        with contextlib.suppress(GuestMissing, GuestAltered, WasmModuleInvalid):  # a host says so, when it is asked
+            loadable = _loadable(guest, memory_bytes)
+            definition = _definition(loadable.module, guest.files())
+            _PRELOADED[guest.key, memory_bytes] = replace(loadable, definition=definition)
 
     def warm(self, *, guest: str, limits: SandboxLimits) -> None:
         """See `Runtime`."""
@@ -172,7 +184,7 @@ class WasmerRuntime(Runtime):
     def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
         try:
             return self._loop.run(work)
-        except (WasmerError, TimeoutError, OSError, GuestMissing, GuestAltered, WasmModuleInvalid) as error:
+        except (_sdk().WasmerError, TimeoutError, OSError, GuestMissing, GuestAltered, WasmModuleInvalid) as error:
             raise RuntimeBroken(f"{type(error).__name__}: {error}") from error
 
     async def _execute(
@@ -191,7 +203,7 @@ class WasmerRuntime(Runtime):
         else:
             try:
                 started = await self._start(guest, limits.memory_bytes, request.files)
-            except (WasmerError, WasmModuleInvalid) as error:  # it was looked at when it was uploaded, not run
+            except (_sdk().WasmerError, WasmModuleInvalid) as error:  # it was looked at when it was uploaded, not run
                 on_running()
                 on_ended()
                 message = f"The module cannot be started: {str(error)[:300]}."
@@ -241,7 +253,7 @@ class WasmerRuntime(Runtime):
 
     async def _start(self, guest: WasiGuest, memory_bytes: int, files: Mapping[str, bytes]) -> _Started:
         """Start a guest with these files in its working directory."""
-        client = self._client = self._client or Wasmer(cache_root=self.cache_dir)
+        client = self._client = self._client or _sdk().Wasmer(cache_root=self.cache_dir)
         package = await self._package(client, guest, memory_bytes)
         sandbox = await client.sandboxes.create(packages=[package], env=dict(guest.environment))
         await files_put(_Files(sandbox.fs), files)
@@ -250,25 +262,25 @@ class WasmerRuntime(Runtime):
             raise RuntimeBroken("wasmer gave a process without its streams")
         return _Started(guest, memory_bytes, sandbox, process, aiter(process.stdout), aiter(process.stderr))
 
-    async def _package(self, client: Wasmer, guest: WasiGuest, memory_bytes: int) -> Package:
+    async def _package(self, client: "Wasmer", guest: WasiGuest, memory_bytes: int) -> "Package":
         kept = self._packages.get((guest.key, memory_bytes))
         if kept is not None:
             self._packages.move_to_end((guest.key, memory_bytes))
             return kept
-        module = memory_capped(guest.module(), max_pages=memory_bytes // PAGE_BYTES)
-        compiled = self.cache_dir / _compiled_mark(module)
+        loadable = _PRELOADED.get((guest.key, memory_bytes)) or _loadable(guest, memory_bytes)
+        compiled = self.cache_dir / loadable.mark
         if not compiled.exists() or not (guest.exports is None or guest.exports.is_there()):
             with machine_lock(self.cache_dir / f"compile-{guest.key[:16]}.lock"):
                 if not compiled.exists() or guest.exports is not None:
-                    await self._compile(client, guest, module)
+                    await self._compile(client, guest, loadable.module)
             compiled.touch()
-        package = await client.packages.create(_definition(module, guest.files()))
+        package = await client.packages.create(loadable.definition or _definition(loadable.module, guest.files()))
         self._packages[guest.key, memory_bytes] = package
         while len(self._packages) > _PACKAGES_MAX:
             self._packages.popitem(last=False)
         return package
 
-    async def _compile(self, client: Wasmer, guest: WasiGuest, module: bytes) -> None:
+    async def _compile(self, client: "Wasmer", guest: WasiGuest, module: bytes) -> None:
         """Start the module once, which compiles it into the cache, and keep the files that are inside."""
         package = await client.packages.create(_definition(module, {}))
         sandbox = await client.sandboxes.create(packages=[package])
@@ -285,10 +297,27 @@ class WasmerRuntime(Runtime):
         await sandbox.close()
 
 
-def _definition(module: bytes, files: dict[str, bytes]) -> PackageDefinition:
-    return PackageDefinition(
-        modules={"main": module}, commands={"main": PackageCommandDefinition(module="main")}, files=files
-    )
+@dataclass(frozen=True, slots=True)
+class _Loadable:
+    """A module with its memory capped, the name of the file that says that it is compiled, and its package if known."""
+
+    module: bytes
+    mark: str
+    definition: "PackageDefinition | None" = None
+
+
+_PRELOADED: dict[tuple[str, int], _Loadable] = {}  # by guest and memory; filled before hosts are forked
+
+
+def _loadable(guest: WasiGuest, memory_bytes: int) -> _Loadable:
+    module = memory_capped(guest.module(), max_pages=memory_bytes // PAGE_BYTES)
+    return _Loadable(module, _compiled_mark(module))
+
+
+def _definition(module: bytes, files: dict[str, bytes]) -> "PackageDefinition":
+    commands = {"main": _sdk().PackageCommandDefinition(module="main")}
+    made: PackageDefinition = _sdk().PackageDefinition(modules={"main": module}, commands=commands, files=files)
+    return made
 
 
 def _compiled_mark(module: bytes) -> str:
@@ -297,5 +326,5 @@ def _compiled_mark(module: bytes) -> str:
     wasmer keeps what it compiled by the module's hash and its own version. The time of its installation stands for the
     version here, which would take 27 ms of every cold start to find out.
     """
-    installed_at = int(Path(wasmer_sdk.__file__).stat().st_mtime)
+    installed_at = int(Path(_sdk().__file__).stat().st_mtime)
     return f"compiled-{installed_at}-{hashlib.sha256(module).hexdigest()[:16]}"

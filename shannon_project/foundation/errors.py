@@ -1,7 +1,10 @@
 """The one error root: every error that a user, a model or a retry policy may see derives from `ShannonError`."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+DEFECTS: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What code with a defect raises; a server that is away raises none of these."""
 
 
 class ShannonError(Exception):

@@ -38,6 +38,7 @@ SHANNON_CALL_GRACE_SECONDS = 5.0  # a call, or a step, that lasts so much longer
 SHANNON_SHUTDOWN_GRACE_SECONDS = ENV.shutdown_grace_seconds
 SHANNON_TASK_MAX_MESSAGES = 100  # that people may send to one running task
 SHANNON_MESSAGE_MAX_BYTES = 32 * 1024  # of one such message; the reference system's own limit
+SHANNON_STRATEGY_BROKEN_SECONDS = 60.0  # a strategy that breaks so long after the task's last event fails the task
 SHANNON_QUEUES = ("control", "steps")
 SHANNON_DOORBELL_LOST_SECONDS = 5.0  # a task with work to do that nobody was told of for this long is rung again
 SHANNON_RECOVER_SERVER_UPTIME_SECONDS = ENV.lease_seconds  # after a restart of Postgres live workers beat first

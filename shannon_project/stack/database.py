@@ -48,7 +48,7 @@ def database_prepare(paths: StackPaths, environment: dict[str, str]) -> None:
 def _migrations_on_disk() -> set[tuple[str, str]]:
     """Return (app, name) of every migration, as Django's loader finds them; labels are the packages' last names."""
     found: set[tuple[str, str]] = set()
-    for app in INSTALLED_APPS:
+    for app in (name.partition(".apps.")[0] for name in INSTALLED_APPS):  # some are named by their configuration
         spec = find_spec(app)
         for folder in (spec.submodule_search_locations or ()) if spec else ():
             files = Path(folder, "migrations").glob("[!_]*.py")

@@ -17,8 +17,8 @@ APP_ROLES = ("web", "worker", "control", "gateway", "beat", "flower")
 _START_SECONDS = 10  # a process that ends earlier counts as a failed start: it is retried more and more slowly
 _AFTER_GRACE_SECONDS = 5  # a worker hands back what it has not finished when its grace period is over, then it ends
 _START_RETRIES = 4  # with the supervisor's back-off of 1, 2, 3 ... s; then it gives up and the stack says so
-# The system checks would load every route and serialiser into processes that serve none.
-_CELERY = [sys.executable, "-m", "celery", "-A", "shannon_project", "--skip-checks"]
+# The system checks would load every route and serialiser into a process that serves none.
+_BEAT = [sys.executable, "-m", "celery", "-A", "shannon_project", "--skip-checks", "beat", "--pidfile="]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def app_roles(
         Role("web", web, environment=metrics),
         Role("control", control_command(threads=control_threads), environment=metrics),
         Role("gateway", gateway, environment=metrics),
-        Role("beat", [*_CELERY, "beat", "--pidfile="]),
+        Role("beat", _BEAT),
         # Flower learns all it shows from the broker; without our application it starts in half the time.
         Role(
             "flower",
@@ -94,9 +94,8 @@ def control_command(*, threads: int, name: str = "control") -> list[str]:
 
 
 def _consumer(queue: str, threads: int, name: str) -> list[str]:
-    options = ["-P", "threads", "-c", str(threads), "-Q", queue, "-n", f"{name}@%h"]
-    # Mingle and gossip are for workers that watch each other; ours meet in Postgres. Mingle alone costs a second.
-    return [*_CELERY, "worker", *options, "--without-mingle", "--without-gossip"]
+    options = ["--queues", queue, "--threads", str(threads), "--name", name]
+    return [sys.executable, "-m", "shannon_project.consumer", *options]
 
 
 def supervisor_config(

@@ -7,14 +7,7 @@
   const STEP_ENDED = new Set(["succeeded", "failed", "skipped", "cancelled"]);
   const EVENTS_SHOWN = 500;
   const REFRESH_MS = 250;
-  const NAMES = [
-    "WORKFLOW_STARTED", "WORKFLOW_COMPLETED", "WORKFLOW_FAILED", "workflow.pausing", "workflow.paused",
-    "workflow.resumed", "workflow.cancelling", "workflow.cancelled", "APPROVAL_REQUESTED", "APPROVAL_DECISION",
-    "HITL_RESPONSE", "RESEARCH_PLAN_READY", "RESEARCH_PLAN_UPDATED", "RESEARCH_PLAN_APPROVED", "REVIEW_USER_FEEDBACK",
-    "STATUS_UPDATE", "PROGRESS", "DELEGATION", "AGENT_STARTED", "AGENT_COMPLETED", "AGENT_THINKING", "LLM_PROMPT",
-    "thread.message.completed", "TOOL_INVOKED", "TOOL_OBSERVATION", "DATA_PROCESSING", "DEPENDENCY_SATISFIED",
-    "WORKSPACE_UPDATED", "BUDGET_THRESHOLD", "ERROR_RECOVERY",
-  ];
+  const NAMES = JSON.parse(run.dataset.names);
   let startedAt = null;
   let completedAt = null;
   let refreshing = null;
@@ -79,6 +72,37 @@
       by("answer").textContent = text;
       by("writing-section").hidden = true;
     }
+    showFeedback(state);
+  }
+
+  function saidRow(said) {
+    const row = element("li");
+    row.append(
+      element("span", said.rating, `badge ${said.rating === "good" ? "succeeded" : "failed"}`), element("span", said.score.toFixed(2), "number"),
+      element("span", said.comment), element("span", said.by, "quiet"),
+    );
+    return row;
+  }
+
+  function showFeedback(state) {
+    const { score, said } = state.feedback;
+    by("judge").hidden = state.status !== "COMPLETED";
+    by("judged").textContent = score === null ? "nobody has said anything yet" : `${score.toFixed(2)} of 1 by ${said.length}`;
+    by("said").replaceChildren(...said.map(saidRow));
+  }
+
+  async function judge(rating) {
+    const said = new URLSearchParams({ rating, comment: by("judge-comment").value, score: by("judge-score").value });
+    const response = await fetch(run.dataset.feedback, { method: "POST", body: said, headers: { "X-CSRFToken": run.dataset.token } });
+    by("judge-problem").hidden = response.ok;
+    if (!response.ok) {
+      const problem = response.headers.get("Content-Type")?.includes("json") ? (await response.json()).error.message : `The server said ${response.status}.`;
+      by("judge-problem").textContent = problem;
+      return;
+    }
+    by("judge-comment").value = "";
+    by("judge-score").value = "";
+    await refresh();
   }
 
   async function refresh() {
@@ -112,6 +136,10 @@
     }
     by("writing-section").hidden = false;
     by("writing").textContent += delta.delta;
+  }
+
+  for (const button of by("judge").querySelectorAll("button")) {
+    button.addEventListener("click", () => judge(button.dataset.rating));
   }
 
   const source = new EventSource(run.dataset.stream);

@@ -1,9 +1,11 @@
 """A recorded history of outcomes, replayed: what the router chooses with what it learned, and without.
 
 Every request was carried out by several strategies, so what would have become of another choice is known, not guessed.
-Each variant of the requests is judged by a router that learned from the other variants only.
+Each variant of the requests is routed by a router that learned from the other variants only. Of a share of the answers
+somebody says whether they are right, and may err.
 """
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -74,13 +76,33 @@ def history() -> list[PastOutcome]:
     return [PastOutcome(**one) for one in json.loads(FILE.read_text())]
 
 
-def replayed(outcomes: Sequence[PastOutcome]) -> Replayed:
-    """Replay: each variant with what the others taught."""
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who says whether answers are right: of which share of them, and how often they err; both from 0 to 1."""
+
+    share: float
+    errs: float = 0.0
+
+    def score_of(self, one: PastOutcome) -> float | None:
+        """Return what is said of an answer, the same whenever it is asked; None: nothing."""
+        if _lot("asked", one) >= self.share:
+            return None
+        return float(one.is_right is not (_lot("errs", one) < self.errs))
+
+
+def _lot(what: str, one: PastOutcome) -> float:
+    """Return a number from 0 to below 1 that is an answer's own."""
+    digest = hashlib.sha256(f"{what} {one.strategy} {one.query}".encode()).digest()
+    return int.from_bytes(digest[:4]) / 2**32
+
+
+def replayed(outcomes: Sequence[PastOutcome], people: People) -> Replayed:
+    """Replay: each variant with what the others taught, and with what people said of them."""
     by_choice = {(one.query, one.strategy): one for one in outcomes}
     plain: list[PastOutcome] = []
     taught: list[PastOutcome] = []
     for variant in sorted({one.variant for one in outcomes}):
-        records = _records(one for one in outcomes if one.variant != variant)
+        records = _records((one for one in outcomes if one.variant != variant), people)
         for query in dict.fromkeys(one.query for one in outcomes if one.variant == variant):
             routed = route(query, KNOWN)
             own = routed.candidates[0] if routed.candidates else routed.strategy
@@ -94,7 +116,7 @@ def replayed(outcomes: Sequence[PastOutcome]) -> Replayed:
     return Replayed(Totals.of(plain), Totals.of(taught), changed)
 
 
-def _records(outcomes: Iterable[PastOutcome]) -> dict[str, list[Record]]:
+def _records(outcomes: Iterable[PastOutcome], people: People) -> dict[str, list[Record]]:
     """Return what the platform's table would hold, by cluster."""
     found: dict[tuple[str, str], list[PastOutcome]] = defaultdict(list)
     for one in outcomes:
@@ -102,5 +124,10 @@ def _records(outcomes: Iterable[PastOutcome]) -> dict[str, list[Record]]:
     records: dict[str, list[Record]] = defaultdict(list)
     for (cluster, strategy), listed in found.items():
         means = Totals.of(listed)
-        records[cluster].append(Record(strategy, len(listed), means.score, means.tokens, means.cost_usd, means.seconds))
+        said = [people.score_of(one) for one in listed]
+        score = fmean(one.score if word is None else word for one, word in zip(listed, said, strict=True))
+        judged = sum(word is not None for word in said)
+        records[cluster].append(
+            Record(strategy, len(listed), score, means.tokens, means.cost_usd, means.seconds, judged)
+        )
     return records

@@ -1,8 +1,19 @@
-"""A recorded history, replayed: learning spares tokens without costing right answers, and where it is blind."""
+"""A recorded history, replayed: what learning spares where people say how good answers are, and that it costs none."""
+
+import pytest
 
 from orchestration.strategies import OFFERED, route
 from tests.routing.families import COMPARED, checked_requests
-from tests.routing.replaying import history, replayed
+from tests.routing.replaying import PastOutcome, People, history, replayed
+
+NOBODY = People(share=0.0)
+EVERYBODY = People(share=1.0)
+ERRING = People(share=0.5, errs=0.1)
+
+
+def misleading() -> list[PastOutcome]:
+    """The history without its cheapest strategy: what is left that is cheap looks right and is wrong in part of it."""
+    return [one for one in history() if one.strategy != "chain_of_thought"]
 
 
 def test_the_history_holds_every_checked_request_by_every_compared_strategy_and_the_routers_own() -> None:
@@ -15,17 +26,25 @@ def test_the_history_holds_every_checked_request_by_every_compared_strategy_and_
         )
 
 
-def test_what_was_learned_from_other_requests_spares_tokens_and_loses_no_right_answer() -> None:
-    found = replayed(history())
+def test_where_people_judge_answers_learning_spares_tokens_and_dollars_and_loses_no_right_answer() -> None:
+    found = replayed(history(), EVERYBODY)
     print(found)
     assert found.learned.tokens < 0.5 * found.without.tokens
+    assert found.learned.cost_usd < 0.5 * found.without.cost_usd
     assert found.learned.right >= found.without.right
-    assert found.learned.score >= found.without.score
     assert found.changed > 0
 
 
-def test_an_answer_that_is_wrong_and_looks_right_teaches_the_wrong_thing_so_learning_is_off_by_default() -> None:
-    blind = replayed([one for one in history() if one.strategy != "chain_of_thought"])
-    print(blind)
-    assert blind.learned.tokens < blind.without.tokens
-    assert blind.learned.right < blind.without.right, "the score sees no wrong answer that came without an error"
+@pytest.mark.parametrize("people", [People(0.25), People(0.5), EVERYBODY, ERRING, People(1.0, errs=0.2)])
+def test_an_answer_that_is_wrong_and_looks_right_is_not_learned_however_few_say_so_and_however_they_err(
+    people: People,
+) -> None:
+    for outcomes in (history(), misleading()):
+        found = replayed(outcomes, people)
+        assert found.learned.right >= found.without.right
+        assert found.learned.tokens <= found.without.tokens
+
+
+@pytest.mark.parametrize("outcomes", [history(), misleading()], ids=["whole", "misleading"])
+def test_where_nobody_judges_answers_nothing_is_learned(outcomes: list[PastOutcome]) -> None:
+    assert replayed(outcomes, NOBODY).changed == 0

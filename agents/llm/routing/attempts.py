@@ -12,11 +12,13 @@ from agents.llm.errors import (
     ModelRateLimited,
     ModelRefused,
     ModelRequestInvalid,
+    ModelTimeout,
     ModelUnavailable,
     ModelUsage,
     ModelWindowExceeded,
 )
 from agents.llm.gate import CallEnd
+from agents.llm.timeouts import WHOLE_ANSWER
 from shannon_project.config.catalogue import CatalogueModel
 
 OK: Final = "ok"
@@ -68,8 +70,16 @@ def after(error: ModelFailure) -> Next:
     return Next.MODEL
 
 
-def end_of(error: BaseException) -> CallEnd:
-    """Return what a failure says of the lane that it came from."""
+def end_of(error: ModelFailure, *, is_short: bool = False) -> CallEnd:
+    """Return what a failure says of the lane that it came from.
+
+    Args:
+        error: The failure.
+        is_short: The call had less time than a call may take. That it was not enough is not the provider's fault, and
+            must not shut the lane for everybody.
+    """
+    if is_short and isinstance(error, ModelTimeout) and error.details.get("waited_for") == WHOLE_ANSWER:
+        return CallEnd.NEUTRAL
     if isinstance(error, ModelRateLimited):
         return CallEnd.LIMITED
     if isinstance(error, ModelContentFiltered):

@@ -10,18 +10,19 @@ from django.conf import settings
 
 from agents.llm.base import ModelGateway, OnDelta
 from agents.llm.credentials import Credential
-from agents.llm.errors import ModelFailure, ModelRateLimited, ModelUnavailable, ModelUsage
+from agents.llm.errors import ModelFailure, ModelRateLimited, ModelUnavailable, ModelUsage, ModelWindowExceeded
 from agents.llm.estimates import prompt_tokens_estimate
 from agents.llm.gate import Entered, Gate, Lane, LaneRefused, Limits, Verdict, lane_enter
 from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
 from agents.llm.retry import RetryLimits
 from agents.llm.routing.attempts import HEDGE, OK, Attempt, Next, after
+from agents.llm.routing.narrowing import NARROWINGS_MAX, narrower
 from agents.llm.routing.race import Race
 from agents.llm.routing.trial import Trial
 from agents.llm.types import ModelReply, ModelRequest
 from agents.llm.window import fits, fitted
 from agents.metrics import MODEL_WAIT_SECONDS
-from shannon_project.config.catalogue import CatalogueModel
+from shannon_project.config.catalogue import Ability, CatalogueModel
 
 _MIN_TIMEOUT_SECONDS: Final = 0.1
 _LOOK_SECONDS: Final = 0.25  # how long a cancelled step may go on waiting
@@ -51,6 +52,8 @@ class Route:
         request: With the output limit of the call; a model's own lower one holds too.
         limits: Rounds through the choices, pauses, and when the step's time is over.
         checkpoint: Asked before each attempt and while waiting; what it raises ends the call.
+        before_repeat: Asked before each attempt after the first, with what is asked and what earlier ones were billed;
+            what it raises ends the call.
         on_delta: Where text goes as it comes; None: answers come whole.
         hedge_after_seconds: How long the first choice may be silent before the second is asked too; None: for ever.
         has_text: Whether text was handed on.
@@ -63,6 +66,7 @@ class Route:
     request: ModelRequest
     limits: RetryLimits
     checkpoint: Callable[[], None]
+    before_repeat: Callable[[ModelRequest, ModelUsage | None], None] = lambda _request, _lost: None
     on_delta: OnDelta | None = None
     hedge_after_seconds: float | None = None
     has_text: bool = False
@@ -101,37 +105,47 @@ class Route:
 
     def _round(self, failures: list[ModelFailure]) -> ModelReply | None:
         """Try every choice once; None: all of them failed. Those that are full are waited for after the others."""
-        full: list[tuple[CatalogueModel, Credential]] = []
+        again: list[tuple[CatalogueModel, Credential]] = []
         ways = list(self._ways())
         skipped: set[str] = set()
         for model, credential in ways:
             if model.name in skipped:
                 continue
             try:
-                reply = self._attempt(model, credential, max_wait_seconds=0.0 if len(ways) > 1 else self._patience())
+                return self._attempt(model, credential, max_wait_seconds=0.0 if len(ways) > 1 else self._patience())
             except LaneRefused as refusal:
                 failures.append(self._refused(refusal, model))
-                if refusal.admission.verdict is Verdict.LATE:
-                    full.append((model, credential))
-                continue
+                if refusal.admission.verdict is Verdict.LATE and len(ways) > 1:
+                    again.append((model, credential))
             except ModelFailure as error:
                 self._failed(error, failures, model, skipped)
-                continue
-            return reply
-        return self._second_try(full, failures) if len(ways) > 1 else None
+                if (narrow := self._narrower(error, model)) is not None:
+                    again.append((narrow, credential))
+        return self._second_try(again, failures)
 
     def _second_try(
-        self, full: Sequence[tuple[CatalogueModel, Credential]], failures: list[ModelFailure]
+        self, again: Sequence[tuple[CatalogueModel, Credential]], failures: list[ModelFailure]
     ) -> ModelReply | None:
-        """Wait for a turn where there was none at once."""
-        for model, credential in full:
-            try:
-                return self._attempt(model, credential, max_wait_seconds=self._patience())
-            except LaneRefused as refusal:
-                failures.append(self._refused(refusal, model))
-            except ModelFailure as error:
-                self._failed(error, failures, model, set())
+        """Wait for a turn where there was none at once, and shorten what was too long for a provider."""
+        for first, credential in again:
+            model: CatalogueModel | None = first
+            for _ in range(NARROWINGS_MAX):
+                if model is None:
+                    break
+                try:
+                    return self._attempt(model, credential, max_wait_seconds=self._patience())
+                except LaneRefused as refusal:
+                    failures.append(self._refused(refusal, model))
+                    break
+                except ModelFailure as error:
+                    model = self._narrower(error, model)
+                    if model is not None or not isinstance(error, ModelWindowExceeded):
+                        self._failed(error, failures, first, set())
         return None
+
+    def _narrower(self, error: ModelFailure, model: CatalogueModel) -> CatalogueModel | None:
+        """Return the model as it is asked again with less of the request; None: that would not help."""
+        return narrower(self.request, model, error) if isinstance(error, ModelWindowExceeded) else None
 
     def _failed(
         self, error: ModelFailure, failures: list[ModelFailure], model: CatalogueModel, skipped: set[str]
@@ -159,6 +173,8 @@ class Route:
 
     def _attempt(self, model: CatalogueModel, credential: Credential, *, max_wait_seconds: float) -> ModelReply:
         self.checkpoint()
+        if self.attempts:
+            self.before_repeat(self.request, self.lost(but_last=False))
         trial = self._trial(model, credential, max_wait_seconds)
         if self.hedge_after_seconds is not None and not self.attempts:
             return self._race(trial, self.hedge_after_seconds)
@@ -173,8 +189,9 @@ class Route:
         if model.max_output_tokens is not None and model.max_output_tokens < request.max_output_tokens:
             request = replace(request, max_output_tokens=model.max_output_tokens)
         entered = self._enter(model, credential, request, max_wait_seconds)
-        on_delta = None if self.on_delta is None else self._delta
+        is_streamed = self.on_delta is not None and Ability.STREAMING in model.abilities
         number = len(self.attempts) + 1
+        on_delta = self._delta if is_streamed else None
         return Trial(self.gateway, model, credential, request, entered, number, self._reason, on_delta)
 
     def _race(self, trial: Trial, hedge_after_seconds: float) -> ModelReply:

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from django.conf import settings
 from django.utils import timezone
 
 from agents.llm.base import ModelGateway, OnDelta, cost_usd_of
@@ -57,7 +58,8 @@ class Trial:
             self._end(CallEnd.NEUTRAL, ModelRefused.code, None)
             raise ModelRefused(f"{self.model.provider} is not asked: {unreadable.message}") from unreadable
         except ModelFailure as error:
-            self._end(end_of(error), error.code, error.used, error.details.get("retry_after_seconds"))
+            end = end_of(error, is_short=timeout_seconds < settings.SHANNON_MODEL_TIMEOUT_SECONDS)
+            self._end(end, error.code, error.used, error.details.get("retry_after_seconds"))
             raise
         except ShannonError as stopped:  # the reader stopped: what came until then is paid
             self._end(CallEnd.NEUTRAL, stopped.code, self._used_so_far())

@@ -15,10 +15,22 @@ class MemorySearchTool(Tool):
     """Searches the tenant's memory by meaning."""
 
     name = "memory_search"
-    description = "Search the answers of earlier tasks by meaning. Use it when the request refers to earlier work."
+    description = (
+        "Search the answers of earlier tasks by meaning. Use it when the request refers to earlier work. `rating` is "
+        "what people said of an answer: do not repeat one that is bad; `comment` may say what is wrong with it."
+    )
     category = "memory"
     returns = object_of(
-        memories=list_of(object_of(content="string", score="number", task_id="string", created_at="string"))
+        memories=list_of(
+            object_of(
+                content="string",
+                score="number",
+                task_id="string",
+                created_at="string",
+                rating="string?",
+                comment="string",
+            )
+        )
     )
     parameters = {
         "type": "object",
@@ -31,7 +43,10 @@ class MemorySearchTool(Tool):
     }
 
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
-        """Return `{"memories": [{"content", "score", "task_id", "created_at"}]}`, the nearest first."""
+        """Return `{"memories": [{"content", "score", "task_id", "created_at", "rating", "comment"}]}`, nearest first.
+
+        `rating` is `good` or `bad`, and null where nobody said; what is called bad comes last.
+        """
         hits = memory_search(tenant_id=ctx.tenant_id, query=arguments["query"], limit=arguments.get("limit", 5))
         memories = [
             {
@@ -39,6 +54,8 @@ class MemorySearchTool(Tool):
                 "score": round(hit.score, 4),
                 "task_id": str(hit.task_id),
                 "created_at": hit.created_at.isoformat(),
+                "rating": hit.rating,
+                "comment": hit.feedback_comment,
             }
             for hit in hits
         ]

@@ -9,14 +9,16 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from agents.errors import McpServerExists, McpServerFailed, McpServerInvalid, McpServerNotFound
+from agents.inserting import row_inserted
 from agents.models import McpServer
 from agents.tools.mcp.base import Endpoint, HttpEndpoint, ToolRecord, connector_in_use
 from agents.tools.registry import tenant_tools_changed
+from agents.types import Insert, inserted
 from policy.errors import ScopeMissing
 from policy.types import Principal
 from shannon_project.foundation.encryption import secret_decrypt, secret_encrypt
@@ -59,7 +61,9 @@ def mcp_server_for(*, principal: Principal, server_id: UUID) -> McpServer:
     return server
 
 
-def mcp_server_create(*, principal: Principal, name: str, changes: McpServerChanges) -> McpServer:
+def mcp_server_create(
+    *, principal: Principal, name: str, changes: McpServerChanges, insert: Insert = inserted
+) -> McpServer:
     """Register a server and ask it for its tools; one that does not answer is registered all the same.
 
     Raises:
@@ -74,10 +78,8 @@ def mcp_server_create(*, principal: Principal, name: str, changes: McpServerChan
         raise McpServerExists(f"A tenant has at most {settings.SHANNON_MCP_SERVERS_MAX} MCP servers.")
     values = _values(changes)
     try:
-        with transaction.atomic():
-            server = McpServer.objects.create(
-                tenant_id=principal.tenant_id, name=name, created_by=principal.actor[:128], **values
-            )
+        server = McpServer(tenant_id=principal.tenant_id, name=name, created_by=principal.actor[:128], **values)
+        insert(lambda: row_inserted(server))
     except IntegrityError as error:
         raise McpServerExists(details={"name": name}) from error
     return mcp_server_refresh(principal=principal, server_id=server.id)

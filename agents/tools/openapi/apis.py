@@ -8,16 +8,18 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from agents.errors import OpenApiExists, OpenApiInvalid, OpenApiNotFound
+from agents.inserting import row_inserted
 from agents.models import OpenApi
 from agents.tools.openapi.documents import document_read
 from agents.tools.openapi.operations import Wanted, operations_read
 from agents.tools.openapi.security import Credentials, Signer, credentials_check, origins_for, schemes_of
 from agents.tools.registry import tenant_tools_changed
+from agents.types import Insert, inserted
 from policy.errors import ScopeMissing
 from policy.types import Principal
 from shannon_project.foundation.encryption import secret_decrypt, secret_encrypt
@@ -72,7 +74,9 @@ def openapi_api_for(*, principal: Principal, api_id: UUID) -> OpenApi:
     return api
 
 
-def openapi_api_create(*, principal: Principal, name: str, changes: OpenApiChanges) -> OpenApi:
+def openapi_api_create(
+    *, principal: Principal, name: str, changes: OpenApiChanges, insert: Insert = inserted
+) -> OpenApi:
     """Import an API.
 
     Raises:
@@ -91,8 +95,7 @@ def openapi_api_create(*, principal: Principal, name: str, changes: OpenApiChang
     api = OpenApi(tenant_id=principal.tenant_id, name=name, created_by=principal.actor[:128])
     _change(api, changes)
     try:
-        with transaction.atomic():
-            api.save(force_insert=True)
+        insert(lambda: row_inserted(api))
     except IntegrityError as error:
         raise OpenApiExists(details={"name": name}) from error
     tenant_tools_changed(principal.tenant_id)

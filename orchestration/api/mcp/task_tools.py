@@ -139,8 +139,18 @@ async def _search(principal: Principal, arguments: Mapping[str, Any]) -> CallToo
     hits = await in_thread(
         memory_search, tenant_id=principal.tenant_id, query=arguments["query"], limit=arguments.get("limit", 5)
     )
-    found = [{"content": hit.content, "score": round(hit.score, 4), "task_id": str(hit.task_id)} for hit in hits]
-    text = "\n\n".join(hit["content"] for hit in found if isinstance(hit["content"], str)) or "Nothing was found."
+    found = [
+        {
+            "content": hit.content,
+            "score": round(hit.score, 4),
+            "task_id": str(hit.task_id),
+            "rating": hit.rating,
+            "comment": hit.feedback_comment,
+        }
+        for hit in hits
+    ]
+    told = [f"[called bad] {hit.content}" if hit.rating == "bad" else hit.content for hit in hits]
+    text = "\n\n".join(told) or "Nothing was found."
     return CallToolResult(content=[TextContent(text=text)], structured_content={"memories": found})
 
 

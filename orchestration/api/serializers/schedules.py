@@ -25,17 +25,17 @@ STATUS_OF_RUN: Final = {
 """What a run without a task is called; one that began loses its task only when that is deleted."""
 
 
+USD_MAX: Final = 10**9  # larger numbers are mistakes, and some are too large for arithmetic
+
+
 class UsdField(serializers.FloatField):
     """A JSON number of dollars."""
 
     def to_internal_value(self, data: Any) -> Decimal:  # type: ignore[override] # money is exact from here on
         """Return the amount as it was written."""
-        if isinstance(data, bool) or not isinstance(data, int | float):
+        if isinstance(data, bool) or not isinstance(data, int | float) or not -USD_MAX < data < USD_MAX:
             self.fail("invalid")
-        amount = Decimal(str(super().to_internal_value(data)))
-        if not amount.is_finite():
-            self.fail("invalid")
-        return round(amount, 9)
+        return round(Decimal(str(super().to_internal_value(data))), 9)
 
 
 class ScheduleChanges(StrictSerializer):

@@ -20,7 +20,9 @@ class StateAnswer(serializers.Serializer[Any]):
     step_key = serializers.CharField()
     position = serializers.IntegerField()
     step = serializers.JSONField(help_text="Its kind, title and input.")
-    effect = serializers.JSONField(allow_null=True, help_text="What it asked for there; null: it had ended.")
+    effect = serializers.JSONField(
+        allow_null=True, help_text="What it asked for there; null: it had ended, or nothing has happened there yet."
+    )
     messages = serializers.JSONField(help_text="What the model asked there, or last before it, was told.")
     observed = serializers.JSONField(help_text="Listings of files, histories and messages read before.")
     memory_hits = serializers.JSONField(help_text="What was found in memory before.")
@@ -28,4 +30,5 @@ class StateAnswer(serializers.Serializer[Any]):
         help_text="Of policies about the effects before and this one; answers of people; refusals of budgets."
     )
     budget = serializers.JSONField(help_text="What step and task had used by then.")
-    before = serializers.JSONField(help_text="The effects before it.")
+    before = serializers.JSONField(help_text="The effects before it; of a long journal the last ones.")
+    left_out = serializers.IntegerField(help_text="How many places of the journal come before those in `before`.")

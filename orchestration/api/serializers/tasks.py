@@ -16,6 +16,7 @@ from orchestration.api.serializers.base import (
     TextField,
     WholeNumberField,
 )
+from orchestration.api.serializers.feedback import FeedbackSummaryAnswer
 from orchestration.api.serializers.forks import ForkedFromAnswer
 from orchestration.models import Task
 from orchestration.options import ASKED_TIERS, STRATEGY_OF_MODE
@@ -268,6 +269,9 @@ class TaskAnswer(TaskSummaryAnswer):
     provider = serializers.CharField()
     usage = UsageAnswer(source="*")
     metadata = serializers.SerializerMethodField()
+    feedback = serializers.SerializerMethodField(
+        help_text="What people say of the answer: the mean score, and how many."
+    )
     forked_from = serializers.SerializerMethodField(help_text="The task that this one repeats from a step on, or null.")
     forks = serializers.SerializerMethodField(help_text="Ids of the tasks that repeat this one, oldest first.")
     started_at = serializers.DateTimeField(allow_null=True)
@@ -293,6 +297,11 @@ class TaskAnswer(TaskSummaryAnswer):
     def get_error(self, task: Task) -> str:
         """What went wrong, in words."""
         return str(task.error["message"]) if task.error else ""
+
+    @extend_schema_field(FeedbackSummaryAnswer())
+    def get_feedback(self, task: Task) -> dict[str, Any]:
+        """How good people call it; GET …/feedback has their words."""
+        return dict(FeedbackSummaryAnswer(task).data)
 
     @extend_schema_field(ForkedFromAnswer(allow_null=True))
     def get_forked_from(self, task: Task) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from agents.errors import McpServerNotFound
 from agents.selectors import mcp_server_for, mcp_servers
 from agents.services import mcp_server_change, mcp_server_create, mcp_server_delete, mcp_server_refresh
 from orchestration.api.endpoint import Endpoint
+from orchestration.api.schema import IDEMPOTENCY_KEY
 from orchestration.api.serializers.mcp_servers import (
     McpServerAnswer,
     McpServerBody,
@@ -35,11 +36,23 @@ class McpServerListView(Endpoint):
         """List the tenant's MCP servers and what each offers."""
         return Response(McpServerListAnswer({"servers": mcp_servers(principal=self.principal)}).data)
 
-    @extend_schema(operation_id="mcp_servers_create", tags=["tools"], request=McpServerBody, responses=McpServerAnswer)
+    @extend_schema(
+        operation_id="mcp_servers_create",
+        tags=["tools"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=McpServerBody,
+        responses={201: McpServerAnswer},
+    )
     def post(self, request: Request) -> Response:
         """Register a server and ask it for its tools."""
         body = McpServerBody.of_body(request)
-        server = mcp_server_create(principal=self.principal, name=body.validated_data["name"], changes=body.changes)
+        named = {"principal": self.principal, "name": body.validated_data["name"]}
+        server = self.once(
+            "mcp-servers",
+            body,
+            create=lambda insert: mcp_server_create(**named, changes=body.changes, insert=insert),
+            find=lambda server_id: mcp_server_for(principal=self.principal, server_id=server_id),
+        )
         return Response(McpServerAnswer(server).data, status=201)
 
 

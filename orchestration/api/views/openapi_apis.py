@@ -10,6 +10,7 @@ from agents.errors import OpenApiNotFound
 from agents.selectors import openapi_api_for, openapi_apis
 from agents.services import openapi_api_change, openapi_api_create, openapi_api_delete, openapi_api_refresh
 from orchestration.api.endpoint import Endpoint
+from orchestration.api.schema import IDEMPOTENCY_KEY
 from orchestration.api.serializers.openapi_apis import (
     OpenApiAnswer,
     OpenApiBody,
@@ -35,11 +36,23 @@ class ImportedApiListView(Endpoint):
         """List the tenant's APIs and what was imported of each."""
         return Response(OpenApiListAnswer({"apis": openapi_apis(principal=self.principal)}).data)
 
-    @extend_schema(operation_id="openapi_apis_create", tags=["tools"], request=OpenApiBody, responses=OpenApiAnswer)
+    @extend_schema(
+        operation_id="openapi_apis_create",
+        tags=["tools"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=OpenApiBody,
+        responses={201: OpenApiAnswer},
+    )
     def post(self, request: Request) -> Response:
         """Import an API; the answer's `report` says what of it cannot be called."""
         body = OpenApiBody.of_body(request)
-        api = openapi_api_create(principal=self.principal, name=body.validated_data["name"], changes=body.changes)
+        named = {"principal": self.principal, "name": body.validated_data["name"]}
+        api = self.once(
+            "openapi-apis",
+            body,
+            create=lambda insert: openapi_api_create(**named, changes=body.changes, insert=insert),
+            find=lambda api_id: openapi_api_for(principal=self.principal, api_id=api_id),
+        )
         return Response(OpenApiAnswer(api).data, status=201)
 
 

@@ -6,9 +6,10 @@ from rest_framework.response import Response
 
 from agents.errors import RoleNotFound
 from agents.models import AgentRole
-from agents.selectors import role_from_row, role_rows, roles_of
+from agents.selectors import role_from_row, role_row_of, role_rows, roles_of
 from agents.services import role_change, role_create, role_delete
 from orchestration.api.endpoint import Endpoint
+from orchestration.api.schema import IDEMPOTENCY_KEY
 from orchestration.api.serializers.roles import NamedRole, RoleAnswer, RoleBody, RoleChangeBody, RoleListAnswer
 from policy.types import Principal
 
@@ -34,11 +35,23 @@ class RoleListView(Endpoint):
         """List the roles that agents may have."""
         return Response(RoleListAnswer({"roles": list(roles_known(self.principal).values())}).data)
 
-    @extend_schema(operation_id="roles_create", tags=["agents"], request=RoleBody, responses={201: RoleAnswer})
+    @extend_schema(
+        operation_id="roles_create",
+        tags=["agents"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=RoleBody,
+        responses={201: RoleAnswer},
+    )
     def post(self, request: Request) -> Response:
         """Make a role; one with the name of a shipped role takes its place."""
         body = RoleBody.of_body(request)
-        row = role_create(principal=self.principal, name=body.validated_data["name"], changes=body.changes)
+        named = {"principal": self.principal, "name": body.validated_data["name"]}
+        row = self.once(
+            "roles",
+            body,
+            create=lambda insert: role_create(**named, changes=body.changes, insert=insert),
+            find=lambda role_id: role_row_of(principal=self.principal, role_id=role_id),
+        )
         return Response(RoleAnswer(_own(row)).data, status=201)
 
 

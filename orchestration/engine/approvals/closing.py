@@ -97,7 +97,7 @@ def _step_release(step_id: UUID) -> None:
     """Make a step claimable that waits for nothing more. One that still runs is set aside by its worker, who looks."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE orchestration_step s SET status = 'ready', not_before = NULL, rung_at = NULL"
+            "UPDATE orchestration_step s SET status = 'ready', ready_at = now(), not_before = NULL, rung_at = NULL"
             " WHERE id = %s AND status = 'waiting'"
             " AND NOT EXISTS (SELECT 1 FROM orchestration_approval a WHERE a.step_id = s.id AND a.status = 'pending')",
             [step_id],
@@ -143,5 +143,5 @@ def _expire(task_id: UUID, approval_ids: list[UUID]) -> int:
         closing = Closing(ApprovalStatus.EXPIRED, BY_THE_CLOCK)
         approvals = Approval.objects.select_related("step").filter(id__in=approval_ids).order_by("id")
         closed = sum(approval_close(task, approval, closing) for approval in approvals)
-    ring_advance(task_id)
+    ring_advance(task_id, task.tenant_id, priority=task.priority)
     return closed

@@ -95,7 +95,8 @@ class CatalogueModel(_Strict):
         price: None: litellm's own list is asked.
         context_window_tokens: Prompt and answer together; None: not known.
         max_output_tokens: The most that one answer may hold; None: not known.
-        abilities: What it can do beyond text.
+        abilities: What it can do beyond text; an entry that says nothing of it streams. One that does not is asked for
+            its answer whole, also where somebody watches.
         weight: Its share where a tier selects by weight; 0: only when nothing else is left.
         requests_per_minute, tokens_per_minute, max_concurrency: What all workers together may ask of it with one key;
             None: as much as they like.
@@ -109,7 +110,7 @@ class CatalogueModel(_Strict):
     price: ModelPrice | None = None
     context_window_tokens: Count | None = None
     max_output_tokens: Count | None = None
-    abilities: frozenset[Ability] = frozenset()
+    abilities: frozenset[Ability] = frozenset({Ability.STREAMING})
     weight: Annotated[int, Field(ge=0)] = 1
     requests_per_minute: Count | None = None
     tokens_per_minute: Count | None = None

@@ -47,6 +47,8 @@ def chat_tools(tools: Sequence[Any]) -> list[dict[str, Any]]:
     for number, tool in enumerate(tools):
         if not isinstance(tool, Mapping) or tool.get("type") != "function":
             raise _wrong(f"tools.{number}.type", "only tools of the type function are handed on")
+        if not isinstance(tool.get("name"), str) or not tool["name"]:
+            raise _wrong(f"tools.{number}.name", "must be the function's name")
         names = ("name", "description", "parameters", "strict")
         offered.append({"type": "function", "function": {name: tool[name] for name in names if _is_given(tool, name)}})
     return offered

@@ -126,6 +126,8 @@ def test_scopes(caller_with: Callable[..., Caller]) -> None:
         ({"timezone": "Mars/Olympus"}, "no time zone"),
         ({"max_budget_per_run_usd": 0}, "max_budget_per_run_usd"),
         ({"max_budget_per_run_usd": 1000}, "at most 20"),
+        ({"max_budget_per_run_usd": 1e300}, "max_budget_per_run_usd"),
+        ({"max_budget_per_run_usd": 10**400}, "max_budget_per_run_usd"),
         ({"timeout_seconds": 999_999}, "timeout_seconds"),
         ({"overlap_policy": "never"}, "skip, queue, allow"),
         ({"task_context": {"force_p2p": True}}, "force_p2p"),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from agents.models import JournalEntry
+from orchestration import state_at as state_at_module
 from orchestration.models import Task
 from tests.integration.api.callers import Caller, error_of
 from tests.integration.orchestration.playing import play
@@ -56,6 +57,36 @@ def test_a_step_shows_what_policies_decided_about_its_effects(caller: Caller, ta
     assert [(decision["action"], decision["about"], decision["verdict"]) for decision in called] == [
         ("tool.call", "calculator", "allow")
     ]
+
+
+def test_a_place_where_nothing_has_happened_yet_hides_none_behind_it(caller: Caller, task: Task) -> None:
+    whole = [state(caller, task, place) for place in range(5)]
+    JournalEntry.objects.get(task_id=task.id, position=2).delete()  # as while one of two calls waits for a person
+    waits = state(caller, task, 2)
+    assert (waits["effect"], waits["before"]) == (None, whole[2]["before"])
+    behind = state(caller, task, 3)
+    assert behind["effect"] == whole[3]["effect"]
+    assert [entry["position"] for entry in behind["before"]] == [0, 1]
+    assert state(caller, task, 4)["before"][-1] == whole[4]["before"][-1]
+
+
+def test_of_a_long_journal_the_last_effects_are_shown_and_all_are_counted(
+    caller: Caller, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = JournalEntry.objects.filter(task_id=task.id).count()
+    whole = [state(caller, task, place) for place in range(count + 1)]
+    assert {shown["left_out"] for shown in whole} == {0}
+    monkeypatch.setattr(state_at_module, "ENTRIES_MAX", 2)
+    for place, shown in enumerate(whole):
+        cut = state(caller, task, place)
+        assert (cut["effect"], cut["budget"]) == (shown["effect"], shown["budget"])
+        assert cut["before"] == shown["before"][cut["left_out"] :]
+    assert (
+        "effects"
+        in error_of(caller.client.get(f"/api/v1/tasks/{task.id}/steps/agent/state", {"position": count + 1}), 400)[
+            "message"
+        ]
+    )
 
 
 def test_refusals(caller: Caller, stranger: Caller, task: Task) -> None:

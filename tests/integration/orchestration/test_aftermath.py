@@ -138,6 +138,7 @@ def test_the_router_takes_what_fared_better_and_says_so_and_only_in_that_tenant(
 ) -> None:
     cluster = route(SEQUENCE, frozenset(OFFERED)).cluster
     outcomes_add(known(principal.tenant_id, cluster, "dag", tokens=9_000))
+    outcomes_add(known(principal.tenant_id, cluster, "react", tokens=1_000, is_judged=False))
     outcomes_add(known(principal.tenant_id, cluster, "simple", tokens=3_000))
     request = TaskRequest(query=SEQUENCE)
     assert task_submit(principal=principal, request=request).task.strategy == "dag"
@@ -146,15 +147,15 @@ def test_the_router_takes_what_fared_better_and_says_so_and_only_in_that_tenant(
     assert task.strategy == "simple"
     told = Event.objects.get(task=task, kind="WORKFLOW_STARTED").payload["route"]
     assert told["learned_instead_of"] == "dag"
-    assert "simple scored 1.00 with 3,000 tokens in 5 runs" in told["reasons"][-1]
+    assert "simple scored 1.00 with 3,000 tokens in 5 runs (5 judged by people)" in told["reasons"][-1]
     assert task_submit(principal=principal, request=TaskRequest(query=SEQUENCE, mode="dag")).task.strategy == "dag"
     other = tenant_seed(slug="other", name="Other")
     theirs = Principal(other.id, "key:other", "other", frozenset(SCOPES))
     assert task_submit(principal=theirs, request=request).task.strategy == "dag"
 
 
-def known(tenant_id: UUID, cluster: str, strategy: str, *, tokens: int) -> list[Outcome]:
-    return [Outcome(tenant_id, cluster, strategy, 1.0, tokens, Decimal("0.01"), 2.0)] * 5
+def known(tenant_id: UUID, cluster: str, strategy: str, *, tokens: int, is_judged: bool = True) -> list[Outcome]:
+    return [Outcome(tenant_id, cluster, strategy, 1.0, tokens, Decimal("0.01"), 2.0, is_judged)] * 5
 
 
 def test_learning_costs_a_submit_one_round_trip_and_nothing_when_it_is_off(

@@ -9,11 +9,15 @@ ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import django
 django.setup()
-from orchestration.engine.dispatch import queued_messages, ring_advance, ring_steps
+from orchestration.engine.dispatch import queued_messages, ring_advance, ring_advances, ring_line, ring_steps
+from orchestration.engine.line import Turn
 from orchestration.events.wake import wake_publish
 from shannon_project.foundation.ids import uuid7
 wake_publish({uuid7(): 1})
-print(ring_advance(uuid7()), ring_steps(uuid7(), [uuid7(), uuid7()]), ring_steps(uuid7(), [uuid7()]), queued_messages())
+tenant_id = uuid7()
+print(ring_advance(uuid7(), tenant_id), ring_advance(uuid7(), tenant_id, after_seconds=1.0))
+print(ring_advances([Turn(uuid7(), tenant_id)]), ring_line(tenant_id))
+print(ring_steps(uuid7(), tenant_id, [uuid7(), uuid7()]), ring_steps(uuid7(), tenant_id, [uuid7()]), queued_messages())
 """
 
 
@@ -29,4 +33,4 @@ def test_a_doorbell_that_cannot_be_rung_is_no_error() -> None:
         timeout=60,
         check=False,
     )
-    assert done.stdout.split() == ["False", "False", "False", "None"], done.stderr[-2000:]
+    assert done.stdout.split() == [*["False"] * 6, "None"], done.stderr[-2000:]

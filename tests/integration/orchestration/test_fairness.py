@@ -284,7 +284,7 @@ def test_a_task_whose_steps_prove_long_after_all_is_rung_for(
     principal: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rung_for: list[UUID] = []
-    monkeypatch.setattr(draining, "ring_advance", lambda task_id, **_: rung_for.append(task_id))
+    monkeypatch.setattr(draining, "ring_advance", lambda task_id, *_: rung_for.append(task_id))
     run = draining.Drain(task_facts(submitted(principal)), "owner", claim_size=16, hurries=True)
     for seconds in (0.01, SLOW_STEP_SECONDS, SLOW_STEP_SECONDS):
         draining._pace_note(run, seconds)

@@ -1,10 +1,13 @@
 """Large results in the engine: references in rows, the whole where it is read, little memory where many are joined."""
 
+import base64
 import json
 import tracemalloc
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 from pytest_django import DjangoAssertNumQueries
 
 from agents.models import Blob, JournalEntry
@@ -69,6 +72,21 @@ def test_a_large_input_reaches_the_step_whole_and_a_fork_of_it_too(
     fork = task_fork(principal=principal, task_id=task.id, request=ForkRequest(from_step_key="tool"))
     play(fork.task.id)
     assert seen == [arguments, arguments]
+
+
+def test_nothing_large_crosses_the_broker(principal: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = redis.Redis.from_url(settings.CELERY_BROKER_URL)
+    broker.delete(*settings.SHANNON_QUEUES)
+    text = "unmistakable " * 8_000
+    monkeypatch.setattr(NoopKind, "execute", lambda *_: StepOutcome(output={"text": text}))
+    task = fanout_submit(principal=principal, width=50, concurrency_limit=20, instruction="", output_bytes=0)
+    Task.objects.filter(id=task.id).update(query=text)
+    play(task.id)
+    tool_execute(principal=principal, name="file_write", arguments={"path": "a", "content": text}, session_id=None)
+    messages = [message for queue in settings.SHANNON_QUEUES for message in broker.lrange(queue, 0, -1)]
+    assert len(messages) > 3, "submits, drainers and a chord's body were rung for"
+    assert max(map(len, messages)) < 8 * 1024
+    assert not [message for message in messages if b"unmistakable" in base64.b64decode(json.loads(message)["body"])]
 
 
 def test_a_join_of_many_large_results_loads_only_what_is_read_of_them(

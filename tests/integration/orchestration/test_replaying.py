@@ -9,11 +9,13 @@ from django.core.management import CommandError, call_command
 
 from agents.models import JournalEntry
 from agents.tools.builtin.calculator import CalculatorTool
-from orchestration.errors import TaskNotFinished, TaskNotFound
+from orchestration.engine.kinds import Work
+from orchestration.engine.kinds.agent import AgentKind
+from orchestration.errors import HistoryDropped, TaskNotFinished, TaskNotFound
 from orchestration.models import Event, Step, Task
 from orchestration.replaying import Difference, ReplayReport, task_replay
 from orchestration.services import task_submit
-from orchestration.types import TaskRequest
+from orchestration.types import StepOutcome, TaskRequest
 from policy.models import AuditEntry, Budget, Reservation
 from policy.types import Principal
 from tests.integration.orchestration.playing import play, principal
@@ -93,6 +95,32 @@ def test_another_output_or_result_is_told(principal: Principal) -> None:
     task_id = ended(principal, "What is 17 * 23?", "simple")
     Task.objects.filter(id=task_id).update(result="42")
     assert difference(principal, task_id).where == "result"
+
+
+def breaking(_: AgentKind, work: Work) -> StepOutcome:
+    """Do as code with a defect does."""
+    return StepOutcome(output=work.step.input["nothing of this name"])
+
+
+def test_a_step_that_breaks_now_is_told_and_one_that_broke_then_comes_to_the_same(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id = ended(principal, "What is 17 * 23?", "simple")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AgentKind, "execute", breaking)
+        found = difference(principal, task_id)
+        assert (found.where, found.step_key, found.replayed) == ("step", "agent", "it breaks: KeyError")
+    monkeypatch.setattr(AgentKind, "execute", breaking)
+    failed = task_submit(principal=principal, request=TaskRequest(query="What is 2 + 2?", mode="simple")).task.id
+    assert play(failed).status == "FAILED"
+    assert replayed(principal, failed).matches
+
+
+def test_what_is_older_than_what_is_kept_is_not_called_a_difference(principal: Principal) -> None:
+    task_id = ended(principal)
+    Event.objects.filter(task_id=task_id).delete()  # as when their month is dropped
+    with pytest.raises(HistoryDropped):
+        replayed(principal, task_id)
 
 
 def test_only_what_has_ended_and_is_ours_is_replayed(principal: Principal) -> None:

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django_celery_beat.models import PeriodicTask
 
+from orchestration import upkeep as upkeep_module
 from orchestration.models import Event, Schedule, ScheduleRun, Task
 from orchestration.schedules import firing
 from orchestration.schedules.firing import due_fire, fire, queued_start
@@ -23,6 +24,7 @@ from orchestration.schedules.writing import (
     schedule_resume,
     schedule_update,
 )
+from orchestration.services import task_submit
 from orchestration.types import MissedRunPolicy, OverlapPolicy, TaskStatus
 from orchestration.upkeep import upkeep
 from policy.models import Budget, Tenant
@@ -249,3 +251,43 @@ def test_schedules_that_cannot_begin_keep_no_others_from_it(
     assert queued_start() + queued_start() == 3
     assert [outcomes(schedule) for schedule in late] == [["started"]] * 3
     assert [outcomes(schedule) for schedule in busy] == [["started", "queued"]] * 3
+
+
+def test_a_schedule_that_breaks_keeps_no_others_from_their_runs(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks, whole = scheduled(principal, name="breaks", query="break"), scheduled(principal, name="whole")
+    never_fires = scheduled(principal, name="has no times")
+    Schedule.objects.filter(id=never_fires.id).update(timezone="Gone/Zone")
+
+    def breaking(**values: Any) -> Any:
+        if values["request"].query == "break":
+            raise KeyError("tools")
+        return task_submit(**values)
+
+    monkeypatch.setattr(firing, "task_submit", breaking)
+    for late_seconds, schedule in ((30, never_fires), (20, breaks), (10, whole)):
+        make_due(schedule, late_seconds=late_seconds)
+    upkeep()
+    assert (outcomes(breaks), outcomes(whole)) == (["refused"], ["started"])
+    assert ScheduleRun.objects.get(schedule=breaks).reason == "It broke; the operator's log has the rest."
+    make_due(whole)
+    play(Task.objects.get(schedule=whole).id)
+    upkeep()
+    assert outcomes(whole) == ["started"] * 2
+
+
+def test_a_part_of_upkeep_that_breaks_leaves_the_others_their_turn(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schedule = scheduled(principal)
+    make_due(schedule)
+
+    def broken() -> None:
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(upkeep_module, "PARTS", (broken, *upkeep_module.PARTS[1:]))
+    with pytest.raises(ExceptionGroup) as told:
+        upkeep()
+    assert [str(error) for error in told.value.exceptions] == ["a defect"]
+    assert outcomes(schedule) == ["started"]

@@ -1,5 +1,7 @@
 """The embedded servers, as the tests and the local stack use them."""
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -11,6 +13,14 @@ from shannon_project.embedded import EmbeddedPostgres, EmbeddedValkey, PostgresN
 from tests.servers import TestServers
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that Postgres, who is another user, may enter; pytest's own is closed again by every run that starts."""
+    with tempfile.TemporaryDirectory(prefix="shannon-embedded-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.django_db
 def test_django_talks_to_postgres_with_pgvector() -> None:
     with connection.cursor() as cursor:
@@ -18,9 +28,9 @@ def test_django_talks_to_postgres_with_pgvector() -> None:
         assert cursor.fetchone() == (1.0,)
 
 
-def test_a_second_pair_runs_beside_the_first(servers: TestServers, tmp_path: Path) -> None:
-    postgres = EmbeddedPostgres(tmp_path / "postgres", durable=False)
-    valkey = EmbeddedValkey(tmp_path / "valkey")
+def test_a_second_pair_runs_beside_the_first(servers: TestServers, folder: Path) -> None:
+    postgres = EmbeddedPostgres(folder / "postgres", durable=False)
+    valkey = EmbeddedValkey(folder / "valkey")
     try:
         with psycopg.connect(postgres.start()) as second:
             assert second.execute("SELECT extname FROM pg_extension WHERE extname = 'vector'").fetchone()
@@ -36,8 +46,8 @@ def test_a_second_pair_runs_beside_the_first(servers: TestServers, tmp_path: Pat
     assert valkey.pid is None
 
 
-def test_a_valkey_whose_port_another_one_took_says_so_and_chooses_another(tmp_path: Path) -> None:
-    first, second = EmbeddedValkey(tmp_path / "first"), EmbeddedValkey(tmp_path / "second")
+def test_a_valkey_whose_port_another_one_took_says_so_and_chooses_another(folder: Path) -> None:
+    first, second = EmbeddedValkey(folder / "first"), EmbeddedValkey(folder / "second")
     taken = first.start()
     try:
         second.prepare()
@@ -51,22 +61,22 @@ def test_a_valkey_whose_port_another_one_took_says_so_and_chooses_another(tmp_pa
         second.stop()
 
 
-def test_a_handle_stops_a_server_that_another_one_started(tmp_path: Path) -> None:
-    EmbeddedPostgres(tmp_path / "postgres", durable=False).start()
-    later = EmbeddedPostgres(tmp_path / "postgres")
+def test_a_handle_stops_a_server_that_another_one_started(folder: Path) -> None:
+    EmbeddedPostgres(folder / "postgres", durable=False).start()
+    later = EmbeddedPostgres(folder / "postgres")
     assert later.pid is not None
     later.stop()
     assert later.pid is None
 
 
-def test_a_stale_pid_file_is_not_taken_for_a_server(tmp_path: Path) -> None:
-    postgres = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+def test_a_stale_pid_file_is_not_taken_for_a_server(folder: Path) -> None:
+    postgres = EmbeddedPostgres(folder / "postgres", durable=False)
     postgres.start()
-    pid_text = (tmp_path / "postgres" / "postmaster.pid").read_text()
+    pid_text = (folder / "postgres" / "postmaster.pid").read_text()
     postgres.stop()
     lines = pid_text.splitlines()
     lines[0] = "1"  # a process that runs, and is none of ours
-    (tmp_path / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
+    (folder / "postgres" / "postmaster.pid").write_text("\n".join(lines) + "\n")
     try:
         with psycopg.connect(postgres.start()) as again:
             assert again.execute("SELECT 1").fetchone() == (1,)
@@ -74,12 +84,12 @@ def test_a_stale_pid_file_is_not_taken_for_a_server(tmp_path: Path) -> None:
         postgres.stop()
 
 
-def test_a_refusing_postgres_says_where_its_log_is(tmp_path: Path) -> None:
-    postgres = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+def test_a_refusing_postgres_says_where_its_log_is(folder: Path) -> None:
+    postgres = EmbeddedPostgres(folder / "postgres", durable=False)
     postgres.start()
     postgres.stop()
-    with (tmp_path / "postgres" / "postgresql.conf").open("a") as file:
+    with (folder / "postgres" / "postgresql.conf").open("a") as file:
         file.write("no_such_setting = 1\n")
     with pytest.raises(PostgresNotStarted, match="log") as caught:
         postgres.start()
-    assert caught.value.details["log"].startswith(str(tmp_path))
+    assert caught.value.details["log"].startswith(str(folder))

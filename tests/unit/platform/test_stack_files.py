@@ -46,5 +46,5 @@ def test_the_supervisors_configuration_stops_ours_before_the_servers(tmp_path: P
     assert int(parser["group:app"]["priority"]) > int(parser["group:servers"]["priority"])
     assert parser["program:valkey"]["command"] == '"v" "a b"'
     assert parser["program:worker"]["autostart"] == "false"
-    assert '"worker@%%h"' in parser["program:worker"]["command"]
+    assert '"--queues" "steps" "--threads" "3" "--name" "worker"' in parser["program:worker"]["command"]
     assert "owner_pid" not in parser["rpcinterface:stack"]

@@ -61,6 +61,25 @@ def test_a_result_survives_the_way_back() -> None:
     assert result_from(result_frame(result, last=False)) == result
 
 
+def test_frames_that_arrive_together_are_read_one_by_one(ends: tuple[Wire, Wire]) -> None:
+    left, right = ends
+    frames = [Frame("call", {"name": "a"}, []), Frame("result", {}, [b"x" * 100_000, b""]), Frame("call", {}, [])]
+    sender = threading.Thread(target=left.send, args=frames, kwargs={"deadline": soon()})
+    sender.start()
+    assert [right.receive(deadline=soon()) for _ in frames] == frames
+    sender.join()
+
+
+def test_what_has_arrived_is_seen_without_taking_it(ends: tuple[Wire, Wire]) -> None:
+    left, right = ends
+    assert not right.arrived(time.monotonic())
+    left.send(Frame("call"), Frame("result"))
+    for kind in ("call", "result"):
+        assert right.arrived(time.monotonic())
+        assert right.receive(deadline=soon()).kind == kind
+    assert not right.arrived(time.monotonic())
+
+
 def test_a_closed_pipe_is_told_from_a_slow_one(ends: tuple[Wire, Wire]) -> None:
     left, _ = ends
     with pytest.raises(WireTimeout):

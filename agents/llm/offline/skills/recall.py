@@ -62,8 +62,17 @@ class RecallSkill(Skill):
         hits = [hit for hit in _hits(observations[-1].output) if float(hit.get("score") or 1) >= _NEAR_ENOUGH]
         if not hits:
             return "I searched the memory of earlier tasks and found nothing that is close to this."
-        lines = "\n".join(f"- {shortened(str(hit.get('content', '')), 600)}" for hit in hits[:_MAX_HITS])
+        lines = "\n".join(_line(hit) for hit in hits[:_MAX_HITS])
         return f"This is what the memory of earlier tasks holds about it, the nearest first:\n\n{lines}"
+
+
+def _line(hit: dict[str, Any]) -> str:
+    """Return a memory, with a warning before one that people call wrong."""
+    content = shortened(str(hit.get("content", "")), 600)
+    if hit.get("rating") != "bad":
+        return f"- {content}"
+    comment = shortened(str(hit.get("comment") or ""), 200)
+    return f"- (called wrong{': ' + comment if comment else ''}) {content}"
 
 
 def _from_conversation(turn: Turn) -> str:

@@ -15,8 +15,12 @@ from agents.llm.administration import gateway_row_save
 from agents.llm.base import gateway_in_use
 from agents.llm.calls import model_call
 from agents.llm.errors import ModelAnswerInvalid, ModelWindowExceeded
+from agents.llm.routing.narrowing import NARROWINGS_MAX
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
+from policy.errors import BudgetExceeded
+from policy.models import Budget
 from policy.selectors import budget_states
+from policy.services import budget_limit
 from policy.types import Principal
 from shannon_project.config.catalogue import catalogue
 from shannon_project.foundation.errors import InvalidInput
@@ -95,6 +99,22 @@ def test_one_that_does_not_fit_twice_is_a_failure_that_is_paid(principal: Princi
     assert ModelCall.objects.count() == 2
 
 
+def test_the_turn_that_repairs_an_answer_is_not_made_when_no_budget_covers_it(
+    principal: Principal, provider: FaultProvider
+) -> None:
+    budget = Budget.objects.get(scope="tenant", scope_id=principal.tenant_id)
+    budget_limit(budget=budget, limit_tokens=500, limit_usd=None)
+    usage = {"prompt_tokens": 100, "completion_tokens": 200, "total_tokens": 300}
+    provider.will(Fault(text='{"n": "three"}', usage=usage), Fault(text='{"n": 3}', usage=usage))
+
+    with pytest.raises(BudgetExceeded, match="budget of the tenant"):
+        ask(principal, response_format=form())
+
+    assert len(provider.calls) == 1
+    budget.refresh_from_db()
+    assert (budget.spent_tokens, budget.reserved_tokens) == (300, 0)
+
+
 def test_a_provider_without_schemas_is_told_in_words_and_checked_all_the_same(
     principal: Principal, provider: FaultProvider
 ) -> None:
@@ -138,6 +158,56 @@ def test_a_conversation_that_outgrows_the_window_is_trimmed_and_never_refused_by
     assert reply.text == "You said: And now?"
     assert sent["messages"][0]["content"] == "Be kind."
     assert len(json.dumps(sent["messages"])) / 4 + sent["max_tokens"] < 4_000
+
+
+def test_a_picture_is_counted_by_what_one_takes_and_not_by_its_bytes(
+    principal: Principal, provider: FaultProvider
+) -> None:
+    gateway_row_save(
+        row=ModelOverride(
+            tenant_id=principal.tenant_id, name="seeing", litellm_name="openai/seeing", provider="near",
+            api_base=provider.base_url, abilities=["vision", "streaming"], context_window_tokens=32_000,
+        )
+    )  # fmt: skip
+    picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{'A' * 400_000}"}}
+    content = [{"type": "text", "text": "What is it?"}, picture]
+    ask(principal, messages=[{"role": "user", "content": content}], model_override="seeing")
+
+    assert provider.calls[0].body["messages"][0]["content"] == content
+
+
+def too_long(window: int) -> Fault:
+    said = f"This model's maximum context length is {window} tokens. However, your messages resulted in more."
+    return Fault(status=400, message=said)
+
+
+def test_a_provider_whose_window_nobody_knew_is_asked_again_with_less(
+    principal: Principal, provider: FaultProvider
+) -> None:
+    name, base = "unknown-window", provider.base_url
+    row = ModelOverride(tenant_id=principal.tenant_id, name=name, litellm_name=f"openai/{name}", api_base=base)
+    gateway_row_save(row=row)
+    provider.will(too_long(8_000), too_long(8_000))
+    talk = [{"role": ("user", "assistant")[number % 2], "content": "word " * 300} for number in range(60)]
+    reply, _ = ask(principal, messages=[*talk, {"role": "user", "content": "And now?"}], model_override=name)
+
+    first, second, third = (len(json.dumps(call.body["messages"])) for call in provider.calls)
+    assert reply.text == "You said: And now?"
+    assert first > 3 * second > 0, "the second time it was made to fit into what the provider had said"
+    assert third < second, "it had not fit by the provider's count"
+
+
+def test_what_is_too_long_for_every_window_ends_with_the_providers_refusal(
+    principal: Principal, provider: FaultProvider
+) -> None:
+    provider.will(replace(too_long(500_000), times=0))
+    for words, calls in ((1_500, 1 + NARROWINGS_MAX), (1, 1)):
+        provider.calls.clear()
+        with pytest.raises(ModelWindowExceeded, match="too long for able") as caught:
+            ask(principal, messages=[{"role": "user", "content": "word " * words}])
+
+        assert caught.value.details["provider_status"] == 400
+        assert len(provider.calls) == calls, "what cannot be shortened is not asked again"
 
 
 def test_what_cannot_be_made_to_fit_is_refused_here(principal: Principal, provider: FaultProvider) -> None:

@@ -1,6 +1,7 @@
 """A model call in a step: authorised, reserved, recorded, settled; refused and failed ones leave their traces."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from agents.journal import Journal
 from agents.llm.base import _gateway_of, gateway_in_use
 from agents.llm.calls import model_call
 from agents.llm.errors import ModelAnswerInvalid, ModelRefused, ModelUnavailable, ModelUsage
+from agents.llm.estimates import prompt_tokens_estimate
 from agents.llm.fake import FakeGateway
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
 from agents.models import JournalEntry
@@ -25,7 +27,7 @@ from policy.errors import BudgetExceeded, PolicyDenied
 from policy.models import AuditEntry, Budget, LedgerEntry
 from policy.selectors import budget_states
 from policy.services import budget_limit, ledger_check, policy_save
-from policy.types import BudgetState, Principal
+from policy.types import BudgetLimits, BudgetState, Principal
 from shannon_project.config.catalogue import ModelUnknown
 from tests.integration.agents.steps import engine_of, next_attempt, step_of
 
@@ -122,6 +124,12 @@ def broken_off(error: ModelAnswerInvalid | ModelUnavailable) -> ModelAnswerInval
     return error
 
 
+def billed(prompt_tokens: int, completion_tokens: int) -> ModelAnswerInvalid:
+    error = ModelAnswerInvalid()
+    error.used = ModelUsage(prompt_tokens, completion_tokens, None)
+    return error
+
+
 def test_failure_after_a_part_of_the_answer_is_charged_by_estimate_and_its_repetition_in_full(
     principal: Principal, gateway: FakeGateway, settings: Settings
 ) -> None:
@@ -151,6 +159,72 @@ def test_failed_attempts_within_a_call_are_paid_with_it(principal: Principal, ga
 
     assert (spent(ctx).spent_tokens, spent(ctx).reserved_tokens) == (19 + 19 + 30, 0)
     assert engine_of(ctx).events[-1].payload["used_by_failed_attempts"]["prompt_tokens"] == 30
+
+
+def limited(ctx: Any, tokens: int) -> Budget:
+    ref = ctx.budgets[0]
+    budget = Budget.objects.get(scope=ref.scope, scope_id=ref.scope_id)
+    budget_limit(budget=budget, limit_tokens=tokens, limit_usd=None)
+    return budget
+
+
+def test_an_attempt_after_a_billed_one_must_fit_into_the_budget_too(principal: Principal, gateway: FakeGateway) -> None:
+    ctx = step_of(principal)
+    limited(ctx, 250)
+    will_say(gateway, *(billed(100, 20) for _ in range(3)), REPLY)
+
+    with pytest.raises(BudgetExceeded) as refused:
+        model_call(ctx, Journal(ctx), REQUEST)
+
+    assert len(gateway.requests) == 2, "a third attempt might have cost more than is left"
+    assert (refused.value.details["scope"], refused.value.details["limit"]) == ("tenant", 250)
+    assert (spent(ctx).spent_tokens, spent(ctx).reserved_tokens) == (240, 0)
+    assert AuditEntry.objects.filter(rule="BUDGET_EXCEEDED").count() == 1
+    assert ledger_check() == []
+
+
+def test_what_a_repeated_attempt_may_cost_is_set_aside_before_it_and_given_back_after(
+    principal: Principal, gateway: FakeGateway
+) -> None:
+    ctx = step_of(principal)
+    limited(ctx, 1_000)
+    held: list[int] = []
+
+    def look(_: ModelRequest) -> ModelReply:
+        held.append(spent(ctx).reserved_tokens)
+        return REPLY
+
+    gateway._respond = look
+    will_say(gateway, billed(100, 20))
+
+    assert model_call(ctx, Journal(ctx), REQUEST) == REPLY
+
+    most = prompt_tokens_estimate(REQUEST) + REQUEST.max_output_tokens
+    assert held == [most + 120]
+    assert (spent(ctx).spent_tokens, spent(ctx).reserved_tokens) == (120 + 30, 0)
+    assert ledger_check() == []
+
+
+def test_an_attempt_after_one_that_cost_nothing_asks_no_budget_again(
+    principal: Principal, gateway: FakeGateway, django_assert_num_queries: Any, settings: Settings
+) -> None:
+    settings.SHANNON_POLICY_RECHECK_SECONDS = 600.0
+    ctx = step_of(principal)
+    journal = Journal(ctx)
+    model_call(ctx, journal, REQUEST)
+    will_say(gateway, ModelUnavailable(), ModelUnavailable(), REPLY)
+    with django_assert_num_queries(9):  # as for a call without failures
+        model_call(ctx, journal, REQUEST)
+
+
+def test_the_limit_of_each_call_holds_for_all_its_attempts(principal: Principal, gateway: FakeGateway) -> None:
+    ctx = replace(step_of(principal), request_limits=BudgetLimits(tokens=200))
+    will_say(gateway, billed(100, 20), REPLY)
+
+    with pytest.raises(BudgetExceeded, match="budget of the request"):
+        model_call(ctx, Journal(ctx), REQUEST)
+
+    assert len(gateway.requests) == 1
 
 
 def test_failure_that_used_more_than_the_budget_holds_is_charged_in_full(

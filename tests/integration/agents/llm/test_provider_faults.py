@@ -3,7 +3,9 @@
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +18,7 @@ from agents.llm.errors import (
     ModelAnswerTooLong,
     ModelFailure,
     ModelRateLimited,
+    ModelRefused,
     ModelTimeout,
     ModelUnavailable,
 )
@@ -122,6 +125,45 @@ def test_429_says_when_to_come_back(provider: FaultProvider, is_streamed: bool) 
     assert caught.value.details["retry_after_seconds"] == 3.0
     assert caught.value.used is None
     assert len(provider.calls) == 1, "nobody tries again behind our back"
+
+
+@STREAMED
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_date_says_too_when_to_come_back(provider: FaultProvider, status: int, is_streamed: bool) -> None:
+    later = datetime.now(UTC) + timedelta(seconds=600)
+    provider.will(Fault(status=status, retry_after=format_datetime(later, usegmt=True)))
+
+    with pytest.raises((ModelRateLimited, ModelUnavailable)) as caught:
+        ask(provider, seen=seen_if(is_streamed))
+
+    assert 500 < caught.value.details["retry_after_seconds"] <= 600
+
+
+@pytest.mark.parametrize("said", ["soon", "-5", "nan", ""])
+def test_a_time_to_come_back_that_is_none_is_not_told(provider: FaultProvider, said: str) -> None:
+    provider.will(Fault(status=429, retry_after=said))
+
+    with pytest.raises(ModelRateLimited) as caught:
+        ask(provider, seen=None)
+
+    assert "retry_after_seconds" not in caught.value.details
+
+
+@pytest.mark.parametrize("where", ["row", "environment"])
+def test_a_key_that_looks_like_none_is_not_logged_when_a_provider_repeats_it(
+    provider: FaultProvider, where: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "Zq8vT1mX4bN7cW2k"
+    monkeypatch.setenv("NEAR_API_KEY", key if where == "environment" else "")
+    credential = Credential("k1", secret_encrypt(key) if where == "row" else secret_encrypt("another-key"))
+    provider.will(Fault(status=401, message=f"who is {key}?"))
+    model = CatalogueModel.compatible("m", provider.base_url)
+
+    with pytest.raises(ModelRefused):
+        GATEWAY.complete(HELLO, model=model, timeout_seconds=10.0, credential=credential)
+
+    assert "who is [redacted]?" in caplog.text
+    assert key not in caplog.text
 
 
 @STREAMED

@@ -114,6 +114,10 @@ def test_several_choices_are_several_calls(client: openai.OpenAI, provider: Prov
         ({"temperature": 3}, "temperature: ", "temperature"),
         ({"n": 99}, "n: ", "n"),
         ({"tools": [{"type": "mcp", "server_url": "https://x.example/"}]}, "only tools of the type function", "tools"),
+        ({"tools": [{"type": "function"}]}, "each tool is a function with a name", "tools"),
+        ({"tools": [{"type": "function", "function": {"name": 5}}]}, "each tool is a function with a name", "tools"),
+        ({"response_format": {"type": "poem"}}, "type must be one of text, json_object", "response_format"),
+        ({"response_format": {"type": ["text"]}}, "type must be one of text, json_object", "response_format"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x/"}}]}]},
             "addresses are not fetched here",

@@ -168,6 +168,7 @@ def test_a_stream_that_breaks_off_ends_as_failed(client: openai.OpenAI, provider
         ({"top_logprobs": 2}, "probabilities of tokens are not told", "top_logprobs"),
         ({"truncation": "disabled"}, "truncation: ", "truncation"),
         ({"tools": [{"type": "web_search"}]}, "only tools of the type function", "tools.0.type"),
+        ({"tools": [{"type": "function"}]}, "must be the function's name", "tools.0.name"),
         ({"text": {"verbosity": "low"}}, "text.verbosity", "text.verbosity"),
         ({"text": {"format": {"type": "xml"}}}, "text.format.type", "text.format.type"),
         ({"reasoning": {"summary": "auto"}}, "Unknown field: reasoning.summary", "reasoning.summary"),

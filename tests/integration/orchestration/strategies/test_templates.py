@@ -1,18 +1,23 @@
 """Templates from their YAML to their answer: saved in versions, checked with lines, carried out without a plan."""
 
+import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 
+from agents.selectors import roles_of
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
 from orchestration.errors import TemplateInvalid, TemplateLimitReached, TemplateNotFound
 from orchestration.models import Event, Step, Task
 from orchestration.services import task_submit
+from orchestration.strategies.workflow import Workflow
 from orchestration.strategy_models import WorkflowTemplate
 from orchestration.types import TaskRequest, TaskStatus
+from orchestration.workflows.estimate import dry_run
 from orchestration.workflows.service import (
     template_delete,
     template_for,
@@ -50,13 +55,45 @@ def keys_of(task: Task) -> list[str]:
 
 
 @pytest.mark.parametrize("name", sorted(INPUTS))
-def test_every_example_runs_to_its_answer_without_a_planning_call(principal: Principal, name: str) -> None:
+def test_every_example_runs_to_its_answer_without_a_planning_call_and_within_its_dry_run(
+    principal: Principal, name: str
+) -> None:
     templates_load()
+    workflow = Workflow.model_validate(template_for(principal=principal, name=name).workflow)
+    told = dry_run(workflow, INPUTS[name], roles=roles_of(principal.tenant_id))
     task = run(principal, name, INPUTS[name])
     assert task.status == TaskStatus.COMPLETED, task.error
     assert task.result
     assert not Step.objects.filter(task=task, kind="plan").exists()
     assert set(task.result_metadata["nodes"].values()) <= {"done", "skipped"}
+    assert set(task.result_metadata["nodes"]) == {node["id"] for node in told["nodes"]}
+    assert 0 < task.model_calls <= told["worst_case"]["model_calls"]
+    assert task.cost_usd <= Decimal(told["worst_case"]["cost_usd"])
+
+
+@pytest.mark.parametrize("name", ["comparison", "decision"])
+def test_an_example_that_says_so_offers_its_agents_no_tool(principal: Principal, name: str) -> None:
+    templates_load()
+    task = run(principal, name, INPUTS[name])
+    assert task.status == TaskStatus.COMPLETED, task.error
+    assert task.tool_calls == 0
+    agents = Step.objects.filter(task=task, kind="agent")
+    assert {tuple(step.input["tools"]) for step in agents} <= {()}
+
+
+def test_facts_that_come_with_a_request_reach_every_agent_of_a_comparison(principal: Principal) -> None:
+    templates_load()
+    task = run(principal, "comparison", {**INPUTS["comparison"], "facts": "A has 3 wheels, B has 4."})
+    agents = Step.objects.filter(task=task, kind="agent")
+    assert len(agents) == 2
+    assert all("A has 3 wheels, B has 4." in step.input["instruction"] for step in agents)
+    other = run(principal, "comparison", INPUTS["comparison"])
+    assert all("none were given" in step.input["instruction"] for step in Step.objects.filter(task=other, kind="agent"))
+
+
+def test_the_page_on_strategies_lists_every_example() -> None:
+    page = (settings.BASE_DIR / "docs" / "strategies.md").read_text()
+    assert set(re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| (?:no|yes)[^|]* \|$", page, re.MULTILINE)) == set(INPUTS)
 
 
 def test_every_example_file_has_a_run_here() -> None:

@@ -29,6 +29,7 @@ from agents.llm.fake import FakeGateway
 from agents.llm.gate.local import LocalGate
 from agents.llm.retry import RetryLimits
 from agents.llm.routing import Choice, Route, ordered
+from agents.llm.timeouts import WHOLE_ANSWER
 from agents.llm.types import ModelReply, ModelRequest
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice, Selection
 from shannon_project.foundation.errors import ShannonError
@@ -221,6 +222,39 @@ def test_a_lane_that_failed_too_often_is_left_alone_and_then_tried_by_one_call(s
     route_of(gateway, choice("first"), choice("second"), gate=gate).run()
 
     assert gateway.models[-1] == "first"
+
+
+def overdue() -> ModelTimeout:
+    return ModelTimeout(details={"waited_for": WHOLE_ANSWER})
+
+
+def test_steps_that_had_no_time_left_shut_no_lane_for_others(settings: Settings) -> None:
+    settings.SHANNON_MODEL_BREAKER_FAILURES = 2
+    gate = LocalGate()
+    for _ in range(5):
+        with pytest.raises(ModelTimeout):
+            route_of(FakeGateway([overdue()]), choice("only"), gate=gate, left_seconds=1.0).run()
+
+    assert route_of(FakeGateway(["yes"]), choice("only"), gate=gate).run().text == "yes"
+
+
+def test_a_provider_that_uses_up_the_time_of_a_whole_call_is_left_alone(settings: Settings) -> None:
+    settings.SHANNON_MODEL_BREAKER_FAILURES = 2
+    gate = LocalGate()
+    for _ in range(2):
+        with pytest.raises(ModelTimeout):
+            route_of(FakeGateway([overdue()]), choice("only"), gate=gate, left_seconds=600.0).run()
+
+    with pytest.raises(ModelUnavailable, match="left alone"):
+        route_of(FakeGateway(["yes"]), choice("only"), gate=gate).run()
+
+
+def test_a_model_that_cannot_stream_is_asked_for_its_answer_whole() -> None:
+    told = list[str]()
+    route = route_of(FakeGateway(["whole"]), choice("only", abilities=frozenset()), on_delta=told.append)
+
+    assert route.run().text == "whole"
+    assert (told, route.has_text, route.attempts[0].is_streamed) == ([], False, False)
 
 
 def test_a_lane_that_is_full_is_passed_over_for_one_that_is_free() -> None:

@@ -1,11 +1,13 @@
 """The parts of a model call that need neither a model nor a database."""
 
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from agents.llm.choosing import abilities_needed
 from agents.llm.deltas import DeltaBuffer
 from agents.llm.errors import ModelRateLimited, ModelRefused, ModelUnavailable
 from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
@@ -14,7 +16,7 @@ from agents.llm.prompts import prompt_render
 from agents.llm.retry import RetryLimits
 from agents.llm.stream import StreamAssembly
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
-from shannon_project.config.catalogue import catalogue
+from shannon_project.config.catalogue import Ability, catalogue
 from shannon_project.foundation.errors import ShannonError
 
 NEVER = float("inf")
@@ -154,3 +156,33 @@ def test_fake_answers_its_script_and_counts() -> None:
 
     assert (first.text, seen, third.text, len(fake.requests)) == ("one", ["one"], "echo", 3)
     assert first.cost_usd is not None
+
+
+def picture_of(characters: int) -> ModelRequest:
+    url = f"data:image/png;base64,{'A' * characters}"
+    parts = [{"type": "text", "text": "x" * 300}, {"type": "image_url", "image_url": {"url": url}}]
+    return ModelRequest(messages=[{"role": "user", "content": parts}])
+
+
+def test_estimate_of_a_picture_does_not_grow_with_its_bytes() -> None:
+    small, large = prompt_tokens_estimate(picture_of(10)), prompt_tokens_estimate(picture_of(1_000_000))
+
+    assert small == large
+    assert 1_000 < large < 10_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "needed"),
+    [
+        ({}, set()),
+        ({"tools": [{"type": "function", "function": {"name": "t"}}]}, {Ability.TOOLS}),
+        ({"response_format": {"type": "json_object"}}, {Ability.JSON_SCHEMA}),
+        ({"messages": picture_of(10).messages}, {Ability.VISION}),
+        ({"options": {"reasoning_effort": "high"}}, {Ability.REASONING}),
+        ({"options": {"reasoning_effort": "none", "seed": 1}}, set()),
+    ],
+)
+def test_what_a_call_needs_of_a_model_follows_from_what_is_asked(changes: dict[str, Any], needed: set[Ability]) -> None:
+    request = replace(ModelRequest(messages=[{"role": "user", "content": "x"}]), **changes)
+
+    assert abilities_needed(request) == needed

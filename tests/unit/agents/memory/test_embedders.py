@@ -3,6 +3,8 @@
 import math
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -44,3 +46,12 @@ def test_wordllama_loads_once_without_the_network(monkeypatch: pytest.MonkeyPatc
     with ThreadPoolExecutor(8) as pool:
         vectors = list(pool.map(lambda _: embedder.embed(["same words"])[0], range(16)))
     assert all(vector == vectors[0] for vector in vectors)
+
+
+def test_wordllama_gives_the_vectors_of_its_own_loader() -> None:
+    from wordllama import WordLlama  # noqa: PLC0415 - it configures the root logger when it is imported
+
+    texts = ["share prices of a company", "日本語 und ümläute 🙂", "word " * 800, "x" * 3000]
+    loader = WordLlama.load(cache_dir=Path(str(files("wordllama"))), disable_download=True, dim=EMBEDDING_DIMENSIONS)
+    for ours, theirs in zip(WORDLLAMA.embed(texts), loader.embed(texts, norm=True).tolist(), strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-6)

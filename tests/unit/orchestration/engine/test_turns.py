@@ -175,6 +175,12 @@ def test_the_reserve_is_for_a_tenants_first_drainer_only(process: Process, setti
     assert process.begin(THIRD).has_thread
 
 
+def test_of_a_large_reserve_half_may_be_taken_by_who_got_more_messages(process: Process, settings: Settings) -> None:
+    settings.SHANNON_RESERVED_SHARE = 0.25
+    process.turns.capacity_set(40)
+    assert [process.begin(HEAVY).has_thread for _ in range(36)] == [True] * 35 + [False]
+
+
 def test_a_thread_that_was_given_back_is_given_out_again(process: Process, settings: Settings) -> None:
     settings.SHANNON_RESERVED_SHARE = 0.25
     process.turns.capacity_set(4)

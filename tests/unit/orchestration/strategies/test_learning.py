@@ -1,6 +1,7 @@
 """What outcomes teach the router: nothing without evidence, and then the better strategy, or the cheaper of equals."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ KNOWN = frozenset(OFFERED)
 QUERY = "Count the words in 'a b', and then work out 2 + 3"
 
 
-def record(strategy: str, runs: int, score: float, tokens: float) -> Record:
-    return Record(strategy, runs, score, tokens, cost_usd=0.01, seconds=1.0)
+def record(strategy: str, runs: int, score: float, tokens: float, judged: int = 3) -> Record:
+    return Record(strategy, runs, score, tokens, cost_usd=0.01, seconds=1.0, judged=judged)
 
 
 @pytest.fixture
@@ -43,6 +44,17 @@ def test_of_equals_the_clearly_cheaper_one_is_taken(routed: Route) -> None:
     assert lesson.strategy == "simple"
     assert lesson_of(routed, [record("dag", 9, 1.0, 6_000), record("simple", 9, 1.0, 5_500)], KNOWN) is None
     assert lesson_of(routed, [record("dag", 9, 1.0, 6_000), record("simple", 9, 0.9, 500)], KNOWN) is None
+    dearer = replace(record("simple", 9, 1.0, 2_000), cost_usd=0.02)
+    assert lesson_of(routed, [record("dag", 9, 1.0, 6_000), dearer], KNOWN) is None, "fewer tokens of a dearer model"
+
+
+@pytest.mark.parametrize("score", [0.2, 1.0])
+def test_a_strategy_of_whose_answers_people_said_little_is_not_taken_however_well_it_looks(
+    routed: Route, score: float
+) -> None:
+    own = record("dag", 9, score, 6_000, judged=9)
+    assert lesson_of(routed, [own, record("simple", 50, 1.0, 500, judged=2)], KNOWN) is None
+    assert lesson_of(routed, [own, record("simple", 50, 1.0, 500, judged=3)], KNOWN) is not None
 
 
 def test_only_what_may_be_chosen_is_learned(routed: Route) -> None:
