@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from agents.direct.messages import messages_check, tool_choice_check, tools_check
 from agents.llm.types import ModelPurpose, ModelRequest
 from shannon_project.foundation.errors import InvalidInput
 
@@ -73,7 +74,7 @@ class StreamOptions(StrictBody):
 
 
 class ChatBody(StrictBody):
-    """`POST /v1/chat/completions`. Messages and tools are the provider's to judge; here they must be objects."""
+    """`POST /v1/chat/completions`. What messages and tools say is the provider's to judge."""
 
     model: Annotated[str, Field(min_length=1, max_length=128)]
     messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MESSAGES_MAX)]
@@ -99,22 +100,24 @@ class ChatBody(StrictBody):
     @field_validator("messages")
     @classmethod
     def _nothing_is_fetched(cls, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Take pictures as data only."""
+        """Take what has the form of messages, and pictures as data only."""
+        messages_check(messages)
         pictures_check(messages)
         return messages
 
     @field_validator("tools")
     @classmethod
     def _only_functions(cls, tools: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
-        """Take functions of the caller only: a provider's own tools would go round every policy."""
-        for tool in tools or ():
-            if tool.get("type") != "function":
-                raise ValueError("only tools of the type function are handed on")
-            function = tool.get("function")
-            name = function.get("name") if isinstance(function, Mapping) else None
-            if not isinstance(name, str) or not name:
-                raise ValueError("each tool is a function with a name")
+        """Take functions of the caller only."""
+        tools_check(tools or ())
         return tools
+
+    @field_validator("tool_choice")
+    @classmethod
+    def _known_choice(cls, choice: str | dict[str, Any] | None) -> str | dict[str, Any] | None:
+        """Take a word, or one of the caller's functions."""
+        tool_choice_check(choice)
+        return choice
 
     @field_validator("response_format")
     @classmethod

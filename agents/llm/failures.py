@@ -67,6 +67,14 @@ def typed_failure(litellm: Any, error: Exception, model: CatalogueModel) -> Mode
     return kind(message, details=details)
 
 
+def unwritable_failure(error: Exception, model: CatalogueModel) -> ModelRequestInvalid:
+    """Return the failure of a request that litellm cannot write for a model's provider; nobody was asked."""
+    shown = redacted(str(error), secrets=secrets_known())[:_LOGGED_MAX_CHARACTERS]
+    log.warning("model_request_unwritable model=%s said=%s", model.name, shown)
+    details = {"model": model.name, "provider": model.provider}
+    return ModelRequestInvalid(f"The request cannot be put as {model.provider} takes it.", details=details)
+
+
 def _kind_and_message(
     litellm: Any, error: Exception, model: CatalogueModel, said: str
 ) -> tuple[type[ModelFailure], str]:

@@ -15,7 +15,7 @@ from dotenv import load_dotenv
 from agents.llm.base import ModelGateway, OnDelta
 from agents.llm.credentials import ENVIRONMENT, Credential, environment_take
 from agents.llm.errors import ModelAnswerInvalid, ModelFailure, ModelTimeout, ModelUnavailable
-from agents.llm.failures import typed_failure
+from agents.llm.failures import typed_failure, unwritable_failure
 from agents.llm.lightening import imported_lightly, lighten
 from agents.llm.offline.handler import OfflineHandler
 from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
@@ -110,7 +110,10 @@ class _Asked:
 
 def _by_wire(asked: _Asked) -> Answer | None:
     """Ask by HTTP of our own; None: litellm must ask by itself."""
-    wire = _scribe.request(asked.parameters)
+    try:
+        wire = _scribe.request(asked.parameters)
+    except _library.exceptions.openai.OpenAIError as error:
+        raise unwritable_failure(error, asked.model) from None
     if wire is None:
         return None
     try:
@@ -160,7 +163,8 @@ def _streamed(stream: "_Stream", asked: _Asked) -> Answer:
     if failure is None and not stream.finish_reason():
         failure = ModelUnavailable(f"The answer of {model.name} ended before it was complete.")
     assembly = stream.assembly
-    answer = Answer(assembly.text, assembly.tool_calls(), assembly.finish_reason or None, assembly.stated())
+    calls, ended_by = assembly.tool_calls(), assembly.finish_reason or None
+    answer = Answer(assembly.text, calls, ended_by, stream.stated(), assembly.thought)
     if failure is not None:
         if answer.written:  # the part that came is billed
             failure.used = usage_of(asked.request, answer, asked.price)
@@ -178,6 +182,9 @@ class _Stream(Protocol):
     def finish_reason(self) -> str | None:
         """Return the reason that the provider gave to end; None: it gave none."""
 
+    def stated(self) -> StatedUsage | None:
+        """Return what the provider says that it used; None: it says nothing."""
+
 
 class _WireStream:
     def __init__(self, wire: WireRequest, timeouts: CallTimeouts, on_delta: OnDelta) -> None:
@@ -189,6 +196,9 @@ class _WireStream:
 
     def finish_reason(self) -> str | None:
         return self.assembly.finish_reason
+
+    def stated(self) -> StatedUsage | None:
+        return self.assembly.stated()
 
 
 class _LitellmStream:
@@ -209,6 +219,11 @@ class _LitellmStream:
         reason: str | None = getattr(self._chunks, "received_finish_reason", self.assembly.finish_reason)
         return reason
 
+    def stated(self) -> StatedUsage | None:
+        # Where the provider states nothing the library counts by itself, and tells that as if it had been stated.
+        came = getattr(self._chunks, "chunks", ())
+        return self.assembly.stated() if any(getattr(chunk, "usage", None) for chunk in came) else None
+
 
 def _whole(answer: Any, model: CatalogueModel) -> Answer:
     if not answer.choices:
@@ -219,7 +234,8 @@ def _whole(answer: Any, model: CatalogueModel) -> Answer:
         for place, call in enumerate(choice.message.tool_calls or ())
     )
     stated = StatedUsage.of(getattr(answer, "usage", None))
-    return Answer(choice.message.content or "", calls, choice.finish_reason, stated)
+    thought = getattr(choice.message, "reasoning_content", None) or ""
+    return Answer(choice.message.content or "", calls, choice.finish_reason, stated, thought)
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -62,11 +62,12 @@ class Answer:
     tool_calls: tuple[ToolCall, ...]
     finish_reason: str | None
     stated: StatedUsage | None
+    thought: str = ""
 
     @property
     def written(self) -> str:
-        """All that the model wrote."""
-        return self.text + "".join(call.name + call.arguments_json for call in self.tool_calls)
+        """All that the model wrote, what it thought too."""
+        return self.thought + self.text + "".join(call.name + call.arguments_json for call in self.tool_calls)
 
 
 def usage_of(request: ModelRequest, answer: Answer, price: ModelPrice | None) -> ModelUsage:

@@ -25,6 +25,7 @@ class StreamAssembly:
     usage: Any = None
     characters: int = 0
     _texts: list[str] = field(default_factory=list)
+    _thoughts: list[str] = field(default_factory=list)
     _calls: dict[int, _ToolCallParts] = field(default_factory=dict)
 
     def add(self, chunk: Any) -> None:
@@ -39,12 +40,18 @@ class StreamAssembly:
         self.finish_reason = choice.finish_reason or self.finish_reason
         for part in getattr(choice.delta, "tool_calls", None) or ():
             self.add_tool_call(part.index, part.id, part.function.name, part.function.arguments)
+        self.add_thought(getattr(choice.delta, "reasoning_content", None))
         self.add_text(getattr(choice.delta, "content", None))
 
     @property
     def text(self) -> str:
         """The text so far."""
         return "".join(self._texts)
+
+    @property
+    def thought(self) -> str:
+        """What the model thought so far: it is billed, and told nobody."""
+        return "".join(self._thoughts)
 
     def stated(self) -> StatedUsage | None:
         """Return what the provider says that it used."""
@@ -64,6 +71,12 @@ class StreamAssembly:
             self._texts.append(text)
             self.characters += len(text)
             self.on_delta(text)
+
+    def add_thought(self, text: str | None) -> None:
+        """Take a piece of what the model thinks before it answers."""
+        if text:
+            self._thoughts.append(text)
+            self.characters += len(text)
 
     def add_tool_call(self, index: int | None, call_id: str | None, name: str | None, arguments: str | None) -> None:
         """Take a piece of a tool call; without an index it is a call of its own."""

@@ -20,6 +20,8 @@ def whole_body(fault: Fault, asked: dict[str, Any]) -> bytes:
     """Return an answer that is not streamed."""
     text = _text(fault, asked)
     message: dict[str, Any] = {"role": "assistant", "content": None if fault.tool_calls else text}
+    if fault.reasoning:
+        message["reasoning_content"] = fault.reasoning
     if fault.tool_calls:
         message["tool_calls"] = [_tool_call(number, call) for number, call in enumerate(fault.tool_calls)]
     choice = {"index": 0, "message": message, "finish_reason": _finish_reason(fault)}
@@ -63,11 +65,18 @@ def _text(fault: Fault, asked: dict[str, Any]) -> str:
 
 
 def _deltas(fault: Fault, text: str) -> Iterator[dict[str, Any]]:
+    for thought in _pieces(fault.reasoning, fault.chunks):
+        yield {"role": "assistant", "reasoning_content": thought}
     for number, call in enumerate(fault.tool_calls):
         yield {"role": "assistant", "tool_calls": [{"index": number, **_tool_call(number, call)}]}
-    size = max(1, math.ceil(len(text) / fault.chunks))
+    for piece in _pieces(text, fault.chunks):
+        yield {"role": "assistant", "content": piece}
+
+
+def _pieces(text: str, count: int) -> Iterator[str]:
+    size = max(1, math.ceil(len(text) / count))
     for start in range(0, len(text), size):
-        yield {"role": "assistant", "content": text[start : start + size]}
+        yield text[start : start + size]
 
 
 def _tool_call(number: int, call: dict[str, str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ class Fault:
         retry_after: The header of that name.
         message: What the error says.
         text: The answer; None: `You said: ` and the last user message.
+        reasoning: What the model thinks before it answers.
         chunks: Into how many pieces a streamed answer is split.
         tool_calls: `[{"id", "name", "arguments"}]` in place of a text; arguments are text and may be broken.
         first_token_seconds: How long nothing comes.
@@ -37,6 +38,7 @@ class Fault:
     retry_after: str = ""
     message: str = "told to fail"
     text: str | None = None
+    reasoning: str = ""
     chunks: int = 4
     tool_calls: tuple[dict[str, str], ...] = ()
     first_token_seconds: float = 0.0

@@ -31,7 +31,8 @@ def wire_answer(request: WireRequest, model: CatalogueModel, timeouts: CallTimeo
     message = _mapping(choice.get("message"))
     calls = tuple(_call(place, call) for place, call in enumerate(message.get("tool_calls") or ()))
     reason = choice.get("finish_reason")
-    return Answer(_text(message), calls, reason if isinstance(reason, str) else None, stated_usage(body.get("usage")))
+    stated = stated_usage(body.get("usage"))
+    return Answer(_text(message), calls, reason if isinstance(reason, str) else None, stated, _thought(message))
 
 
 def wire_pieces(request: WireRequest, timeouts: CallTimeouts) -> Generator[Mapping[str, Any]]:
@@ -54,6 +55,7 @@ class WireAssembly(StreamAssembly):
         for part in delta.get("tool_calls") or ():
             function = _mapping(part.get("function"))
             self.add_tool_call(part.get("index"), part.get("id"), function.get("name"), function.get("arguments"))
+        self.add_thought(_thought(delta))
         self.add_text(_text(delta))
 
     def stated(self) -> StatedUsage | None:
@@ -79,6 +81,12 @@ def _choice(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _text(message: Mapping[str, Any]) -> str:
     content = message.get("content")
     return content if isinstance(content, str) else ""
+
+
+def _thought(message: Mapping[str, Any]) -> str:
+    """Return what a model thought; servers have two names for it."""
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    return thought if isinstance(thought, str) else ""
 
 
 def _call(place: int, call: Mapping[str, Any]) -> ToolCall:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -204,6 +205,22 @@ def test_status_of_the_provider_becomes_a_typed_error(
     assert caught.value.details["model"] == "loopback/m"
     assert len(provider.asked) == 1, "the library does not try again behind our back"
     assert "sk-of-nobody" not in json.dumps(caught.value.as_json())
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+@pytest.mark.parametrize("content", [5, [5], [{"type": "image_url"}]], ids=["number", "list", "picture without one"])
+def test_a_request_that_cannot_be_written_is_the_callers_fault_and_asked_of_nobody(
+    provider: Provider, content: Any, is_streamed: bool
+) -> None:
+    request = replace(HELLO, messages=[{"role": "user", "content": content}])
+
+    with pytest.raises(ModelRequestInvalid) as caught:
+        GATEWAY.complete(
+            request, model=model_there(), timeout_seconds=10.0, on_delta=(lambda _: None) if is_streamed else None
+        )
+
+    assert not caught.value.retryable
+    assert provider.asked == []
 
 
 def test_retry_after_is_handed_on(provider: Provider) -> None:

@@ -271,11 +271,34 @@ def test_usage_that_cannot_be_true_is_estimated_and_marked(
 
     reply = ask(provider, seen=seen_if(is_streamed))
 
-    assert reply.usage_estimated or usage == {}, "litellm counts by itself when a provider states nothing"
+    assert reply.usage_estimated
     assert 0 < reply.prompt_tokens < 1_000
     assert 0 < reply.completion_tokens < 1_000
     assert reply.cost_usd is not None
     assert 0 < reply.cost_usd < 1
+
+
+@STREAMED
+def test_what_a_model_thought_before_it_broke_off_is_charged(provider: FaultProvider, is_streamed: bool) -> None:
+    provider.will(Fault(reasoning="hm " * 300, usage={}, cut_after_chunks=2 if is_streamed else None))
+
+    if is_streamed:
+        with pytest.raises(ModelUnavailable) as caught:
+            ask(provider, seen=[])
+        used = caught.value.used
+        assert used is not None
+        assert used.is_estimate
+        assert used.completion_tokens > 100
+    else:
+        assert ask(provider, seen=None).completion_tokens > 300
+
+
+def test_thoughts_without_an_end_are_cut_off(provider: FaultProvider, settings: Settings) -> None:
+    settings.SHANNON_MODEL_ANSWER_MAX_CHARACTERS = 10_000
+    provider.will(Fault(reasoning="hm " * 100_000, chunks=1_000))
+
+    with pytest.raises(ModelAnswerTooLong):
+        ask(provider, seen=[])
 
 
 @STREAMED

@@ -116,6 +116,12 @@ def test_several_choices_are_several_calls(client: openai.OpenAI, provider: Prov
         ({"tools": [{"type": "mcp", "server_url": "https://x.example/"}]}, "only tools of the type function", "tools"),
         ({"tools": [{"type": "function"}]}, "each tool is a function with a name", "tools"),
         ({"tools": [{"type": "function", "function": {"name": 5}}]}, "each tool is a function with a name", "tools"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f", "parameters": 5}}]},
+            "must be a JSON schema",
+            "tools",
+        ),
+        ({"tool_choice": {"a": 1}}, "or a function by its name", "tool_choice"),
         ({"response_format": {"type": "poem"}}, "type must be one of text, json_object", "response_format"),
         ({"response_format": {"type": ["text"]}}, "type must be one of text, json_object", "response_format"),
         (
