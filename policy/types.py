@@ -1,6 +1,6 @@
 """Values of the policy app: who acts, what was decided, what it may cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -231,6 +231,31 @@ class Charge:
     position: int
     budgets: tuple[BudgetRef, ...]
     amount: Amount
+    purchase: Purchase = field(default_factory=Purchase)
+
+
+@dataclass(frozen=True, slots=True)
+class Reserving:
+    """What is to be set aside; see `policy.services.budget_reserve`."""
+
+    tenant_id: UUID
+    step_id: UUID
+    position: int
+    budgets: "Sequence[BudgetRef]"
+    amount: Amount
+    cheaper: "Mapping[Degradation, Amount] | None" = None
+    purchase: Purchase | None = None
+    is_consented: bool = False
+    was_begun: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What something cost for which money was set aside; see `policy.services.budget_settle`."""
+
+    step_id: UUID
+    position: int
+    actual: Amount
     purchase: Purchase = field(default_factory=Purchase)
 
 

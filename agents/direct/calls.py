@@ -1,13 +1,14 @@
 """One direct call: authorised, paid, made and accounted for like a step's."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Executor
 from typing import Final
 
 from agents.direct.bodies import ChatBody, EmbeddingsBody
-from agents.direct.engine import DirectEngine, NoJournalStore, direct_context
+from agents.direct.books import DirectBooks
+from agents.direct.engine import DirectEngine, direct_context
+from agents.direct.journal import DirectJournal
 from agents.errors import EmbeddingModelUnknown, StepDeadlineExceeded, TaskCancelled
-from agents.journal import Journal
 from agents.llm.calls import model_call
 from agents.llm.estimates import text_tokens_estimate
 from agents.llm.types import ModelReply
@@ -15,38 +16,53 @@ from agents.memory.selection import embedder
 from policy.errors import BudgetExceeded
 from policy.services import authorize, budget_charge, budget_release, refusal_record
 from policy.types import Action, Amount, Principal, Purchase, payer_refs
-from shannon_project.foundation.database import connection_release
+from shannon_project.foundation.coroutines import Coroutine
+from shannon_project.foundation.database import connection_release, in_database
 from shannon_project.foundation.ids import uuid7
 
 EMBEDDING_MODEL: Final = "wordllama"
+BOOKS: Final = DirectBooks()
 
 
-@dataclass(slots=True)
 class ChatCall:
-    """One choice of a chat. `run` is called in a thread; `leave` from any."""
+    """One choice of a chat, a coroutine on the event loop."""
 
-    principal: Principal
-    body: ChatBody
-    on_delta: Callable[[str], None] | None = None
-    engine: DirectEngine = field(init=False)
+    def __init__(
+        self, principal: Principal, body: ChatBody, *, pool: Executor, on_delta: Callable[[str], None] | None = None
+    ) -> None:
+        """Make a call that is not begun.
 
-    def __post_init__(self) -> None:
-        self.engine = DirectEngine(self.on_delta)
+        Args:
+            principal: Who asks.
+            body: What.
+            pool: Threads for what can only block.
+            on_delta: Where text goes as it comes; None: the answer comes whole.
+        """
+        self._principal, self._body = principal, body
+        self._coroutine = Coroutine(self._call, pool)
+        self.engine = DirectEngine(on_delta)
 
-    def run(self) -> ModelReply:
+    async def run(self) -> ModelReply:
         """Ask the model.
 
         Raises:
             TaskCancelled: The client went away. ShannonError: See `agents.llm.calls.model_call`.
         """
-        ctx = direct_context(self.principal, self.engine, budgets=payer_refs(self.principal))
+        return await self._coroutine.run()
+
+    def leave(self) -> None:
+        """Its client is gone: what it waits for at its provider is left at once. Called on the loop's thread."""
+        self.engine.leave()
+        self._coroutine.interrupt(TaskCancelled("The client went away."))
+
+    def _call(self) -> ModelReply:
+        ctx = direct_context(self._principal, self.engine, budgets=payer_refs(self._principal))
         try:
-            return model_call(ctx, Journal(ctx, NoJournalStore()), self.body.model_request())
+            return model_call(ctx, DirectJournal(ctx), self._body.model_request(), books=BOOKS)
         except (TaskCancelled, StepDeadlineExceeded):
-            budget_release(step_id=ctx.step_id)  # what was used is charged; nobody comes back for the rest
+            # what was used is charged; nobody comes back for the rest
+            in_database(lambda: budget_release(step_id=ctx.step_id))
             raise
-        finally:
-            connection_release()
 
 
 def texts_embed(principal: Principal, body: EmbeddingsBody) -> tuple[Sequence[Sequence[float]], int]:

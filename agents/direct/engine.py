@@ -5,15 +5,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 
 from agents.context import Emit, StepContext
 from agents.errors import TaskCancelled
 from agents.journal import bounded_json
-from agents.models import JournalEntry
 from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
 from policy.errors import ApprovalRequired
 from policy.types import BudgetRef, Principal
@@ -34,18 +31,14 @@ class DirectEngine:
         self.told: list[dict[str, Any]] = []
 
     @contextmanager
-    def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
-        """Open a transaction, unless something begins: then there is one statement, the reservation."""
+    def transaction(self, *, begins: bool = False) -> Iterator[Emit]:  # noqa: ARG002 - books have their own
+        """Open none: the books of direct calls write by themselves, many calls together."""
 
         def emit(kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:
             if kind == BUDGET_THRESHOLD:  # nobody follows a direct call by events; what concerns its price is answered
                 self.told.append({"type": kind, "message": message, "payload": dict(payload or {})})
 
-        if begins:
-            yield emit
-            return
-        with transaction.atomic():
-            yield emit
+        yield emit
 
     def delta(self, text: str, *, position: int) -> None:  # noqa: ARG002 - there is one text
         """Hand a piece of text to the client."""
@@ -88,20 +81,6 @@ class DirectEngine:
         """Stop here if the client is gone."""
         if self._is_left.is_set():
             raise TaskCancelled("The client went away.")
-
-
-class NoJournalStore:
-    """A journal's store that keeps nothing: a direct call is not run again."""
-
-    def load(self, step_id: UUID) -> dict[int, JournalEntry]:  # noqa: ARG002 - nothing is kept
-        """Return nothing."""
-        return {}
-
-    def insert(self, entries: Sequence[JournalEntry]) -> None:
-        """Keep nothing."""
-
-    def update(self, entry: JournalEntry) -> None:
-        """Keep nothing."""
 
 
 def direct_context(principal: Principal, engine: DirectEngine, *, budgets: tuple[BudgetRef, ...]) -> StepContext:

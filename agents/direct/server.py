@@ -1,7 +1,7 @@
 """The gateway process: an ASGI application for our own web processes, which authenticate whoever asks.
 
-It is no Django view: a request passes no middleware, and a call that waits for a model holds two threads (one waits
-under the call's deadline, one reads what the provider sends) and no connection.
+It is no Django view: a request passes no middleware, and a call is a coroutine. One that waits for a server that speaks
+OpenAI's protocol holds no thread and no connection; one that waits for litellm holds two threads.
 """
 
 import asyncio
@@ -22,8 +22,10 @@ from agents.direct.response_bodies import ResponseBody
 from agents.errors import GatewayBusy
 from agents.llm.base import gateway_in_use
 from agents.llm.types import ModelReply
+from agents.llm.wire import connections_close
 from agents.memory.selection import embedder
 from policy.types import Principal
+from shannon_project.foundation.coroutines import coroutine_here
 from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError
 from shannon_project.foundation.ids import uuid7
 from shannon_project.foundation.internal import PRINCIPAL_HEADER, REQUEST_ID_HEADER, TOKEN_HEADER, is_internal
@@ -54,6 +56,7 @@ class Gateway:
         """Make an application; it loads nothing before it is started."""
         self._calls_max = calls_max
         self.running = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._pool = ThreadPoolExecutor(calls_max + _THREADS_EACH_AT_REST, "direct")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,6 +77,7 @@ class Gateway:
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        await connections_close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -136,7 +140,7 @@ class Gateway:
         finally:
             gone.cancel()
             for call in calls:
-                call.engine.leave()
+                call.leave()
             self.running -= count
 
     def _begin(self, principal: Principal, body: ChatBody, calls: list[ChatCall]) -> "asyncio.Queue[Item]":
@@ -145,12 +149,17 @@ class Gateway:
         items: asyncio.Queue[Item] = asyncio.Queue()
 
         def put(index: int, value: str | ModelReply | ShannonError) -> None:
-            loop.call_soon_threadsafe(items.put_nowait, (index, value))
+            if coroutine_here() is not None:
+                items.put_nowait((index, value))
+            else:  # a call that is hedged has threads
+                loop.call_soon_threadsafe(items.put_nowait, (index, value))
 
         for index in range(body.n or 1):
-            call = ChatCall(principal, body, partial(put, index) if body.stream else None)
+            call = ChatCall(principal, body, pool=self._pool, on_delta=partial(put, index) if body.stream else None)
             calls.append(call)
-            self._pool.submit(_run, call, partial(put, index))
+            running = asyncio.ensure_future(_run(call, partial(put, index)))
+            self._tasks.add(running)
+            running.add_done_callback(self._tasks.discard)
         return items
 
 
@@ -159,9 +168,9 @@ def _warm() -> None:
     embedder().embed(["warm"])
 
 
-def _run(call: ChatCall, put: Callable[[ModelReply | ShannonError], None]) -> None:
+async def _run(call: ChatCall, put: Callable[[ModelReply | ShannonError], None]) -> None:
     try:
-        put(call.run())
+        put(await call.run())
     except ShannonError as error:
         put(error)
     except Exception as error:
@@ -218,7 +227,7 @@ async def _client_gone(receive: Receive, calls: Sequence[ChatCall]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     for call in calls:
-        call.engine.leave()
+        call.leave()
 
 
 async def _json_body(receive: Receive) -> Any:

@@ -7,7 +7,8 @@ from agents.context import StepContext
 from agents.llm.errors import ModelUsage
 from agents.llm.paying import amount_of, purchase_of
 from agents.metrics import MODEL_COST_USD, MODEL_SAVED_USD, MODEL_TOKENS
-from policy.services import budget_charge, budget_settle
+from policy.services import budget_charge
+from policy.types import Settlement
 from shannon_project.config.catalogue import TOKENS_PER_PRICE, ModelPrice
 
 _LOST_POSITIONS_FROM: Final = 1_000_000_000  # above every place in a journal, below Postgres' largest integer
@@ -41,10 +42,9 @@ def lost_charge(ctx: StepContext, position: int, lost: ModelUsage, model: str) -
     )
 
 
-def settle_to(ctx: StepContext, position: int, used: ModelUsage, model: str) -> None:
-    """Turn what was set aside for a call into what it used."""
-    purchase = purchase_of(ctx, used, model)
-    budget_settle(step_id=ctx.step_id, position=position, actual=amount_of(used), purchase=purchase)
+def settlement_of(ctx: StepContext, position: int, used: ModelUsage, model: str) -> Settlement:
+    """Return what a call cost for which money was set aside."""
+    return Settlement(ctx.step_id, position, amount_of(used), purchase_of(ctx, used, model))
 
 
 def usage_count(used: ModelUsage, model: str, price: ModelPrice | None) -> None:

@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
-from django.db import transaction
 from django.utils import timezone
 
 from agents.approvals import Permit
 from agents.context import Emit, StepContext
 from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled
 from agents.journal import Effect, Journal, canonical_digest
-from agents.llm.accounts import lost_charge, settle_to, usage_count, usage_json
+from agents.llm.accounts import lost_charge, settlement_of, usage_count, usage_json
 from agents.llm.base import ModelGateway, gateway_in_use
+from agents.llm.books import Books, Ended, StepBooks
 from agents.llm.caching import answer_through_caches, cache_rules
 from agents.llm.choosing import Chosen, choose
 from agents.llm.consent import Consent
@@ -25,7 +25,7 @@ from agents.llm.errors import ModelFailure, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate
 from agents.llm.gate import gate_in_use
 from agents.llm.paying import TIER_BELOW, Way, shorter, way_of, way_reserve
-from agents.llm.records import CallFacts, attempts_write
+from agents.llm.records import CallFacts, CallRows, calls_write
 from agents.llm.repeats import Repeats
 from agents.llm.retry import RetryLimits
 from agents.llm.routing import Route, used_by
@@ -37,17 +37,21 @@ from policy.errors import BudgetAsksPerson, BudgetExceeded
 from policy.services import budget_release, decide, refusal_record
 from policy.types import Action, Amount, Degradation, Verdict
 from shannon_project.config.catalogue import CatalogueModel
+from shannon_project.foundation.database import in_database
 from shannon_project.foundation.errors import ShannonError
 
 _FOR_US = frozenset({ModelPurpose.PLAN, ModelPurpose.DECIDE})  # their answers are JSON, not text for a person
 
 
-def model_call(ctx: StepContext, journal: Journal, request: ModelRequest) -> ModelReply:
+_STEP_BOOKS: Final = StepBooks()
+
+
+def model_call(ctx: StepContext, journal: Journal, request: ModelRequest, *, books: Books = _STEP_BOOKS) -> ModelReply:
     """Ask a model for a step, or return what an earlier attempt of the step was answered.
 
     A fresh call is authorised (`model.call`), its estimated tokens and price are set aside in every budget of the
     step before it and settled to the actual ones after it; a failed call is charged for what it used.
-    Text is streamed to whoever watches, except plans.
+    Text is streamed to whoever watches, except plans. What that costs is written to `books`.
 
     Raises:
         ModelUnknown: The tier or the override names no model. The caller's fault.
@@ -57,7 +61,7 @@ def model_call(ctx: StepContext, journal: Journal, request: ModelRequest) -> Mod
         TaskCancelled, StepSuperseded, StepDeadlineExceeded: The step must not go on.
         ShannonError: What the gateway or the journal raised; see `ModelGateway.complete` and `Journal.effect`.
     """
-    return _Call(ctx, journal, request).run()
+    return _Call(ctx, journal, request, books).run()
 
 
 @dataclass(slots=True)
@@ -65,6 +69,7 @@ class _Call:
     ctx: StepContext
     journal: Journal
     request: ModelRequest
+    books: Books
     gateway: ModelGateway = field(init=False)
     chosen: Chosen = field(init=False)
     models: tuple[CatalogueModel, ...] = field(init=False)
@@ -104,7 +109,8 @@ class _Call:
             response = self._effect()
         except BudgetExceeded as error:
             # The reservation's transaction was rolled back with the refusal; only here can it be recorded.
-            refusal_record(principal=self.ctx.principal, error=error, resource=self._resource())
+            refused, resource = error, self._resource()
+            in_database(lambda: refusal_record(principal=self.ctx.principal, error=refused, resource=resource))
             raise
         return ModelReply.from_json(response["reply"])
 
@@ -182,11 +188,12 @@ class _Call:
             position=position,
             ways=self.ways,
             emit=emit,
+            books=self.books,
             is_consented=self.consent.is_given,
             was_begun=self.journal.kind_at(position) is not None,
         )
         self.chosen, self.models, self.max_output_tokens = way.chosen, way.models, way.max_output_tokens
-        self.repeats = Repeats(self.ctx, position, self.model.name, self._most, way.amount)
+        self.repeats = Repeats(self.ctx, self.books, position, self.model.name, self._most, way.amount)
         payload = {
             "model": self.model.name,
             "provider": self.model.provider,
@@ -301,19 +308,24 @@ class _Call:
 
     def _abandon(self, position: int) -> None:
         """Account for a call that was left, by estimate; apart from the step, which may be another worker's by now."""
-        self.lost = self.route.lost(but_last=False)
-        with transaction.atomic():
-            # budgets before the kept texts, as everywhere: two calls that ask the same must not wait for each other
-            if self.lost is not None:
-                lost_charge(self.ctx, position, self.lost, self.model.name)
-                self._count(self.lost)
-            self.repeats.close()
-            self._record(position)
+        self.lost = lost = self.route.lost(but_last=False)
+        rows = self._rows(position)
 
-    def _record(self, position: int, reply: ModelReply | None = None) -> None:
+        def write() -> None:
+            # budgets before the kept texts, as everywhere: two calls that ask the same must not wait for each other
+            if lost is not None:
+                lost_charge(self.ctx, position, lost, self.model.name)
+                self._count(lost)
+            if self.repeats.positions:
+                budget_release(step_id=self.ctx.step_id, positions=self.repeats.positions)
+            calls_write([rows])
+
+        self.books.write_apart(write)
+
+    def _rows(self, position: int, reply: ModelReply | None = None) -> CallRows:
         days = self.chosen.tenant.prompt_retention_days
         facts = CallFacts(self.ctx, self.request, position, self.digest, days, self.began_at)
-        attempts_write(facts, self.route.attempts, reply)
+        return CallRows.of(facts, self.route.attempts, reply)
 
     def _delta(self, text: str) -> None:
         """Hand text on, unless the step must not go on: then the stream is left."""
@@ -328,9 +340,11 @@ class _Call:
     def _settle(self, emit: Emit, position: int, response: dict[str, Any]) -> None:
         reply = ModelReply.from_json(response["reply"])
         total = self._total(reply)
-        settle_to(self.ctx, position, total, reply.model)
-        self.repeats.close(emit)
-        self._record(position, reply)
+        beside = self.repeats.positions
+        self.books.settle(
+            Ended(settlement_of(self.ctx, position, total, reply.model), self._rows(position, reply), beside)
+        )
+        self.repeats.tell(emit)
         emit(
             "LLM_OUTPUT",
             f"{reply.model} answered",
@@ -346,12 +360,17 @@ class _Call:
 
     def _release(self, emit: Emit, position: int, error: ShannonError) -> None:
         """Give the reservation back, and charge what was used all the same."""
-        budget_release(step_id=self.ctx.step_id, position=position)
-        self.repeats.close(emit)
-        self._record(position)
-        if self.lost is not None:
-            lost_charge(self.ctx, position, self.lost, self.model.name)
-            self._count(self.lost)
+        lost, rows = self.lost, self._rows(position)
+
+        def write() -> None:
+            budget_release(step_id=self.ctx.step_id, positions=[position, *self.repeats.positions])
+            calls_write([rows])
+            if lost is not None:
+                lost_charge(self.ctx, position, lost, self.model.name)
+                self._count(lost)
+
+        self.books.write(write)
+        self.repeats.tell(emit)
         MODEL_CALLS.labels(model=self.model.name, outcome=error.code).inc()
 
 

@@ -20,6 +20,7 @@ from shannon_project.config.catalogue import (
     TierEntry,
     catalogue,
 )
+from shannon_project.foundation.database import in_database
 
 _TENANTS_MAX: Final = 1_000
 _SCALARS: Final = (
@@ -63,7 +64,7 @@ def models_of(tenant_id: UUID) -> TenantModels:
         if entry is not None and entry[0] == generation and entry[1] is base:
             _known.move_to_end(tenant_id)
             return entry[2]
-    loaded = models_load(tenant_id)  # outside the lock: others need not wait for the database
+    loaded = in_database(lambda: models_load(tenant_id))  # outside the lock: others need not wait for the database
     with _lock:
         _known[tenant_id] = (generation, base, loaded)
         while len(_known) > _TENANTS_MAX:

@@ -282,10 +282,9 @@ def _load_litellm() -> Any:
     load_dotenv(
         settings.BASE_DIR / ".env"
     )  # providers' keys (OPENAI_API_KEY, …) belong to litellm, not to our settings
+    environment_take(os.environ)
     with imported_lightly():
-        environment_take(os.environ)
-    import litellm  # noqa: PLC0415 - see the docstring of _litellm
-
+        import litellm  # noqa: PLC0415 - see the docstring of _litellm
     lighten(litellm)
 
     logging.getLogger("LiteLLM").setLevel(logging.WARNING)

@@ -1,6 +1,8 @@
 """Prompts and answers of calls, kept by reference for as long as the tenant's rules say, and no longer."""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
@@ -11,33 +13,57 @@ from django.db.models.functions import Now
 from agents.gateway_models import KeptText
 from agents.llm.redaction import text_redacted
 from agents.llm.types import ModelReply, ModelRequest
+from shannon_project.foundation.database import sent
 from shannon_project.foundation.text import storable_text
 
 _TEXT_MAX_CHARACTERS: Final = 1_000_000
 _PURGE_BATCH: Final = 1_000
+_KEEP: Final = """
+    INSERT INTO agents_kepttext (tenant_id, digest, text, expires_at)
+    SELECT %(tenant_id)s, digest, text, now() + make_interval(days => days)
+    FROM unnest(%(digests)s::text[], %(texts)s::text[], %(days)s::int[]) AS v(digest, text, days) ORDER BY digest
+    ON CONFLICT (tenant_id, digest) DO UPDATE
+    SET expires_at = greatest(agents_kepttext.expires_at, excluded.expires_at)
+"""
 
 
-def texts_keep(*, tenant_id: UUID, days: int, request: ModelRequest, reply: ModelReply | None) -> tuple[str, str]:
-    """Keep what was asked and answered, redacted, and return the digests by which it is found; one statement.
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What is kept of a call, by digest, and for how many days. Digests are empty for what is kept nowhere."""
 
-    Texts that say the same are kept once, until the last of those that need them is over. Nothing is kept for 0 days.
-    """
+    prompt_digest: str = ""
+    answer_digest: str = ""
+    days: int = 0
+    by_digest: Mapping[str, str] = field(default_factory=dict)
+
+
+def texts_of(*, tenant_id: UUID, days: int, request: ModelRequest, reply: ModelReply | None) -> Texts:
+    """Return what was asked and answered, redacted, as it is to be kept; nothing for 0 days."""
     if days <= 0:
-        return "", ""
+        return Texts()
     asked = {"messages": list(request.messages), "tools": list(request.tools or ()), "options": dict(request.options)}
     prompt = _fit(json.dumps(asked, ensure_ascii=False, sort_keys=True), tenant_id)
     answer = "" if reply is None else _fit(json.dumps(_answer(reply), ensure_ascii=False, sort_keys=True), tenant_id)
-    rows = {_digest(text): text for text in (prompt, answer) if text}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO agents_kepttext (tenant_id, digest, text, expires_at)"
-            " SELECT %s, digest, text, now() + make_interval(days => %s)"
-            " FROM unnest(%s::text[], %s::text[]) AS v(digest, text) ORDER BY digest"
-            " ON CONFLICT (tenant_id, digest) DO UPDATE"
-            " SET expires_at = greatest(agents_kepttext.expires_at, excluded.expires_at)",
-            [tenant_id, days, list(rows), list(rows.values())],
-        )
-    return _digest(prompt), _digest(answer) if answer else ""
+    by_digest = {_digest(text): text for text in (prompt, answer) if text}
+    return Texts(_digest(prompt), _digest(answer) if answer else "", days, by_digest)
+
+
+def texts_keep(tenant_id: UUID, texts: Sequence[Texts]) -> None:
+    """Keep texts of a tenant's calls in one statement, which may be on its way when this returns.
+
+    Texts that say the same are kept once, until the last of those that need them is over.
+    """
+    days = {digest: each.days for each in sorted(texts, key=lambda each: each.days) for digest in each.by_digest}
+    every = {digest: text for each in texts for digest, text in each.by_digest.items()}
+    if every:
+        digests = sorted(every)
+        values = {
+            "tenant_id": tenant_id,
+            "digests": digests,
+            "texts": [every[digest] for digest in digests],
+            "days": [days[digest] for digest in digests],
+        }
+        sent(_KEEP, values)
 
 
 def texts_purge() -> int:

@@ -6,11 +6,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from agents.context import Emit, StepContext
+from agents.llm.books import Books
 from agents.llm.choosing import Chosen
 from agents.llm.errors import ModelUsage
 from agents.llm.types import ModelTier
-from policy.services import budget_reserve, request_check
-from policy.types import Amount, BudgetState, Degradation, Purchase
+from policy.services import request_check
+from policy.types import Amount, BudgetState, Degradation, Purchase, Reserving
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice
 
 TIER_BELOW: Final[Mapping[str, str]] = {ModelTier.LARGE: ModelTier.MEDIUM, ModelTier.MEDIUM: ModelTier.SMALL}
@@ -73,6 +74,7 @@ def way_reserve(
     position: int,
     ways: Mapping[Degradation, Way],
     emit: Emit,
+    books: Books,
     is_consented: bool = False,
     was_begun: bool = False,
 ) -> Way:
@@ -85,6 +87,7 @@ def way_reserve(
         position: The call's place in the step's journal.
         ways: As it is asked, and how it would be cheaper.
         emit: Of the open transaction.
+        books: Where it is written.
         is_consented: A person whom a budget wanted to be asked said yes.
         was_begun: An earlier attempt of the step began the call: nobody is asked about it now.
 
@@ -95,16 +98,18 @@ def way_reserve(
     asked = ways[Degradation.NONE]
     if ctx.request_limits.is_limited:
         request_check(limits=ctx.request_limits, asked=asked.amount, step_id=ctx.step_id, position=position)
-    reserved = budget_reserve(
-        tenant_id=ctx.principal.tenant_id,
-        step_id=ctx.step_id,
-        position=position,
-        budgets=ctx.budgets,
-        amount=asked.amount,
-        cheaper={level: way.amount for level, way in ways.items() if level},
-        purchase=Purchase(user_id=ctx.principal.user_id, task_id=ctx.paid_task_id, model=asked.model.name),
-        is_consented=is_consented,
-        was_begun=was_begun,
+    reserved = books.reserve(
+        Reserving(
+            tenant_id=ctx.principal.tenant_id,
+            step_id=ctx.step_id,
+            position=position,
+            budgets=ctx.budgets,
+            amount=asked.amount,
+            cheaper={level: way.amount for level, way in ways.items() if level},
+            purchase=Purchase(user_id=ctx.principal.user_id, task_id=ctx.paid_task_id, model=asked.model.name),
+            is_consented=is_consented,
+            was_begun=was_begun,
+        )
     )
     threshold_tell(emit, reserved.crossed)
     way = next(ways[Degradation(level)] for level in range(reserved.level, -1, -1) if Degradation(level) in ways)

@@ -11,11 +11,12 @@ from decimal import Decimal
 from typing import Final
 
 from agents.context import Emit, StepContext
+from agents.llm.books import Books
 from agents.llm.errors import ModelUsage
 from agents.llm.paying import amount_of, threshold_tell
 from agents.llm.types import ModelRequest
-from policy.services import budget_release, budget_reserve, request_check
-from policy.types import Amount, BudgetState, Purchase
+from policy.services import request_check
+from policy.types import Amount, BudgetState, Purchase, Reserving
 from shannon_project.foundation.database import connection_release
 
 _POSITIONS_FROM: Final = 1_500_000_000  # above those of charges for what was lost, below Postgres' largest integer
@@ -29,6 +30,7 @@ class Repeats:
 
     Attributes:
         ctx: Whose step it is, and what pays.
+        books: Where it is written.
         position: The call's place in the step's journal.
         model: Who was asked first, for the accounts.
         most: What one attempt at a request may cost at most.
@@ -36,6 +38,7 @@ class Repeats:
     """
 
     ctx: StepContext
+    books: Books
     position: int
     model: str
     most: Callable[[ModelRequest], Amount]
@@ -64,14 +67,18 @@ class Repeats:
             request_check(limits=limits, asked=needed, step_id=step_id, position=self.position)
         position = self._next_position()
         try:
-            reserved = budget_reserve(
-                tenant_id=self.ctx.principal.tenant_id,
-                step_id=step_id,
-                position=position,
-                budgets=self.ctx.budgets,
-                amount=Amount(tokens, usd),
-                purchase=Purchase(user_id=self.ctx.principal.user_id, task_id=self.ctx.paid_task_id, model=self.model),
-                was_begun=True,
+            reserved = self.books.reserve(
+                Reserving(
+                    tenant_id=self.ctx.principal.tenant_id,
+                    step_id=step_id,
+                    position=position,
+                    budgets=self.ctx.budgets,
+                    amount=Amount(tokens, usd),
+                    purchase=Purchase(
+                        user_id=self.ctx.principal.user_id, task_id=self.ctx.paid_task_id, model=self.model
+                    ),
+                    was_begun=True,
+                )
             )
         finally:
             connection_release()  # the attempt may take minutes
@@ -79,20 +86,14 @@ class Repeats:
         self._crossed.extend(reserved.crossed)
         self.held = Amount(self.held.tokens + tokens, self.held.usd + usd)
 
-    def close(self, emit: Emit | None = None) -> None:
-        """Give back what is set aside beside the call's own: the call is settled in full, or charged as lost.
+    @property
+    def positions(self) -> Sequence[int]:
+        """What is to be released when the call is settled in full, or charged as lost."""
+        return tuple(self._positions)
 
-        Args:
-            emit: Of the open transaction; tells which budgets came to their warning threshold meanwhile.
-        """
-        if self._positions:
-            budget_release(step_id=self.ctx.step_id, positions=self._taken())
-        if emit is not None:
-            threshold_tell(emit, self._crossed)
-
-    def _taken(self) -> Sequence[int]:
-        taken, self._positions = self._positions, []
-        return taken
+    def tell(self, emit: Emit) -> None:
+        """Tell which budgets came to their warning threshold meanwhile; `emit` is of the open transaction."""
+        threshold_tell(emit, self._crossed)
 
     def _next_position(self) -> int:
         attempt = min(self.ctx.attempt, _POSITIONS_EACH // _ATTEMPTS_EACH) - 1

@@ -12,9 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from agents.llm.timeouts import CallTimeouts
+from shannon_project.foundation.coroutines import outside
 
 ABANDONED_MAX: Final = 64
 _abandoned: set[threading.Thread] = set()
@@ -57,7 +59,8 @@ def read_within(open_source: Callable[[], Iterable[Any]], *, timeouts: CallTimeo
         while True:
             left_seconds = deadline_monotonic_seconds - time.monotonic()
             try:
-                is_item, value = reading.found.get(timeout=max(0.0, min(left_seconds, patience_seconds)))
+                patience = max(0.0, min(left_seconds, patience_seconds))
+                is_item, value = outside(partial(reading.found.get, timeout=patience))
             except queue.Empty:
                 raise CallOverdue(waited_for if patience_seconds < left_seconds else "the whole answer") from None
             if is_item:

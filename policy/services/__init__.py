@@ -2,6 +2,7 @@
 
 from policy.services.audit import audit_record, refusal_record
 from policy.services.budget_accounts import budget_limit, budget_open, budget_tighten, budgets_open
+from policy.services.budget_batches import budgets_reserve, budgets_settle
 from policy.services.budget_refusals import request_check
 from policy.services.budgets import (
     budget_charge,
@@ -50,6 +51,8 @@ __all__ = [
     "budgets_charge",
     "budgets_open",
     "budgets_release",
+    "budgets_reserve",
+    "budgets_settle",
     "decide",
     "decision_preview",
     "generation_advance",

@@ -27,6 +27,27 @@ locked AS MATERIALIZED (
 )"""  # noqa: S608 - made of constants
 """Every budget of these scopes, whatever its period, as it counts now."""
 
+LOCK_NAMED = """
+SELECT id FROM policy_budget
+WHERE (scope, scope_id) IN (SELECT * FROM unnest(%(scopes)s::text[], %(scope_ids)s::uuid[]))
+  AND (tenant_id = %(tenant_id)s) IS TRUE
+ORDER BY id
+FOR NO KEY UPDATE
+"""
+"""Lock the budgets of several reservations, as each of them will."""
+
+LOCK_RESERVED = """
+SELECT id FROM policy_budget
+WHERE id IN (
+    SELECT unnest(r.budget_ids) FROM policy_reservation r
+    JOIN unnest(%(steps)s::uuid[], %(positions)s::int[]) AS v(step_id, position)
+        ON r.step_id = v.step_id AND r.position = v.position
+)
+ORDER BY id
+FOR NO KEY UPDATE
+"""
+"""Lock the budgets of several settlements."""
+
 RESERVE = f"""
 WITH {_LOCKED}, known AS MATERIALIZED (
     SELECT level FROM policy_reservation

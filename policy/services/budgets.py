@@ -33,8 +33,10 @@ from policy.types import (
     Purchase,
     ReservationStatus,
     Reserved,
+    Reserving,
+    Settlement,
 )
-from shannon_project.foundation.database import prepared_cursor
+from shannon_project.foundation.database import rows_of, sent
 
 _SETTLE_ATTEMPTS: Final = 5
 
@@ -77,37 +79,53 @@ def budget_reserve(
         that does not cover it. BudgetAsksPerson: They cover it, and a person is to be asked first.
         BudgetNotOpen: The caller's fault.
     """
-    _check_named(budgets)
-    buys = purchase or Purchase()
-    ways = {Degradation.NONE: amount}
+    asked = Reserving(
+        tenant_id, step_id, position, budgets, amount, cheaper, purchase, is_consented=is_consented, was_begun=was_begun
+    )
+    return reserve_judged(asked, rows_of(sent(sql.RESERVE, reserve_values(asked))))
+
+
+def reserve_ways(asked: Reserving) -> dict[Degradation, Amount]:
+    """Return what is to be set aside at each level: what cannot be made cheaper is as cheap as it gets."""
+    ways = {Degradation.NONE: asked.amount}
     for level in (Degradation.CHEAPER_TIER, Degradation.SMALLER_OUTPUT):
-        # What cannot be made cheaper is as cheap as it gets: a threshold that asks for it is content.
-        ways[level] = (cheaper or {}).get(level, ways[Degradation(level - 1)])
-    values = {
-        **_of_budgets(tenant_id, budgets),
-        "step_id": step_id,
-        "position": position,
+        ways[level] = (asked.cheaper or {}).get(level, ways[Degradation(level - 1)])
+    return ways
+
+
+def reserve_values(asked: Reserving) -> dict[str, Any]:
+    """Return the values of the statement that reserves."""
+    _check_named(asked.budgets)
+    buys = asked.purchase or Purchase()
+    ways = reserve_ways(asked)
+    return {
+        **of_budgets(asked.tenant_id, asked.budgets),
+        "step_id": asked.step_id,
+        "position": asked.position,
         "levels": [int(level) for level in ways],
         "tokens": [way.tokens for way in ways.values()],
         "usd": [way.usd for way in ways.values()],
         "user_id": buys.user_id,
         "task_id": buys.task_id,
         "model": buys.model,
-        "is_consented": is_consented,
-        "was_begun": was_begun,
+        "is_consented": asked.is_consented,
+        "was_begun": asked.was_begun,
     }
-    rows = _rows(sql.RESERVE, values)
-    _check_open(rows, budgets)
+
+
+def reserve_judged(asked: Reserving, rows: Sequence[Mapping[str, Any]]) -> Reserved:
+    """Return what the statement did, by its rows; raises as `budget_reserve`."""
+    _check_open(rows, asked.budgets)
     if rows[0]["known_level"] is not None:
         return Reserved(Degradation(rows[0]["known_level"]))
     if rows[0]["level"] is not None:
         return Reserved(Degradation(rows[0]["level"]), tuple(_state(row) for row in rows if row["is_crossed"]))
-    others = Reservation.objects.filter(step_id=step_id, position=position).exclude(status=ReservationStatus.RELEASED)
-    if (faster := others.first()) is not None:
+    others = Reservation.objects.filter(step_id=asked.step_id, position=asked.position)
+    if (faster := others.exclude(status=ReservationStatus.RELEASED).first()) is not None:
         return Reserved(Degradation(faster.level))
     if rows[0]["fitting_level"] is not None:
         raise budget_asks_person([_state(row) for row in rows if row["asks"]])
-    raise _exceeded(rows, ways[Degradation(rows[0]["allowed"])], step_id, position)
+    raise _exceeded(rows, reserve_ways(asked)[Degradation(rows[0]["allowed"])], asked.step_id, asked.position)
 
 
 def budget_charge(
@@ -165,7 +183,7 @@ def budget_settle(*, step_id: UUID, position: int, actual: Amount, purchase: Pur
     Raises:
         ReservationMissing: Nothing was ever reserved under this key: the caller's fault.
     """
-    values = _settle_values(step_id, position, actual, purchase or Purchase())
+    values = settle_values(Settlement(step_id, position, actual, purchase or Purchase()))
     for _ in range(_SETTLE_ATTEMPTS):  # again only if it was released or expired while this waited for the budgets
         if _execute(sql.SETTLE, values):
             return
@@ -199,9 +217,12 @@ def reservations_expire(*, older_than_seconds: float, limit: int) -> int:
 
 
 def budget_release(*, step_id: UUID, position: int | None = None, positions: Sequence[int] | None = None) -> None:
-    """Give back what is still reserved, under some positions or under all of the step. One statement; idempotent."""
+    """Give back what is still reserved, under some positions or under all of the step. One statement; idempotent.
+
+    It may be on its way when this returns, see `pipelined`.
+    """
     places = [position] if position is not None else positions
-    _execute(sql.RELEASE, {"steps": [step_id], "positions": None if places is None else list(places)})
+    sent(sql.RELEASE, {"steps": [step_id], "positions": None if places is None else list(places)})
 
 
 def budgets_release(step_ids: Sequence[UUID]) -> None:
@@ -218,7 +239,7 @@ def _take(charges: Sequence[Charge], *, is_spent: bool = False) -> None:
     _check_named(first.budgets)
     buys = [charge.purchase for charge in charges]
     values = {
-        **_of_budgets(first.tenant_id, first.budgets),
+        **of_budgets(first.tenant_id, first.budgets),
         "steps": [charge.step_id for charge in charges],
         "positions": [charge.position for charge in charges],
         "tokens": [charge.amount.tokens for charge in charges],
@@ -232,7 +253,7 @@ def _take(charges: Sequence[Charge], *, is_spent: bool = False) -> None:
         "estimated": [buy.is_estimate for buy in buys],
         "is_spent": is_spent,
     }
-    rows = _rows(sql.CHARGE, values)
+    rows = rows_of(sent(sql.CHARGE, values))
     _check_open(rows, first.budgets)
     if rows[0]["taken"] or is_spent or all(row["fits_tokens"] and row["fits_usd"] for row in rows):
         return  # all of it, now or before
@@ -255,7 +276,8 @@ def _check_open(rows: Sequence[Mapping[str, Any]], budgets: Sequence[BudgetRef])
         raise BudgetNotOpen(details={"missing": sorted(f"{scope} {scope_id}" for scope, scope_id in missing)})
 
 
-def _of_budgets(tenant_id: UUID, budgets: Sequence[BudgetRef]) -> dict[str, Any]:
+def of_budgets(tenant_id: UUID, budgets: Sequence[BudgetRef]) -> dict[str, Any]:
+    """Return the values by which statements find budgets."""
     return {
         "tenant_id": tenant_id,
         "scopes": [str(ref.scope) for ref in budgets],
@@ -307,6 +329,11 @@ def _state(row: Mapping[str, Any]) -> BudgetState:
     )
 
 
+def settle_values(settlement: Settlement) -> dict[str, Any]:
+    """Return the values of the statement that settles."""
+    return _settle_values(settlement.step_id, settlement.position, settlement.actual, settlement.purchase)
+
+
 def _settle_values(step_id: UUID, position: int, actual: Amount | None, buys: Purchase) -> dict[str, Any]:
     return {
         "step_id": step_id,
@@ -324,13 +351,5 @@ def _settle_values(step_id: UUID, position: int, actual: Amount | None, buys: Pu
 
 
 def _execute(statement: str, values: dict[str, Any]) -> int:
-    with prepared_cursor() as cursor:
-        cursor.execute(statement, values)
+    with sent(statement, values) as cursor:
         return int(cursor.rowcount)
-
-
-def _rows(statement: str, values: dict[str, Any]) -> list[dict[str, Any]]:
-    with prepared_cursor() as cursor:
-        cursor.execute(statement, values)
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -20,6 +20,7 @@ from policy.metrics import DECISION_SECONDS, DECISIONS
 from policy.services.audit import audit_record
 from policy.services.policy_cache import POLICY_CACHE, TENANT_UNKNOWN
 from policy.types import Action, AuditOutcome, Decision, Principal, Verdict
+from shannon_project.foundation.database import in_database
 
 log = structlog.get_logger(__name__)
 _CACHED_QUESTION_MAX_CHARS = 2_000
@@ -48,7 +49,7 @@ def decide(*, principal: Principal, action: str, resource: Mapping[str, Any]) ->
     decision = _answer(principal, action, resource)
     DECISIONS.labels(action=decision_action(action), verdict=decision.verdict.value).inc()
     if not decision.is_allowed:
-        _record(principal, action, resource, decision)
+        in_database(lambda: _record(principal, action, resource, decision))
     return decision
 
 

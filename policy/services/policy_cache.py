@@ -14,6 +14,7 @@ from policy.evaluation import CompiledPolicies
 from policy.models import PolicyGeneration, Tenant
 from policy.services.policies import sources_for
 from policy.types import Decision
+from shannon_project.foundation.database import in_database
 
 TENANT_UNKNOWN = "tenant.unknown"
 
@@ -69,7 +70,8 @@ class PolicyCache:
             if known is not None:
                 snapshot.tenants.move_to_end(tenant_id)
                 return known
-        loaded = _load(tenant_id)  # outside the lock: one tenant's first decision must not hold up the others
+        # outside the lock: one tenant's first decision must not hold up the others
+        loaded = in_database(lambda: _load(tenant_id))
         with self._lock:
             snapshot.tenants[tenant_id] = loaded
             while len(snapshot.tenants) > settings.SHANNON_POLICY_CACHED_TENANTS:
@@ -88,7 +90,7 @@ class PolicyCache:
                 return snapshot
             self._checked_at = now  # this thread checks; the others go on with what there is
         try:
-            generation = PolicyGeneration.objects.values_list("generation", flat=True).first()
+            generation = in_database(_generation)
         except DatabaseError:
             self._checked_at = float("-inf")
             raise
@@ -98,6 +100,10 @@ class PolicyCache:
             else:
                 self._snapshot.decisions = {}  # a policy may look at the clock
             return self._snapshot
+
+
+def _generation() -> UUID | None:
+    return PolicyGeneration.objects.values_list("generation", flat=True).first()
 
 
 def _load(tenant_id: UUID) -> TenantPolicies:

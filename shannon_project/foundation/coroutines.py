@@ -37,15 +37,17 @@ class Coroutine(Generic[T]):
         self._task = asyncio.current_task()
         mine = self._greenlet
         mine.parent, mine.gr_context = getcurrent(), getcurrent().gr_context
-        result: Any = mine.switch()
-        while not mine.dead:
-            try:
-                value = await result
-            except BaseException:  # noqa: BLE001 - it belongs to the code that waits
-                result = mine.throw(*sys.exc_info())
-            else:
-                result = mine.switch(value)
-        self._task = None
+        try:
+            result: Any = mine.switch()
+            while not mine.dead:
+                try:
+                    value = await result
+                except BaseException:  # noqa: BLE001 - it belongs to the code that waits
+                    result = mine.throw(*sys.exc_info())
+                else:
+                    result = mine.switch(value)
+        finally:
+            self._task = None
         ended: T = result
         return ended
 
@@ -59,30 +61,38 @@ class Coroutine(Generic[T]):
             self._task.cancel()
 
     def wait(self, awaitable: Awaitable[Any], *, is_interruptible: bool) -> Any:
-        """Let the loop go on until the awaitable is done; called by the code that runs here."""
+        """Let the loop go on until the awaitable is done; called by the code that runs here.
+
+        Raises:
+            Exception: What the awaitable raised, or what `interrupt` was given.
+        """
         parent: Any = self._greenlet.parent
         if not is_interruptible:
             return parent.switch(awaitable)
+        if self._interruption is not None:
+            if (close := getattr(awaitable, "close", None)) is not None:
+                close()
+            raise self._interruption
         self._is_interruptible = True
         try:
-            return parent.switch(_refused(self._interruption) if self._interruption is not None else awaitable)
+            return parent.switch(awaitable)
         except asyncio.CancelledError:
-            if self._interruption is None or self._task is None:
+            interruption = self._interrupted_by()
+            if interruption is None or self._task is None:
                 raise
             self._task.uncancel()
-            raise self._interruption from None
+            raise interruption from None
         finally:
             self._is_interruptible = False
+
+    def _interrupted_by(self) -> Exception | None:
+        return self._interruption
 
 
 class _Greenlet(greenlet):
     def __init__(self, work: Callable[[], Any], coroutine: Coroutine[Any]) -> None:
         super().__init__(work)
         self.coroutine = coroutine
-
-
-async def _refused(error: Exception) -> None:
-    raise error
 
 
 def coroutine_here() -> Coroutine[Any] | None:

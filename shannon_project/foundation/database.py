@@ -1,11 +1,17 @@
 """Database connections and the pool."""
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import psycopg
 from django.conf import settings
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+
+from shannon_project.foundation.coroutines import coroutine_here, outside
+
+T = TypeVar("T")
 
 
 class _PreparedCursor(psycopg.Cursor[Any]):
@@ -35,11 +41,54 @@ def prepared_cursor() -> CursorWrapper:
     return cursor
 
 
+@contextmanager
+def pipelined() -> Iterator[None]:
+    """Send the statements of the block together, in one round trip; their results can be read when it has ended.
+
+    Outside of a transaction they are one together. A statement that fails fails the block.
+    """
+    connection.ensure_connection()
+    raw: Any = connection.connection
+    if not settings.SHANNON_DATABASE_PREPARES or raw._pipeline is not None:
+        yield
+        return
+    with connection.wrap_database_errors, raw.pipeline():
+        yield
+
+
+def sent(statement: str, values: dict[str, Any]) -> CursorWrapper:
+    """Execute a statement as `prepared_cursor` does, and return the cursor, to be read and closed by the caller."""
+    cursor = prepared_cursor()
+    cursor.execute(statement, values)
+    return cursor
+
+
+def rows_of(cursor: CursorWrapper) -> list[dict[str, Any]]:
+    """Read all rows, by the names of their columns, and close the cursor."""
+    with cursor:
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def in_database(work: Callable[[], T]) -> T:
+    """Do what asks the database: here in a thread, and in a thread of its own for who runs on an event loop."""
+    if coroutine_here() is None:
+        return work()
+
+    def apart() -> T:
+        try:
+            return work()
+        finally:
+            connection_release()
+
+    return outside(apart)
+
+
 def connection_release() -> None:
     """Give this thread's connection back to the pool before a long wait outside the database.
 
     A worker runs more threads than the pool has connections; a thread that waits for a model must hold none.
-    Does nothing inside a transaction.
+    Does nothing inside a transaction, nor on an event loop, where nobody has one.
     """
-    if not connection.in_atomic_block:
+    if coroutine_here() is None and not connection.in_atomic_block:
         connection.close()

@@ -16,7 +16,8 @@ from agents.llm.types import CacheHit, ModelReply, ModelRequest
 from agents.metrics import MODEL_CACHE, MODEL_SAVED_TOKENS, MODEL_SAVED_USD
 from agents.types import CacheKind
 from shannon_project.config.catalogue import CatalogueModel
-from shannon_project.foundation.database import connection_release
+from shannon_project.foundation.coroutines import pause
+from shannon_project.foundation.database import connection_release, in_database
 from shannon_project.foundation.ids import uuid7
 
 _LOOK_SECONDS: Final = 0.02
@@ -61,14 +62,16 @@ def answer_through_caches(
         wait_seconds: How long at most somebody else's asking is waited for; then one's own begins.
     """
     if rules.question is not None:
-        found = answer_find(rules.question)
+        question = rules.question
+        found = in_database(lambda: answer_find(question))
         connection_release()
         _count(CacheKind.SEMANTIC, is_hit=found is not None)
         if found is not None:
             return _hit(found.reply, CacheKind.SEMANTIC, similarity=found.similarity, question=found.question)
     reply = ask() if rules.key is None else _exact(rules.key, rules.seconds, ask, checkpoint, wait_seconds)
     if rules.question is not None and reply.hit is None:
-        answer_keep(rules.question, reply)
+        question = rules.question
+        in_database(lambda: answer_keep(question, reply))
         connection_release()
     return reply
 
@@ -85,7 +88,7 @@ def _exact(
     leads = cache.lead(key, who)
     while not leads and time.monotonic() < end:
         checkpoint()
-        time.sleep(_LOOK_SECONDS)
+        pause(_LOOK_SECONDS)
         kept = cache.get(key)
         if kept is not None:
             _count(CacheKind.FLIGHT, is_hit=True)

@@ -15,6 +15,7 @@ from django.conf import settings
 from agents.journal.bounds import canonical_digest
 from agents.llm.types import ModelReply, ModelRequest
 from shannon_project.config.catalogue import CatalogueModel
+from shannon_project.foundation.coroutines import outside
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ class ExactCache:
     def get(self, key: str) -> ModelReply | None:
         """Return the answer that is kept under a key."""
         try:
-            found: Any = _client().get(_answer(key))
+            found: Any = outside(lambda: _client().get(_answer(key)))
         except redis.RedisError as error:
             log.warning("model_cache_unreachable", error=str(error))
             return None
@@ -51,7 +52,7 @@ class ExactCache:
         if reply.finish_reason not in _FINISHED or len(text) > settings.SHANNON_MODEL_CACHE_ANSWER_MAX_BYTES:
             return
         try:
-            _client().set(_answer(key), text, ex=seconds)
+            outside(lambda: _client().set(_answer(key), text, ex=seconds))
         except redis.RedisError as error:
             log.warning("model_cache_unreachable", error=str(error))
 
@@ -59,14 +60,14 @@ class ExactCache:
         """Take the lead in asking for an answer; False: somebody else is asking. Without a broker everybody leads."""
         try:
             lease_seconds = settings.SHANNON_MODEL_FLIGHT_SECONDS
-            return bool(_client().set(_flight(key), who, nx=True, px=round(lease_seconds * 1000)))
+            return bool(outside(lambda: _client().set(_flight(key), who, nx=True, px=round(lease_seconds * 1000))))
         except redis.RedisError:
             return True
 
     def give_up_lead(self, key: str, who: str) -> None:
         """Let another one ask, or find the answer."""
         try:
-            _client().eval(_RELEASE, 1, _flight(key), who)
+            outside(lambda: _client().eval(_RELEASE, 1, _flight(key), who))
         except redis.RedisError as error:
             log.warning("model_cache_unreachable", error=str(error))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agents.llm.gate.base import Admission, CallEnd, Gate, Lane, Verdict
+from shannon_project.foundation.coroutines import pause
 from shannon_project.foundation.ids import uuid7
 
 _LOOK_SECONDS: Final = 0.25  # how long a cancelled step may go on waiting
@@ -81,7 +82,7 @@ def lane_enter(
         except BaseException:
             gate.leave(lane, call_id)
             raise
-        time.sleep(min(admission.wait_seconds, max(0.0, left_seconds)))
+        pause(min(admission.wait_seconds, max(0.0, left_seconds)))
     if admission.verdict is not Verdict.ADMITTED:
         if lane.limits.max_concurrency is not None:
             gate.leave(lane, call_id)
@@ -98,7 +99,7 @@ def _sit_out(entered: Entered, checkpoint: Callable[[], None]) -> None:
     try:
         while (left_seconds := turn - time.monotonic()) > 0:
             checkpoint()
-            time.sleep(min(left_seconds, _LOOK_SECONDS))
+            pause(min(left_seconds, _LOOK_SECONDS))
     except BaseException:
         entered.finish(CallEnd.NEUTRAL, actual_tokens=0)
         raise

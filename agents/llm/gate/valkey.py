@@ -14,6 +14,7 @@ from agents.llm.gate.base import BUCKETS, HORIZON_BUCKETS, Admission, CallEnd, G
 from agents.llm.gate.local import LocalGate
 from agents.llm.gate.reckoning import p95
 from agents.metrics import GATE_DEGRADED
+from shannon_project.foundation.coroutines import outside
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +106,7 @@ class ValkeyGate(Gate):
                 pipeline = _client().pipeline(transaction=False)
                 pipeline.zrem(_key(lane, "queue"), call_id)
                 pipeline.zrem(_key(lane, "asked"), call_id)
-                pipeline.execute()
+                outside(pipeline.execute)
 
     def p95_latency_seconds(self, model: str) -> float | None:
         """See `Gate.p95_latency_seconds`; what was read is used for 5 s."""
@@ -117,7 +118,7 @@ class ValkeyGate(Gate):
         measured = self._local.p95_latency_seconds(model)
         with self._reaching() as is_there:
             if is_there:
-                values: Any = _client().lrange(_latencies_key(model), 0, -1)
+                values: Any = outside(lambda: _client().lrange(_latencies_key(model), 0, -1))
                 measured = p95([int(value) / _MILLISECONDS for value in values])
         with self._lock:
             self._latencies[model] = (now + _LATENCIES_SECONDS, measured)
@@ -128,7 +129,7 @@ class ValkeyGate(Gate):
         found = None
         with self._reaching() as is_there:
             if is_there:
-                found = _script(script)(keys=keys, args=arguments)
+                found = outside(lambda: _script(script)(keys=keys, args=arguments))
         return found
 
     def _reaching(self) -> "_Reaching":

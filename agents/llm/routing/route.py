@@ -23,6 +23,7 @@ from agents.llm.types import ModelReply, ModelRequest
 from agents.llm.window import fits, fitted
 from agents.metrics import MODEL_WAIT_SECONDS
 from shannon_project.config.catalogue import Ability, CatalogueModel
+from shannon_project.foundation.coroutines import outside, pause
 
 _MIN_TIMEOUT_SECONDS: Final = 0.1
 _LOOK_SECONDS: Final = 0.25  # how long a cancelled step may go on waiting
@@ -204,7 +205,7 @@ class Route:
             on_delta=None if self.on_delta is None else self._delta,
         )
         try:
-            return race.run(trial)
+            return outside(lambda: race.run(trial))  # it has threads of its own, and waits for them
         finally:
             # The one whose answer is taken comes last: the others' usage is what was lost.
             ended = [begun.attempt for begun in race.trials() if begun.attempt is not None]
@@ -269,7 +270,7 @@ class Route:
         end = time.monotonic() + seconds
         while (left_seconds := end - time.monotonic()) > 0:
             self.checkpoint()
-            time.sleep(min(left_seconds, _LOOK_SECONDS))
+            pause(min(left_seconds, _LOOK_SECONDS))
 
 
 def _worst(failures: Sequence[ModelFailure]) -> ModelFailure:

@@ -1,17 +1,22 @@
 """Tiers and names of the catalogue by the official client of OpenAI: one model is asked, authorised and paid."""
 
 import json
+import socket
+import threading
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import openai
 import pytest
 from pytest_django import Settings
 
+from agents.gateway_models import ModelCall
 from orchestration.models import Task
-from policy.models import AuditEntry, Budget, Reservation
-from policy.services import budget_limit, policies_forget, policy_save
+from policy.models import AuditEntry, Budget, LedgerEntry, Reservation
+from policy.services import budget_limit, ledger_check, policies_forget, policy_save
 from policy.types import ReservationStatus
 from tests.integration.agents.llm.providers import Provider, streamed, whole
 from tests.integration.api.callers import Caller
@@ -230,6 +235,32 @@ def test_a_client_that_leaves_ends_its_call(client: openai.OpenAI, provider: Pro
     next(iter(stream))
     stream.close()
     assert provider.left.wait(10)
+
+
+def test_a_client_that_leaves_before_the_first_word_ends_its_call_and_pays_for_the_question(
+    base_url: str, provider: Provider, caller: Caller
+) -> None:
+    provider.stall_seconds = 60.0
+    address = urlsplit(base_url)
+    body = json.dumps({"model": "openai/loopback-m", "messages": ASK, "stream": True})
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {address.netloc}\r\nX-API-Key: {caller.key}\r\n"
+    with socket.create_connection((address.hostname, address.port)) as leaver:
+        leaver.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        assert _soon(lambda: bool(provider.asked))
+
+    assert _soon(ModelCall.objects.exists), "it is not waited for until the provider says something"
+    assert ModelCall.objects.get().outcome == "TASK_CANCELLED"
+    entry = LedgerEntry.objects.get()
+    assert entry.is_estimate
+    assert entry.tokens == entry.prompt_tokens > 0
+    assert _soon(lambda: not Reservation.objects.filter(status="held").exists())
+    assert ledger_check() == []
+
+
+def _soon(holds: Callable[[], bool]) -> bool:
+    """Look until it holds, for half a minute at most."""
+    looks = threading.Event()
+    return any(holds() or looks.wait(0.02) for _ in range(1_500))
 
 
 def test_a_prompt_is_completed(client: openai.OpenAI, provider: Provider) -> None:
