@@ -160,6 +160,18 @@ class SkillNotFound(NotFound):
     code = "SKILL_NOT_FOUND"
 
 
+class SkillExists(Conflict):
+    """The tenant has this version of the skill already."""
+
+    code = "SKILL_EXISTS"
+
+
+class SkillInvalid(InvalidInput):
+    """The document or a program of a skill is not as it must be."""
+
+    code = "SKILL_INVALID"
+
+
 class SkillUnreadable(ShannonError):
     """A SKILL.md has no frontmatter, or a wrong one."""
 

@@ -33,6 +33,7 @@ __all__ = [
     "ModelRules",
     "ProviderKey",
     "Session",
+    "TenantSkill",
     "TierOverride",
 ]
 
@@ -231,6 +232,30 @@ class AgentRole(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TenantSkill(models.Model):
+    """One version of a skill that a tenant registered; one of the name and version of a folder takes its place."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=64, help_text="As its document says.")
+    version = models.CharField(max_length=20, help_text="As its document says.")
+    document = models.TextField(help_text="A SKILL.md: frontmatter between two lines of ---, then Markdown for agents.")
+    scripts = models.JSONField(default=dict, blank=True, help_text="Its programs: name (.py, .js, .mjs) to source.")
+    is_active = models.BooleanField(default=True)
+    created_by = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "skill"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "name", "version"], name="tenant_skill_version_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
 
 
 class OpenApi(models.Model):

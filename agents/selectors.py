@@ -18,6 +18,7 @@ from agents.roles.catalogue import Role, role_for, role_names, roles_of
 from agents.roles.rows import role_from_row, role_row, role_row_of, role_rows
 from agents.sessions.reading import messages_before, messages_recent, session_for, session_id_for, sessions_page
 from agents.skills.catalogue import skill_for, skill_versions, skills
+from agents.skills.rows import skill_from_row, skill_row_of
 from agents.tools.arguments import arguments_check, arguments_problem
 from agents.tools.mcp.servers import mcp_server_for, mcp_servers
 from agents.tools.openapi.apis import openapi_api_for, openapi_apis
@@ -57,6 +58,8 @@ __all__ = [
     "session_id_for",
     "sessions_page",
     "skill_for",
+    "skill_from_row",
+    "skill_row_of",
     "skill_versions",
     "skills",
     "sums_before",

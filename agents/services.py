@@ -45,6 +45,7 @@ from agents.replaying import EffectWanted, ReplayEngine, ReplayJournal
 from agents.roles.rows import RoleChanges, role_change, role_create, role_delete
 from agents.sessions.workspace_overview import workspace_overview
 from agents.sessions.writing import conversation_add, message_append, session_delete, session_open, session_rename
+from agents.skills.rows import skill_create, skill_delete, skill_switch
 from agents.step_budget import step_limited
 from agents.synthesis.answers import (
     ANSWER_MAX_OUTPUT_TOKENS,
@@ -135,6 +136,9 @@ __all__ = [
     "session_delete",
     "session_open",
     "session_rename",
+    "skill_create",
+    "skill_delete",
+    "skill_switch",
     "step_limited",
     "step_usage",
     "steps_usage",

@@ -25,7 +25,7 @@ def skill_apply(*, principal: Principal, request: TaskRequest) -> tuple[TaskRequ
     name = _name(request)
     if name is None:
         return request, None
-    skill = skill_for(name)
+    skill = skill_for(name, tenant_id=principal.tenant_id)
     if skill.dangerous and not principal.has_scope(_DANGEROUS):
         raise ScopeMissing(f"The skill {skill.name} needs the scope {_DANGEROUS}.", details={"required": _DANGEROUS})
     known = {info.name for info in tool_infos(tenant_id=principal.tenant_id)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -18,8 +18,10 @@ from agents.roles.catalogue import DEFAULT_ROLE, role_seen
 from agents.step_budget import step_limited
 from agents.tools.calling import AskedCall, tool_calls
 from agents.tools.long_output import PAGING_TOOL
-from agents.tools.registry import is_tenant_tool, tool_definitions, tools_known
+from agents.tools.registry import is_tenant_tool, tells_of_tenant, tool_definitions, tools_known
 from agents.types import AgentResult, AgentSpec, ToolResult
+
+_TOOLS: Final = "tools"  # kind of the journal's entry
 
 
 def agent_run(ctx: StepContext, journal: Journal, spec: AgentSpec) -> AgentResult:
@@ -89,6 +91,11 @@ def _definitions(
     def definitions() -> list[dict[str, Any]]:
         return tool_definitions(names, tenant_id=ctx.principal.tenant_id)
 
-    if not any(is_tenant_tool(name) for name in wanted):
+    recorded = journal.next_kind()
+    is_tenants = any(is_tenant_tool(name) for name in wanted)
+    if not is_tenants:
+        is_told = any(tells_of_tenant(name, tenant_id=ctx.principal.tenant_id) for name in names)
+        is_tenants = recorded == _TOOLS if recorded else is_told
+    if not is_tenants:
         return definitions()
-    return list(journal.observe("tools", "definitions", lambda: {"tools": definitions()})["tools"])
+    return list(journal.observe(_TOOLS, "definitions", lambda: {"tools": definitions()})["tools"])

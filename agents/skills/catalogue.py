@@ -1,92 +1,43 @@
-"""The skills that there are, from folders: frontmatter says what a skill is, the text after it how to work."""
+"""The skills that there are: from folders, the same for everybody, and each tenant's own."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from uuid import UUID
 
-import yaml
 from django.conf import settings
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.errors import SkillNotFound, SkillUnreadable
+from agents.skills.document import SCRIPT_GUESTS, SCRIPT_MAX_BYTES, Skill, SkillProblem, skill_parse
+from agents.skills.rows import tenant_skills
 from policy.errors import ScopeMissing
 
-_FRONTMATTER: Final = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
-_NAME: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-SCRIPT_GUESTS: Final[Mapping[str, str]] = {".py": "python", ".js": "javascript", ".mjs": "javascript"}
-_SCRIPTS_MAX: Final = 32
-_SCRIPT_MAX_BYTES: Final = 256 * 1024
-_VERSION: Final = r"^\d+\.\d+\.\d+$"
 
-
-class _Frontmatter(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(pattern=_NAME, max_length=64)
-    version: str = Field(pattern=_VERSION)
-    description: str = Field(min_length=10, max_length=300)
-    category: str = "general"
-    author: str = ""
-    requires_tools: tuple[str, ...] = ()
-    requires_role: str | None = None
-    budget_max: int | None = Field(None, gt=0, description="Tokens that a task with this skill may use.")
-    dangerous: bool = False
-    enabled: bool = True
-    metadata: dict[str, Any] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Skill:
-    """One version of a skill.
-
-    `content` is Markdown for agents; `budget_max` is in tokens; `scripts` are the programs in its folder `scripts`, by
-    name, which agents run in the sandbox.
-    """
-
-    name: str
-    version: str
-    description: str
-    category: str
-    author: str
-    requires_tools: tuple[str, ...]
-    requires_role: str | None
-    budget_max: int | None
-    dangerous: bool
-    enabled: bool
-    content: str
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    scripts: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def order(self) -> tuple[int, ...]:
-        """Versions compare by their numbers."""
-        return tuple(int(part) for part in self.version.split("."))
-
-
-def skill_for(name: str) -> Skill:
+def skill_for(name: str, *, tenant_id: UUID | None = None) -> Skill:
     """Return a skill by `name` (its newest enabled version) or `name@version`.
+
+    Args:
+        name: Which one.
+        tenant_id: Whose own skills count too; None: those of the folders alone.
 
     Raises:
         SkillNotFound: There is none (the caller's fault); `details.skills` names those that exist.
     """
     wanted, _, version = name.partition("@")
-    for skill in skill_versions(wanted):
+    for skill in skill_versions(wanted, tenant_id=tenant_id):
         if skill.version == version or (not version and skill.enabled):
             return skill
-    raise _missing(name)
+    raise _missing(name, tenant_id)
 
 
-def skill_allowed(name: str, *, may_use_dangerous: bool) -> Skill:
+def skill_allowed(name: str, *, tenant_id: UUID | None = None, may_use_dangerous: bool) -> Skill:
     """Return a skill as `skill_for` does, for whoever may use it.
 
     Raises:
         SkillNotFound: There is none (the caller's fault).
         ScopeMissing: It is dangerous, and the key may not use such.
     """
-    skill = skill_for(name)
+    skill = skill_for(name, tenant_id=tenant_id)
     if skill.dangerous and not may_use_dangerous:
         raise ScopeMissing(
             f"The skill {skill.name} needs the scope tools:dangerous.", details={"required": "tools:dangerous"}
@@ -94,32 +45,41 @@ def skill_allowed(name: str, *, may_use_dangerous: bool) -> Skill:
     return skill
 
 
-def skill_versions(name: str) -> list[Skill]:
+def skill_versions(name: str, *, tenant_id: UUID | None = None) -> list[Skill]:
     """Return all versions of a skill, the newest first.
 
     Raises:
         SkillNotFound: There is none of this name (the caller's fault).
     """
-    found = [skill for skill in _all(tuple(settings.SHANNON_SKILLS_DIRS)) if skill.name == name]
+    found = [skill for skill in _known(tenant_id) if skill.name == name]
     if not found:
-        raise _missing(name)
+        raise _missing(name, tenant_id)
     return sorted(found, key=lambda skill: skill.order, reverse=True)
 
 
-def skills(category: str | None = None) -> list[Skill]:
+def skills(category: str | None = None, *, tenant_id: UUID | None = None) -> list[Skill]:
     """Return the newest enabled version of every skill, by name."""
     newest: dict[str, Skill] = {}
-    for skill in _all(tuple(settings.SHANNON_SKILLS_DIRS)):
+    for skill in _known(tenant_id):
         if skill.enabled and (skill.name not in newest or skill.order > newest[skill.name].order):
             newest[skill.name] = skill
     return [skill for _, skill in sorted(newest.items()) if category in (None, skill.category)]
 
 
-def _missing(name: str) -> SkillNotFound:
-    names = sorted({skill.name for skill in skills()})
+def _missing(name: str, tenant_id: UUID | None) -> SkillNotFound:
+    names = sorted({skill.name for skill in skills(tenant_id=tenant_id)})
     return SkillNotFound(
         f"There is no skill {name[:100]!r}; there are {', '.join(names) or 'none'}.", details={"skills": names}
     )
+
+
+def _known(tenant_id: UUID | None) -> Iterable[Skill]:
+    """Return every version; a tenant's own takes the place of a folder's of the same name and version."""
+    shipped = _all(tuple(settings.SHANNON_SKILLS_DIRS))
+    own = tenant_skills(tenant_id) if tenant_id is not None else {}
+    if not own:
+        return shipped
+    return {**{f"{skill.name}@{skill.version}": skill for skill in shipped}, **own}.values()
 
 
 @cache
@@ -134,34 +94,25 @@ def _all(folders: tuple[str | Path, ...]) -> tuple[Skill, ...]:
 
 
 def skill_read(path: Path) -> Skill:
-    """Read one SKILL.md.
+    """Read one SKILL.md, and the programs in the folder `scripts` beside it.
 
     Raises:
         SkillUnreadable: It has no frontmatter, or a wrong one, or a script that is too large; the message names the
             file (its author's fault).
     """
-    match = _FRONTMATTER.match(path.read_text(encoding="utf-8"))
-    if match is None:
-        raise SkillUnreadable(f"{path}: begins with no frontmatter between two lines of ---.")
     try:
-        head = _Frontmatter.model_validate(yaml.safe_load(match[1]))
-    except (ValidationError, yaml.YAMLError) as error:
+        return skill_parse(path.read_text(encoding="utf-8"), _scripts(path.parent / "scripts"))
+    except (SkillProblem, UnicodeDecodeError) as error:
         raise SkillUnreadable(f"{path}: {error}") from error
-    values = {name: getattr(head, name) for name in _Frontmatter.model_fields}
-    return Skill(content=match[2].strip(), scripts=_scripts(path.parent / "scripts"), **values)
 
 
 def _scripts(folder: Path) -> dict[str, str]:
     """Read a skill's programs: Python and JavaScript, told by the ends of their names."""
     paths = [path for path in sorted(folder.glob("*")) if path.suffix in SCRIPT_GUESTS and path.is_file()]
-    if len(paths) > _SCRIPTS_MAX:
-        raise SkillUnreadable(f"{folder}: has {len(paths)} scripts; at most {_SCRIPTS_MAX} are read.")
-    found: dict[str, str] = {}
     for path in paths:
-        if path.stat().st_size > _SCRIPT_MAX_BYTES:
-            raise SkillUnreadable(f"{path}: has more than {_SCRIPT_MAX_BYTES} bytes.")
-        try:
-            found[path.name] = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise SkillUnreadable(f"{path}: is no text in UTF-8.") from error
-    return found
+        if path.stat().st_size > SCRIPT_MAX_BYTES:
+            raise SkillProblem(f"the script {path.name} has more than {SCRIPT_MAX_BYTES} bytes.")
+    return {path.name: path.read_text(encoding="utf-8") for path in paths}
+
+
+__all__ = ["SCRIPT_GUESTS", "Skill", "skill_allowed", "skill_for", "skill_read", "skill_versions", "skills"]

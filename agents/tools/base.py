@@ -111,6 +111,10 @@ class Tool(ABC):
             ShannonError: A retryable one stops the step, which is tried again; any other is told to the model.
         """
 
+    def told(self, tenant_id: UUID) -> str:  # noqa: ARG002 - most say the same to everybody
+        """Return the description as a tenant's models get it."""
+        return self.description
+
     def question(self, arguments: Mapping[str, Any]) -> ApprovalAsk | None:  # noqa: ARG002 - most ask nothing
         """Return what a person is asked before the tool works; it is then given the answer, a denial too.
 

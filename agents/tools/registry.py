@@ -35,6 +35,12 @@ def is_tenant_tool(name: str) -> bool:
     return SEPARATOR in name
 
 
+def tells_of_tenant(name: str, *, tenant_id: UUID) -> bool:
+    """Tell whether what models are told of a tool depends on what the tenant has registered, as it is now."""
+    tool = _builtin().get(name)
+    return tool is None or tool.told(tenant_id) != tool.description
+
+
 def tool_infos(*, tenant_id: UUID) -> list[ToolInfo]:
     """Return what may be known of every tool of a tenant, by name."""
     tools = {**_builtin(), **_TENANT_TOOLS.of(tenant_id)}
@@ -52,7 +58,7 @@ def tool_definitions(names: Iterable[str], *, tenant_id: UUID) -> list[dict[str,
     Raises:
         ToolNotFound: One of the names is no tool's (the caller's fault).
     """
-    return [_definition(tool_for(name, tenant_id=tenant_id)) for name in names]
+    return [_definition(tool_for(name, tenant_id=tenant_id), tenant_id) for name in names]
 
 
 def tools_known(names: Iterable[str], *, tenant_id: UUID) -> tuple[str, ...]:
@@ -67,8 +73,8 @@ def tenant_tools_changed(tenant_id: UUID) -> None:
     _TENANT_TOOLS.forget(tenant_id)
 
 
-def _definition(tool: Tool) -> dict[str, Any]:
-    function = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+def _definition(tool: Tool, tenant_id: UUID) -> dict[str, Any]:
+    function = {"name": tool.name, "description": tool.told(tenant_id), "parameters": dict(tool.parameters)}
     return {"type": "function", "function": function}
 
 

@@ -111,6 +111,7 @@ SHANNON_MCP_STDIO_SERVERS = json.loads(ENV.mcp_stdio_servers)  # name -> {"comma
 SHANNON_ROLES_MAX = 50  # of one tenant, beside the shipped ones
 SHANNON_TENANT_TOOLS_CACHED_TENANTS = 1_000  # per process
 
+SHANNON_SKILLS_MAX = 100  # versions of skills of one tenant, beside those of the folders
 SHANNON_SKILLS_DIRS = [BASE_DIR / "agents" / "skills" / "library"]  # later ones replace earlier ones
 if ENV.skills_dir:
     SHANNON_SKILLS_DIRS.append(ENV.skills_dir)

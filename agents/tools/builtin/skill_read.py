@@ -1,9 +1,10 @@
 """Reading how something is done well, when it is needed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
-from agents.skills.catalogue import skill_allowed, skills
+from agents.skills.catalogue import Skill, skill_allowed, skills
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.tools.schemas import list_of, object_of
 
@@ -30,12 +31,15 @@ class SkillReadTool(Tool):
 
     def __init__(self) -> None:
         """Name the skills that there are."""
-        listed = "; ".join(f"{skill.name}: {skill.description}" for skill in skills())
-        self.description = f"Read a way of working before you begin work of its kind. There are: {listed}"
+        self.description = _told(skills())
+
+    def told(self, tenant_id: UUID) -> str:
+        """Name the tenant's own skills too."""
+        return _told(skills(tenant_id=tenant_id))
 
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
         """Return `{"name", "version", "content", "requires_tools", "scripts"}`; `skill_run` runs a script."""
-        skill = skill_allowed(arguments["name"], may_use_dangerous=ctx.may_use_dangerous)
+        skill = skill_allowed(arguments["name"], tenant_id=ctx.tenant_id, may_use_dangerous=ctx.may_use_dangerous)
         return ToolOutput(
             {
                 "name": skill.name,
@@ -45,3 +49,8 @@ class SkillReadTool(Tool):
                 "scripts": sorted(skill.scripts),
             }
         )
+
+
+def _told(known: Iterable[Skill]) -> str:
+    listed = "; ".join(f"{skill.name}: {skill.description}" for skill in known)
+    return f"Read a way of working before you begin work of its kind. There are: {listed}"

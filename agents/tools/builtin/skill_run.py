@@ -40,7 +40,7 @@ class SkillRunTool(Tool):
 
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
         """Return what `program_run` returns."""
-        skill = skill_allowed(arguments["skill"], may_use_dangerous=ctx.may_use_dangerous)
+        skill = skill_allowed(arguments["skill"], tenant_id=ctx.tenant_id, may_use_dangerous=ctx.may_use_dangerous)
         name = arguments["script"]
         if name not in skill.scripts:
             there = ", ".join(sorted(skill.scripts)) or "none"

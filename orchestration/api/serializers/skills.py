@@ -1,16 +1,37 @@
-"""Answers of the skill endpoints."""
+"""Bodies and answers of the skill endpoints."""
 
 from typing import Any
 
 from rest_framework import serializers
 
-from orchestration.api.serializers.base import StrictSerializer
+from orchestration.api.serializers.base import StrictSerializer, TextField
 
 
 class SkillListQuery(StrictSerializer):
     """Which skills are listed."""
 
     category = serializers.CharField(required=False, default=None, max_length=64)
+
+
+class SkillBody(StrictSerializer):
+    """A version of a skill to register."""
+
+    document = TextField(
+        trim_whitespace=False,
+        max_length=100_000,
+        help_text="A SKILL.md: frontmatter between two lines of ---, then text.",
+    )
+    scripts = serializers.DictField(
+        child=TextField(trim_whitespace=False, allow_blank=True, max_length=262_144),
+        default=dict,
+        help_text="Its programs: name, which ends in .py, .js or .mjs, to source.",
+    )
+
+
+class SkillSwitchBody(StrictSerializer):
+    """Whether the tenant's versions are on."""
+
+    is_active = serializers.BooleanField()
 
 
 class SkillAnswer(serializers.Serializer[Any]):
@@ -23,6 +44,7 @@ class SkillAnswer(serializers.Serializer[Any]):
     requires_tools = serializers.ListField(child=serializers.CharField())
     dangerous = serializers.BooleanField(help_text="A task with it needs the scope tools:dangerous.")
     enabled = serializers.BooleanField()
+    is_own = serializers.BooleanField(help_text="The tenant registered it; otherwise it is the installation's.")
 
 
 class SkillListAnswer(serializers.Serializer[Any]):

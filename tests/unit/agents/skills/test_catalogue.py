@@ -1,6 +1,5 @@
 """Skills from folders."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -9,11 +8,7 @@ import pytest
 
 from agents.errors import SkillNotFound, SkillUnreadable
 from agents.skills.catalogue import skill_for, skill_read, skill_versions, skills
-from agents.tools.base import ToolContext
-from agents.tools.builtin.skill_read import SkillReadTool
-from agents.tools.builtin.skill_run import SkillRunTool
 from agents.tools.registry import tool_for
-from policy.errors import ScopeMissing
 
 SKILL = """---
 name: {name}
@@ -91,16 +86,6 @@ def test_a_file_that_is_no_skill_is_named(tmp_path: Path, text: str) -> None:
         skill_read(path)
 
 
-def test_agents_are_told_the_names_and_read_a_text_when_they_ask() -> None:
-    tool = SkillReadTool()
-    assert "code-review: Review source code" in tool.description
-    assert skill_for("code-review").content not in tool.description
-    ctx = ToolContext(tenant_id=uuid4(), session_id=uuid4(), task_id=uuid4(), timeout_seconds=1.0)
-    output = tool.execute(ctx, {"name": "code-review"}).output
-    assert isinstance(output, dict)
-    assert output["content"] == skill_for("code-review").content
-
-
 def test_the_programs_of_a_skill_are_read_with_it(tmp_path: Path) -> None:
     write(tmp_path, "brew", "1.0.0")
     folder = tmp_path / "brew" / "1.0.0" / "scripts"
@@ -121,21 +106,3 @@ def test_a_program_that_is_too_large_or_no_text_makes_a_skill_unreadable(tmp_pat
     (folder / "boil.py").write_bytes(contents)
     with pytest.raises(SkillUnreadable):
         skill_read(tmp_path / "brew" / "1.0.0" / "SKILL.md")
-
-
-def test_a_dangerous_skill_is_for_those_who_may_use_such(tmp_path: Path, settings: Any) -> None:
-    write(tmp_path, "brew", "1.0.0")
-    path = tmp_path / "brew" / "1.0.0" / "SKILL.md"
-    path.write_text(path.read_text().replace("enabled:", "dangerous: true\nenabled:"))
-    (path.parent / "scripts").mkdir()
-    (path.parent / "scripts" / "boil.py").write_text("print('hot')")
-    settings.SHANNON_SKILLS_DIRS = [tmp_path]
-    ctx = ToolContext(uuid4(), uuid4(), uuid4(), timeout_seconds=1.0)
-    with pytest.raises(ScopeMissing):
-        SkillReadTool().execute(ctx, {"name": "brew"})
-    with pytest.raises(ScopeMissing):
-        SkillRunTool().execute(ctx, {"skill": "brew", "script": "boil.py"})
-    allowed = replace(ctx, may_use_dangerous=True)
-    read = SkillReadTool().execute(allowed, {"name": "brew"}).output
-    assert isinstance(read, dict)
-    assert read["scripts"] == ["boil.py"]
