@@ -92,6 +92,13 @@ class Task(models.Model):
     forked_from_position = models.PositiveIntegerField(
         null=True, blank=True, help_text="That step's journal was copied below this position; empty: not at all."
     )
+    traceparent = models.CharField(
+        max_length=55,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="W3C trace context of its submission; empty: traces were off.",
+    )
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(db_default=Now())

@@ -38,6 +38,7 @@ from orchestration.wishes import wishes_of
 from policy.services import budget_tighten, budgets_open
 from policy.types import BudgetLimits, BudgetRef, BudgetScope, Principal
 from shannon_project.foundation.failpoints import Seam, hit
+from shannon_project.foundation.tracing import SpanKind, span, traceparent
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +261,20 @@ def task_insert_once(
     body: Mapping[str, Any],
 ) -> SubmittedTask:
     """Insert the task unless the key has made one already."""
+    with span("submit task", {"shannon.strategy": new.strategy}, kind=SpanKind.PRODUCER) as submitting:
+        done = _insert_once(principal, session_id, new, (endpoint, idempotency_key), body)
+        submitting.note({"shannon.task_id": str(done.task.id)})
+    return done
+
+
+def _insert_once(
+    principal: Principal,
+    session_id: str | None,
+    new: NewTask,
+    place: tuple[str, str | None],
+    body: Mapping[str, Any],
+) -> SubmittedTask:
+    endpoint, idempotency_key = place
     digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
     with transaction.atomic():
         record = None
@@ -314,6 +329,7 @@ def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
         schedule_id=trigger.schedule_id if trigger else None,
         deadline_at=Now() + timedelta(seconds=seconds),
         doorbell_at=Now(),
+        traceparent=traceparent(),
     )
     _budgets_open(task, new.budget, trigger)
     if new.conversation or new.system:

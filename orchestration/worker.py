@@ -30,6 +30,7 @@ from orchestration.metrics import WORKERS_DEAF
 from orchestration.retention import months_keep
 from orchestration.upkeep import upkeep
 from shannon_project.foundation.memory import memory_arenas_limit
+from shannon_project.foundation.tracing import tracing_start, tracing_stop
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,7 @@ def _begin(sender: Any = None, **_: Any) -> None:
         except Exception as error:  # Celery swallows what a signal handler raises
             log.exception("worker_not_warm")
             raise SystemExit(1) from error  # a worker that is not whole takes no steps
+    tracing_start("worker" if takes_steps(sender.app.amqp.queues.consume_from) else "control")
     if settings.SHANNON_WORKER_METRICS_PORT:
         start_http_server(settings.SHANNON_WORKER_METRICS_PORT)
     log.info("worker_warm", seconds=round(time.monotonic() - started, 2))
@@ -188,7 +190,7 @@ def make_room() -> None:
 
 @worker_shutdown.connect
 def _end(**_: Any) -> None:
-    """Stop the threads and the sandbox's hosts."""
+    """Stop the threads and the sandbox's hosts, send what is left of traces."""
     for thread in _threads:
         thread.stop()
     KEEPER.stop()
@@ -198,3 +200,4 @@ def _end(**_: Any) -> None:
             presence.leave()
         except (DatabaseError, InterfaceError) as error:
             log.warning("presence_not_taken_back", error=str(error))
+    tracing_stop()

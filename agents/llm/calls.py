@@ -31,6 +31,7 @@ from agents.llm.retry import RetryLimits
 from agents.llm.routing import Route, used_by
 from agents.llm.structured import answer_checked, schema_of
 from agents.llm.telling import output_payload
+from agents.llm.tracing import model_traced
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
 from agents.metrics import MODEL_CALLS
 from policy.errors import BudgetAsksPerson, BudgetExceeded
@@ -119,7 +120,7 @@ class _Call:
             kind="model",
             key=str(self.request.purpose),
             request=self.request.as_json(),
-            perform=self._perform,
+            perform=lambda effect: model_traced(self._perform, self.request, self.model, effect),
             idempotent=True,  # a model may be asked again: the first answer was seen by nobody
             decisions=self.permit.decisions,
             before=self._reserve,

@@ -22,6 +22,7 @@ from agents.tools.long_output import output_shown
 from agents.tools.rates import turn_take
 from agents.tools.registry import tool_for
 from agents.tools.results import result_find, result_keep
+from agents.tools.tracing import tool_traced
 from agents.types import ApprovalAnswer, ApprovalAsk, AskedBy, ToolError, ToolResult, UnknownOutcome
 from policy.errors import PolicyDenied
 from policy.types import Action
@@ -104,7 +105,7 @@ class Call:
             kind="tool",
             key=self.name[:128],
             request={"tool": self.name, "arguments": self.arguments},
-            perform=self._perform,
+            perform=lambda effect: tool_traced(self._perform, self.tool, self.arguments, effect),
             idempotent=self.may_repeat,
             unknown_outcome=self._unknown_outcome(),
             before=self._invoked,

@@ -15,6 +15,7 @@ from agents.services import storable_json, value_pack, value_unpack
 from orchestration.engine.dispatch import ring_steps
 from orchestration.engine.finish import task_fail, task_finish, task_stop, told_drafts
 from orchestration.engine.slots import slots_take
+from orchestration.engine.tracing import advance_span
 from orchestration.engine.turns import TURNS
 from orchestration.errors import DependencyFailed, StrategyBroke, StrategyStuck, TaskDeadlineExceeded
 from orchestration.events.write import EventDraft, events_append
@@ -55,7 +56,8 @@ def task_advance(task_id: UUID) -> bool:
             task = found.filter(id=task_id).first()
             if task is None or task.status in TASK_TERMINAL or task.status == TaskStatus.PAUSED:
                 return False
-            first_steps = _advance_locked(task, task.read_at)
+            with advance_span(task):
+                first_steps = _advance_locked(task, task.read_at)
             hit(Seam.ADVANCE_COMMIT)
         if first_steps:
             hit(Seam.ADVANCE_DISPATCH)

@@ -23,6 +23,7 @@ from orchestration.engine.slots import slot_return, task_serve, waiting_serve
 from orchestration.engine.step_engine import TaskFacts, task_facts
 from orchestration.engine.stopping import STOPPING
 from orchestration.engine.together import DESK
+from orchestration.engine.tracing import drain_span, step_traced
 from orchestration.engine.turns import TURNS
 from orchestration.events.write import EventDraft
 from orchestration.metrics import STEP_SECONDS, STEPS_ENDED
@@ -69,7 +70,7 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
     except Task.DoesNotExist:
         log.warning("drain_of_unknown_task", task_id=str(task_id))
         return 0
-    with log_context(task_id=task_id):
+    with log_context(task_id=task_id), drain_span(run.facts):
         with TURNS.drainer(run.facts.principal.tenant_id, weight=run.facts.weight) as has_thread:
             goes_on = has_thread and _drain_on(run, first)
             if run.done and not goes_on and not STOPPING.is_begun:
@@ -144,7 +145,7 @@ def _run_batch(run: Drain, batch: Batch) -> None:
             if KINDS[step.kind].announces_start:
                 _flush(run)  # what has ended must not wait for a step that may take minutes
             started = time.monotonic()
-            end = execute(step, lease, run.facts)
+            end = step_traced(execute, step, lease, run.facts)
             batch.at_work = None
             seconds = time.monotonic() - started
             _pace_note(run, seconds)

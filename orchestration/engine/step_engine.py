@@ -46,6 +46,8 @@ class TaskFacts:
     parameters: Mapping[str, Any]
     budgets: tuple[BudgetRef, ...]
     seconds_left: float
+    traceparent: str = ""
+    """Of the trace that the task belongs to."""
     weight: int = 1
     """The tenant's share of what workers have."""
 
@@ -58,7 +60,7 @@ class TaskFacts:
 
 def task_facts(task_id: UUID) -> TaskFacts:
     """Load the facts of a task; one query."""
-    columns = ("tenant_id", "session_id", "principal", "query", "strategy", "parameters", "deadline_at")
+    columns = ("tenant_id", "session_id", "principal", "query", "strategy", "parameters", "deadline_at", "traceparent")
     found = Task.objects.only("id", *columns, "clock_stopped_at").annotate(read_at=Now(), weight=F("tenant__weight"))
     task = found.get(id=task_id)
     principal = Principal.from_json(task.principal)
@@ -76,6 +78,7 @@ def task_facts(task_id: UUID) -> TaskFacts:
             *payer_refs(principal),
         ),
         seconds_left=(task.deadline_at - clock_at).total_seconds(),
+        traceparent=task.traceparent,
         weight=task.weight,
     )
 

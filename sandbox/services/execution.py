@@ -20,6 +20,7 @@ from sandbox.services.fetching import Fetch, on_call_for
 from sandbox.services.lanes import fast_lane_takes, fast_runtime, general_runtime
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 from sandbox.workspace import path_checked
+from shannon_project.foundation.tracing import span
 
 logger = logging.getLogger(__name__)
 _lock = threading.Lock()
@@ -54,9 +55,11 @@ def execute(request: ExecutionRequest, *, fetch: Fetch | None = None) -> Executi
     files = {path_checked(path): contents for path, contents in request.files.items()}
     request = replace(request, files=files, limits=limits)
     started_at = time.monotonic()
-    result = _files_refused(request, limits, general) or _run_in_a_lane(
-        request, limits, general, on_call_for(limits, fetch)
-    )
+    with span("sandbox run", {"shannon.guest": request.guest}) as run:
+        result = _files_refused(request, limits, general) or _run_in_a_lane(
+            request, limits, general, on_call_for(limits, fetch)
+        )
+        run.note({"shannon.outcome": result.outcome.value, "shannon.runtime": result.runtime})
     metrics.RUNS.labels(guest=request.guest, outcome=result.outcome.value).inc()
     metrics.RUN_SECONDS.labels(guest=request.guest).observe(time.monotonic() - started_at)
     return result

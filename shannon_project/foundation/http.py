@@ -14,6 +14,7 @@ from rest_framework import exceptions as drf
 from rest_framework.response import Response
 
 from shannon_project.foundation.errors import ShannonError
+from shannon_project.foundation.tracing.requests import request_route_note
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 RETRY_AFTER_SECONDS = "2"
@@ -48,6 +49,7 @@ class RequestIdMiddleware:
         request.META["shannon.request_id"] = request_id_given(request.headers.get("X-Request-ID", ""))
 
     def _end(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        request_route_note(request)
         response["X-Request-ID"] = request.META["shannon.request_id"]
         for name, value in request.META.get(_ANSWER_HEADERS, {}).items():
             response[name] = value

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with the task and step that the line is about."""
+"""Structured logs: one JSON object a line, with the task and step that the line is about, and its trace."""
 
 import logging
 from collections.abc import Iterator
@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import structlog
+
+from shannon_project.foundation.tracing import log_ids
 
 
 class AddressesWithoutQuery(logging.Filter):
@@ -31,6 +33,7 @@ def logging_config(*, level: str, json_lines: bool) -> dict[str, Any]:
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        log_ids,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -112,6 +112,15 @@ class Environment(BaseSettings):
     rate_limit_tenant_per_minute: int = Field(12000, ge=0, description="Of all keys of a tenant; 0: no limit.")
     router_learns: bool = Field(False, description="Whether outcomes of tasks change what the router chooses.")
     tenant_max_open_tasks: int = Field(1000, ge=1, description="Tasks of a tenant that have not ended.")
+    traces_endpoint: str = Field(
+        "",
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="Receiver of traces, OTLP over HTTP; empty: none.",
+    )
+    traces_service: str = Field(
+        "shannon", validation_alias="OTEL_SERVICE_NAME", description="`service.name` in traces."
+    )
+    traces_content: bool = Field(False, description="Whether traces hold prompts, answers and arguments of tools.")
     flower_url: str = Field("", description="Where Flower is, for the links of `/`; empty: no link.")
     metrics_allowed_networks: str = Field(
         "127.0.0.0/8,::1/128", description="Who may read /metrics without a key of scope admin; comma-separated."

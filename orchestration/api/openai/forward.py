@@ -13,6 +13,7 @@ from django.conf import settings
 from policy.types import Principal
 from shannon_project.foundation.errors import Unavailable
 from shannon_project.foundation.internal import PRINCIPAL_HEADER, REQUEST_ID_HEADER, TOKEN_HEADER, internal_token
+from shannon_project.foundation.tracing import traceparent
 
 _CONNECT_SECONDS: Final = 2.0
 _KEEP_SECONDS: Final = 3.0  # less than the gateway keeps a connection that nobody uses: none is used as it is closed
@@ -44,6 +45,7 @@ async def gateway_asked(
         TOKEN_HEADER: internal_token(),
         PRINCIPAL_HEADER: json.dumps(principal.as_json()),
         REQUEST_ID_HEADER: request_id,
+        "traceparent": traceparent(),
         "Content-Type": "application/json",
     }
     try:

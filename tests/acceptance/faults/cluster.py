@@ -140,6 +140,7 @@ class Cluster:
             "OPENAI_BASE_URL": f"{self.witness.url}/v1",
             "OPENAI_API_BASE": f"{self.witness.url}/v1",
             "SHANNON_HTTP_ENDPOINTS_ALLOWED": self.witness.url.removeprefix("http://"),  # for the tool http_fetch
+            "OTEL_BSP_SCHEDULE_DELAY": "50",  # milliseconds, where traces are on: a victim has not long
             WITNESS_VARIABLE: self.witness.url,
             **TIMES,
         }
@@ -206,6 +207,7 @@ class Cluster:
         threads: int = 8,
         grace_seconds: float = 120.0,
         clock_ahead_seconds: float = 0.0,
+        traces: str = "",
     ) -> Child:
         """Start a worker and wait until it takes jobs.
 
@@ -215,6 +217,7 @@ class Cluster:
             threads: How many steps it runs at once.
             grace_seconds: How long it has after SIGTERM to end its steps.
             clock_ahead_seconds: By how much its clock is wrong.
+            traces: Where it sends its spans.
         """
         worker = self._born(
             "worker",
@@ -223,6 +226,7 @@ class Cluster:
             threads=threads,
             grace_seconds=grace_seconds,
             clock_ahead_seconds=clock_ahead_seconds,
+            traces=traces,
         )
         self.workers.append(worker)
         ready = self.paths.log_dir / f"{worker.name}.ready"

@@ -1,7 +1,7 @@
 """Starts workers and web servers fast: imports once what they import, and forks for each.
 
 Reads one JSON object a line: `{"role", "name", "failpoints", "transport", "threads", "port",
-"clock_ahead_seconds"}`. Answers with the pid.
+"clock_ahead_seconds", "traces"}`. Answers with the pid.
 A child is a process like any other: it shares nothing with its siblings, and runs the role's own command.
 """
 
@@ -22,7 +22,7 @@ def main() -> None:
     """Fork until the input ends."""
     django.setup()
     # What takes long to import. Not `orchestration.worker`: threads that it makes could not be started after a fork.
-    for module in ("orchestration.jobs", "agents.services", "wordllama", "uvicorn", "shannon_project.urls"):
+    for module in ("orchestration.jobs", "agents.services", "numpy", "tokenizers", "uvicorn", "shannon_project.urls"):
         import_module(module)
     celery_app = import_module("shannon_project.celery").celery_app
     import_module("agents.llm.gateway")._litellm()
@@ -61,6 +61,7 @@ def _child(asked: dict[str, Any], celery_app: Any) -> None:
             uvicorn.run("shannon_project.asgi:application", port=asked["port"], lifespan="off", access_log=False)
         else:
             settings.SHANNON_SHUTDOWN_GRACE_SECONDS = asked["grace_seconds"]
+            settings.SHANNON_TRACES_ENDPOINT = asked["traces"]
             worker_ready.connect(lambda **_: (folder / f"{asked['name']}.ready").touch(), weak=False)
             options = ["-P", "threads", "-c", str(asked["threads"]), "-Q", "steps,control", "-n", f"{asked['name']}@%h"]
             celery_app.worker_main(["worker", *options, "--without-mingle", "--without-gossip"])
