@@ -19,6 +19,7 @@ from shannon_project.foundation.coroutines import outside
 
 log = structlog.get_logger(__name__)
 
+_CONNECTIONS_MAX: Final = 32
 _FINISHED: Final = frozenset({"stop", "tool_calls"})
 _RELEASE: Final = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
@@ -82,5 +83,12 @@ def _flight(key: str) -> str:
 
 @cache
 def _client() -> "redis.Redis":
-    """One client, with its own pool of connections, per process."""
-    return redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=0.5, socket_timeout=0.5)
+    """One client, with its own pool of connections, per process; who finds them all in use waits for one."""
+    pool = redis.BlockingConnectionPool.from_url(
+        settings.CELERY_BROKER_URL,
+        max_connections=_CONNECTIONS_MAX,
+        timeout=1.0,
+        socket_connect_timeout=0.5,
+        socket_timeout=0.5,
+    )
+    return redis.Redis(connection_pool=pool)

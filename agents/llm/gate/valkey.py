@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -9,12 +10,14 @@ from typing import Any, Final
 import redis
 import structlog
 from django.conf import settings
+from redis.exceptions import NoScriptError
 
 from agents.llm.gate.base import BUCKETS, HORIZON_BUCKETS, Admission, CallEnd, Gate, Lane, Verdict
 from agents.llm.gate.local import LocalGate
 from agents.llm.gate.reckoning import p95
 from agents.metrics import GATE_DEGRADED
 from shannon_project.foundation.coroutines import outside
+from shannon_project.foundation.together import Together
 
 log = structlog.get_logger(__name__)
 
@@ -24,10 +27,14 @@ _AWAY_SECONDS: Final = (
 )
 _LEASE_MORE_SECONDS: Final = 30.0  # a place of a worker that died is free again so long after its call must have ended
 _LATENCIES_SECONDS: Final = 5.0
+_TOGETHER_MAX: Final = 64
+
+_Run = tuple[str, list[str], list[Any]]
+"""A script's name, keys and arguments."""
 
 
 class ValkeyGate(Gate):
-    """Two round trips a call: one before, one after."""
+    """Two round trips a call, one before and one after; calls of the same moment share them, and a connection."""
 
     def __init__(self, local: Gate | None = None) -> None:
         """Make a gate; `local` stands in while Valkey is away."""
@@ -35,6 +42,7 @@ class ValkeyGate(Gate):
         self._away_until_monotonic_seconds = 0.0
         self._latencies: dict[str, tuple[float, float | None]] = {}
         self._lock = threading.Lock()
+        self._together: Together[_Run, Any] = Together(self._run_all, most=_TOGETHER_MAX)
 
     def admit(self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float) -> Admission:
         """See `Gate.admit`."""
@@ -125,11 +133,15 @@ class ValkeyGate(Gate):
         return measured
 
     def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
-        """Run a script; None: Valkey is away."""
-        found = None
+        """Run a script, with those of whoever else asks at this moment; None: Valkey is away."""
+        return None if self.is_away() else self._together.do((script, keys, arguments))
+
+    def _run_all(self, runs: Sequence[_Run]) -> Sequence[Any]:
+        """Run scripts in one round trip; None in place of each: Valkey is away."""
+        found: Sequence[Any] = [None] * len(runs)
         with self._reaching() as is_there:
             if is_there:
-                found = outside(lambda: _script(script)(keys=keys, args=arguments))
+                found = _scripts_run(runs)
         return found
 
     def _reaching(self) -> "_Reaching":
@@ -169,6 +181,26 @@ def _key(lane: Lane, part: str) -> str:
 
 def _latencies_key(model: str) -> str:
     return f"shannon:gate:{{{model}}}:latencies"
+
+
+def _scripts_run(runs: Sequence[_Run]) -> list[Any]:
+    if len(runs) > 1:
+        pipeline = _client().pipeline(transaction=False)
+        for name, keys, arguments in runs:
+            pipeline.evalsha(_script(name).sha, len(keys), *keys, *arguments)
+        found: list[Any] = pipeline.execute(raise_on_error=False)
+    else:
+        found = [NoScriptError()]  # what a script object does by itself
+    return [
+        _script(run[0])(keys=run[1], args=run[2]) if isinstance(each, NoScriptError) else _good(each)
+        for run, each in zip(runs, found, strict=True)
+    ]
+
+
+def _good(answer: Any) -> Any:
+    if isinstance(answer, redis.RedisError):
+        raise answer
+    return answer
 
 
 @cache
