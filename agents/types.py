@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 EMBEDDING_DIMENSIONS: Final = 256
+OUTPUT_TOKENS_MAX: Final = 10_000_000  # that one answer may be asked to have: beyond every model
 TITLE_MAX_CHARACTERS: Final = 60
 
 Insert = Callable[[Callable[[], UUID]], None]

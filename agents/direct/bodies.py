@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from agents.direct.messages import messages_check, tool_choice_check, tools_check
 from agents.llm.types import ModelPurpose, ModelRequest
+from agents.types import OUTPUT_TOKENS_MAX
 from shannon_project.foundation.errors import InvalidInput
 
 CHOICES_MAX: Final = 8
@@ -38,6 +39,7 @@ _HANDED_ON: Final = (
     "user",
 )
 
+OutputTokens = Annotated[int, Field(ge=1, le=OUTPUT_TOKENS_MAX)]
 _FORMATS: Final = ("text", "json_object", "json_schema")
 
 Stop = str | Annotated[list[str], Field(max_length=4)]
@@ -80,8 +82,8 @@ class ChatBody(StrictBody):
     messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MESSAGES_MAX)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: OutputTokens | None = None
+    max_completion_tokens: OutputTokens | None = None
     n: Annotated[int, Field(ge=1, le=CHOICES_MAX)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -155,7 +157,7 @@ class CompletionBody(StrictBody):
     prompt: Annotated[str, Field(min_length=1)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: OutputTokens | None = None
     n: Annotated[int, Field(ge=1, le=CHOICES_MAX)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from agents.direct.bodies import MESSAGES_MAX, TOOLS_MAX, ChatBody, StrictBody, pictures_check
+from agents.direct.bodies import MESSAGES_MAX, TOOLS_MAX, ChatBody, OutputTokens, StrictBody, pictures_check
 from shannon_project.foundation.errors import InvalidInput
 from shannon_project.foundation.responses import chat_format, chat_messages, chat_tool_choice, chat_tools
 
@@ -56,7 +56,7 @@ class ResponseBody(StrictBody):
     input: Annotated[str, Field(min_length=1)] | Annotated[list[Any], Field(min_length=1, max_length=MESSAGES_MAX)]
     instructions: str | None = None
     stream: bool | None = None
-    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_output_tokens: OutputTokens | None = None
     metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
     parallel_tool_calls: bool | None = None
     reasoning: Reasoning | None = None

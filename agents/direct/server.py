@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from django.conf import settings
 
@@ -242,9 +242,14 @@ async def _json_body(receive: Receive) -> Any:
             raise InvalidInput("The body is too large.", details={"max_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
         more = message.get("more_body", False)
     try:
-        return json.loads(b"".join(parts))
+        return json.loads(b"".join(parts), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("The body is not JSON.") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    """Take no NaN and no Infinity, which Python reads and JSON has not."""
+    raise ValueError(name)
 
 
 async def _refuse(send: Send, error: ShannonError, request_id: str) -> None:

@@ -47,7 +47,7 @@ def choose(tenant_id: UUID, request: ModelRequest, *, gateway: ModelGateway, gat
         candidates,
         entry.select,
         price_of=gateway.price_of,
-        latency_of=lambda model: gate.p95_latency_seconds(model.litellm_name),
+        latency_of=lambda model: gate.p95_latency_seconds(model.lane),
         prompt_tokens=prompt_tokens_estimate(request),
         output_tokens=request.max_output_tokens,
     )

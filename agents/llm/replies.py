@@ -73,9 +73,11 @@ class Answer:
 def usage_of(request: ModelRequest, answer: Answer, price: ModelPrice | None) -> ModelUsage:
     """Return what the provider stated, or an estimate that says that it is one."""
     stated = answer.stated
-    if stated is None:
-        tokens = (prompt_tokens_estimate(request), text_tokens_estimate(answer.written))
-        return ModelUsage(*tokens, cost_usd_of(price, *tokens))
+    if stated is None or not stated.prompt_tokens or (answer.written and not stated.completion_tokens):
+        # Nobody reads or writes nothing: a count of 0 is estimated, and the other one taken as it is.
+        prompt = (stated.prompt_tokens if stated else 0) or prompt_tokens_estimate(request)
+        completion = (stated.completion_tokens if stated else 0) or text_tokens_estimate(answer.written)
+        return ModelUsage(prompt, completion, cost_usd_of(price, prompt, completion))
     cost_usd = cost_usd_of(
         price,
         stated.prompt_tokens,

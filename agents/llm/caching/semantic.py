@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from pgvector.django import CosineDistance
 
 from agents.gateway_models import CachedAnswer
-from agents.journal.bounds import canonical_digest
+from agents.journal.bounds import canonical_digest, storable_json
 from agents.llm.types import ModelReply, ModelRequest, SemanticRule
 from agents.memory.selection import embedder
 from shannon_project.config.catalogue import CatalogueModel
@@ -83,7 +83,7 @@ def answer_keep(question: Question, reply: ModelReply) -> None:
         scope_digest=question.scope_digest,
         question=storable_text(question.text),
         embedding=embedder().embed([question.text])[0],
-        reply=reply.as_json(),
+        reply=storable_json(reply.as_json())[0],  # a NUL of a model's text would be refused by the database
         cost_usd=reply.cost_usd or Decimal(0),
         expires_at=Now() + timedelta(seconds=question.rule.keep_seconds),
     )

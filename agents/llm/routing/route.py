@@ -1,6 +1,7 @@
 """One call on its way: each choice in turn, with each of its keys, until one answers."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -29,7 +30,9 @@ _MIN_TIMEOUT_SECONDS: Final = 0.1
 _LOOK_SECONDS: Final = 0.25  # how long a cancelled step may go on waiting
 _OPEN: Final = "lane_open"
 _FULL: Final = "lane_full"
-_turns: Final = count()  # goes up with each call of this process, so that keys take turns
+# How often each model was asked in this process, so that its keys take turns. One count for all models would give the
+# first of two candidates an even number each time, and so the same one of its two keys.
+_turns: Final = defaultdict[str, Iterator[int]](count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +166,7 @@ class Route:
     def _ways(self) -> Iterator[tuple[CatalogueModel, Credential]]:
         """Yield each model with each of its keys, another key first each time; models that are too small come last."""
         for choice in sorted(self.choices, key=lambda choice: not fits(self.request, choice.model)):
-            first = next(_turns) % len(choice.credentials)
+            first = next(_turns[choice.model.name]) % len(choice.credentials)
             for credential in (*choice.credentials[first:], *choice.credentials[:first]):
                 yield choice.model, credential
 
@@ -242,7 +245,7 @@ class Route:
         limits = Limits(model.requests_per_minute, model.tokens_per_minute, model.max_concurrency)
         entered = lane_enter(
             self.gate,
-            Lane(model.litellm_name, credential.key_id, limits),
+            Lane(model.lane, credential.key_id, limits),
             tokens=self._prompt_tokens + request.max_output_tokens,
             max_wait_seconds=max_wait_seconds,
             checkpoint=self.checkpoint,

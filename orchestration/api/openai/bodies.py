@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Final
 from django.conf import settings
 from rest_framework import serializers
 
+from agents.types import OUTPUT_TOKENS_MAX
 from orchestration.api.openai.conversation import conversation_of
 from orchestration.api.openai.names import DEFAULT_MODEL, PLATFORM_MODELS
 from orchestration.api.serializers.base import (
@@ -32,6 +33,14 @@ class NumberField(serializers.FloatField):
         if type(data) not in (int, float):
             self.fail("invalid")
         return float(super().to_internal_value(data))
+
+
+class OutputTokensField(WholeNumberField):
+    """How many tokens an answer may have; absent and null: as many as the platform lets it."""
+
+    def __init__(self) -> None:
+        """Make a field that may be absent."""
+        super().__init__(required=False, allow_null=True, default=None, min_value=1, max_value=OUTPUT_TOKENS_MAX)
 
 
 class StopField(serializers.Field[Any, Any, Any, Any]):
@@ -105,7 +114,7 @@ class PlatformBody(PlatformQuestion):
     """What chats and plain completions have in common."""
 
     stream_options = StreamOptions(required=False, allow_null=True, default=None)
-    max_tokens = WholeNumberField(required=False, allow_null=True, default=None, min_value=1)
+    max_tokens = OutputTokensField()
     n = WholeNumberField(required=False, allow_null=True, default=None, min_value=1, max_value=1)
     stop = StopField(required=False, allow_null=True, default=None)
     presence_penalty = NumberField(required=False, allow_null=True, default=None, min_value=-2, max_value=2)
@@ -150,7 +159,7 @@ class PlatformChatBody(PlatformBody):
     )
 
     messages = serializers.ListField(min_length=1, max_length=settings.SHANNON_OPENAI_MESSAGES_MAX)
-    max_completion_tokens = WholeNumberField(required=False, allow_null=True, default=None, min_value=1)
+    max_completion_tokens = OutputTokensField()
     response_format = ObjectField(
         max_bytes=settings.SHANNON_CONTEXT_MAX_BYTES, required=False, allow_null=True, default=None
     )

@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Final
 from django.conf import settings
 from rest_framework import serializers
 
-from orchestration.api.openai.bodies import PlatformQuestion
+from orchestration.api.openai.bodies import OutputTokensField, PlatformQuestion
 from orchestration.api.openai.conversation import conversation_of
-from orchestration.api.serializers.base import ObjectField, OneOfField, TextField, WholeNumberField
+from orchestration.api.serializers.base import ObjectField, OneOfField, TextField
 from orchestration.types import TaskRequest
 from shannon_project.foundation.responses import chat_format, chat_messages
 
@@ -67,7 +67,7 @@ class PlatformResponseBody(PlatformQuestion):
 
     input = InputField()
     instructions = TextField(required=False, allow_null=True, default=None)
-    max_output_tokens = WholeNumberField(required=False, allow_null=True, default=None, min_value=1)
+    max_output_tokens = OutputTokensField()
     metadata = ObjectField(max_bytes=16 * 1024, required=False, allow_null=True, default=None)
     previous_response_id = TextField(required=False, allow_null=True, default=None, max_length=64)
     background = serializers.BooleanField(required=False, allow_null=True, default=False)

@@ -117,6 +117,11 @@ class CatalogueModel(_Strict):
     max_concurrency: Count | None = None
     about: str = ""
 
+    @property
+    def lane(self) -> str:
+        """What its limits, outages and times of answer are counted by: the same name on two servers is two models."""
+        return f"{self.litellm_name}@{self.api_base}" if self.api_base else self.litellm_name
+
     @classmethod
     def outside(cls, litellm_name: str) -> Self:
         """Return an entry for a litellm model that the file does not list: price and window are not known here."""

@@ -223,6 +223,19 @@ def test_a_question_that_means_the_same_is_answered_from_the_cache_and_says_so(
     assert ModelCall.objects.get(task_id=ctx.task_id).cache == "semantic"
 
 
+def test_what_the_database_does_not_take_of_an_answer_breaks_no_call(
+    principal: Principal, provider: FaultProvider, settings: Settings
+) -> None:
+    settings.SHANNON_MODEL_CACHE_SECONDS = 0
+    provider.will(Fault(text="Paris\x00"))
+    first, _ = ask(principal, question("What is the capital city of France?"))
+    second, _ = ask(principal, question("What is the capital of France?"))
+
+    assert first.text.startswith("Paris")
+    assert second.hit is not None
+    assert second.text.startswith("Paris")
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -261,8 +261,10 @@ def test_an_answer_that_is_no_json_is_a_typed_failure(provider: FaultProvider, i
         {"prompt_tokens": -5, "completion_tokens": 7, "total_tokens": 2},
         {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
         {"prompt_tokens": 10**12, "completion_tokens": 7, "total_tokens": 10**12},
+        {"prompt_tokens": 0, "completion_tokens": 7, "total_tokens": 7},
+        {"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 9},
     ],
-    ids=["none", "negative", "zero", "absurd"],
+    ids=["none", "negative", "zero", "absurd", "nothing read", "nothing written"],
 )
 def test_usage_that_cannot_be_true_is_estimated_and_marked(
     provider: FaultProvider, usage: dict[str, int], is_streamed: bool

@@ -118,6 +118,8 @@ def test_several_choices_are_several_calls(client: openai.OpenAI, provider: Prov
         ({"colour": 1}, "Unknown field: colour", "colour"),
         ({"temperature": 3}, "temperature: ", "temperature"),
         ({"n": 99}, "n: ", "n"),
+        ({"max_tokens": 10**30}, "max_tokens: ", "max_tokens"),
+        ({"max_completion_tokens": 10**19}, "max_completion_tokens: ", "max_completion_tokens"),
         ({"tools": [{"type": "mcp", "server_url": "https://x.example/"}]}, "only tools of the type function", "tools"),
         ({"tools": [{"type": "function"}]}, "each tool is a function with a name", "tools"),
         ({"tools": [{"type": "function", "function": {"name": 5}}]}, "each tool is a function with a name", "tools"),
@@ -166,6 +168,29 @@ def test_a_used_up_budget_refuses_and_the_refusal_names_it(client: openai.OpenAI
     details: Any = refused.value.body["details"]  # type: ignore[index]
     assert {"scope", "limit", "spent", "reserved", "asked"} <= set(details)
     assert AuditEntry.objects.filter(rule="BUDGET_EXCEEDED", tenant=caller.tenant).count() == 1
+
+
+def test_a_call_that_a_budget_made_cheaper_says_so_whole_and_streamed(client: openai.OpenAI, caller: Caller) -> None:
+    budget = Budget.objects.get(scope="tenant", scope_id=caller.tenant.id)
+    budget_limit(budget=budget, limit_tokens=10**6, limit_usd=None, percents={"smaller_output_percent": 1})
+    Budget.objects.filter(pk=budget.pk).update(spent_tokens=20_000)
+
+    whole_answer = client.chat.completions.create(model="medium", messages=ASK)
+    pieces = list(client.chat.completions.create(model="medium", messages=ASK, stream=True))
+
+    ends = [piece for piece in pieces if piece.choices and piece.choices[0].finish_reason]
+    assert whole_answer.model == "offline/small"
+    for told in (whole_answer.model_extra, ends[0].model_extra):
+        event = (told or {})["shannon_events"][-1]
+        assert (event["type"], event["payload"]["degradation"]) == ("BUDGET_THRESHOLD", "smaller_output")
+        assert (event["payload"]["model"], event["payload"]["asked_model"]) == ("offline/small", "offline/medium")
+        assert event["payload"]["max_output_tokens"] < event["payload"]["asked_max_output_tokens"]
+
+
+def test_a_number_that_json_does_not_have_is_no_body(base_url: str, caller: Caller) -> None:
+    body = '{"model": "small", "messages": [{"role": "user", "content": "Hi"}], "logit_bias": {"1": NaN}}'
+    refused = httpx.post(f"{base_url}/v1/chat/completions", content=body, headers={"X-API-Key": caller.key})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "INVALID_INPUT")
 
 
 def test_a_call_for_which_a_person_is_wanted_is_refused(client: openai.OpenAI, caller: Caller) -> None:

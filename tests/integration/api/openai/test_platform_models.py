@@ -135,6 +135,7 @@ def test_research_and_a_role_are_asked_for_by_model_or_option(
         ({"tools": [{"type": "function", "function": {"name": "a"}}]}, "Not available here: tools", "tools"),
         ({"logprobs": True}, "Not available here: logprobs", "logprobs"),
         ({"n": 2}, "n: ", "n"),
+        ({"max_tokens": 10**30}, "max_tokens: ", "max_tokens"),
         ({"colour": 1}, "Unknown field: colour", "colour"),
         ({"temperature": 3}, "temperature: ", "temperature"),
         ({"shannon_options": {"agent": "x"}}, "Not available here: agent", "agent"),

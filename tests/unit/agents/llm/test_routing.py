@@ -130,6 +130,27 @@ def test_keys_take_turns() -> None:
     assert sorted(gateway.key_ids) == ["a", "a", "b", "b", "c", "c"]
 
 
+def test_keys_of_each_of_several_models_take_turns() -> None:
+    gateway, name = FakeGateway(), "first-of-two"
+
+    for _ in range(6):
+        route_of(gateway, choice(name, "a", "b"), choice("second-of-two", "c", "d")).run()
+
+    assert sorted(gateway.key_ids) == ["a", "a", "a", "b", "b", "b"]
+
+
+def test_a_server_that_fails_shuts_no_model_of_that_name_on_another(settings: Settings) -> None:
+    settings.SHANNON_MODEL_BREAKER_FAILURES = 1
+    gate = LocalGate()
+    with pytest.raises(ModelUnavailable):
+        route_of(FakeGateway([ModelUnavailable()]), choice("m", api_base="http://ours/v1"), gate=gate).run()
+
+    assert route_of(FakeGateway(["yes"]), choice("m", api_base="http://theirs/v1"), gate=gate).run().text == "yes"
+    assert route_of(FakeGateway(["yes"]), choice("m"), gate=gate).run().text == "yes"
+    with pytest.raises(ModelUnavailable, match="left alone"):
+        route_of(FakeGateway(["yes"]), choice("m", api_base="http://ours/v1"), gate=gate).run()
+
+
 def test_after_all_choices_failed_they_are_tried_again_from_the_first() -> None:
     gateway = FakeGateway([ModelUnavailable(), ModelUnavailable(), "at last"])
 
