@@ -8,12 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from agents import gateway_admin, roles_admin, skills_admin
+from agents import gateway_admin, own_tools_admin, roles_admin, skills_admin
 from agents.blobs import blob_heads
 from agents.journal.bounds import bounded_text
 from agents.models import Blob, JournalEntry, McpServer, Memory, Message, OpenApi, Session
 
-__all__ = ["gateway_admin", "roles_admin", "skills_admin"]  # they register their own pages
+__all__ = ["gateway_admin", "own_tools_admin", "roles_admin", "skills_admin"]  # they register their own pages
 _JSON_SHOWN_CHARACTERS = 4_000
 
 

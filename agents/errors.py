@@ -160,6 +160,18 @@ class SkillNotFound(NotFound):
     code = "SKILL_NOT_FOUND"
 
 
+class OwnToolExists(Conflict):
+    """The tenant has a tool of this name already."""
+
+    code = "TOOL_EXISTS"
+
+
+class OwnToolInvalid(InvalidInput):
+    """A tool's name, schema or program is not as it must be."""
+
+    code = "TOOL_INVALID"
+
+
 class SkillExists(Conflict):
     """The tenant has this version of the skill already."""
 

@@ -31,6 +31,7 @@ __all__ = [
     "ModelCall",
     "ModelOverride",
     "ModelRules",
+    "OwnToolRow",
     "ProviderKey",
     "Session",
     "TenantSkill",
@@ -229,6 +230,37 @@ class AgentRole(models.Model):
     class Meta:
         verbose_name = "role"
         constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "name"], name="agent_role_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OwnToolRow(models.Model):
+    """A tool that a tenant made of a program: a module that it uploaded, or source."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=40, help_text="Agents call it own__<name>.")
+    description = models.CharField(max_length=1000, help_text="For models: what it does, and when to use it.")
+    guest = models.CharField(max_length=16, choices=[(name, name) for name in ("module", "python", "javascript")])
+    module = models.CharField(max_length=64, blank=True, help_text="Name of the module that it runs.")
+    code = models.TextField(blank=True, help_text="Source of the program that it runs.")
+    parameters = models.JSONField(help_text="JSON schema of the arguments, which it reads from standard input.")
+    returns = models.JSONField(default=dict, blank=True, help_text="JSON schema of what it prints; {}: anything.")
+    uses_files = models.BooleanField(default=False, help_text="It works on the session's files.")
+    dangerous = models.BooleanField(default=False)
+    requires_approval = models.BooleanField(default=False)
+    calls_per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Of the tenant; empty: any number.")
+    wall_seconds = models.FloatField(help_text="The most that one run may take.")
+    memory_bytes = models.PositiveBigIntegerField(null=True, blank=True, help_text="Empty: the platform's limit.")
+    is_active = models.BooleanField(default=True)
+    created_by = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = "tool"
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "name"], name="own_tool_name_unique")]
 
     def __str__(self) -> str:
         return self.name

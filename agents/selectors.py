@@ -22,6 +22,7 @@ from agents.skills.rows import skill_from_row, skill_row_of
 from agents.tools.arguments import arguments_check, arguments_problem
 from agents.tools.mcp.servers import mcp_server_for, mcp_servers
 from agents.tools.openapi.apis import openapi_api_for, openapi_apis
+from agents.tools.own.rows import own_tool_row, own_tool_row_of
 from agents.tools.registry import builtin_tool_infos, is_tenant_tool, tool_definitions, tool_for, tool_infos
 
 __all__ = [
@@ -46,6 +47,8 @@ __all__ = [
     "model_breakdown",
     "openapi_api_for",
     "openapi_apis",
+    "own_tool_row",
+    "own_tool_row_of",
     "problems_of",
     "role_for",
     "role_from_row",

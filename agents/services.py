@@ -68,6 +68,7 @@ from agents.tools.openapi.apis import (
     openapi_api_delete,
     openapi_api_refresh,
 )
+from agents.tools.own.rows import OwnToolChanges, own_tool_change, own_tool_create, own_tool_delete
 from sandbox.services import shutdown as sandbox_shutdown
 from sandbox.services import warm as sandbox_warm
 from shannon_project.foundation.memory import memory_trim
@@ -86,6 +87,7 @@ __all__ = [
     "MemoryRating",
     "ModelTier",
     "OpenApiChanges",
+    "OwnToolChanges",
     "PlanDraft",
     "PlanRequest",
     "ReplayEngine",
@@ -129,6 +131,9 @@ __all__ = [
     "openapi_api_create",
     "openapi_api_delete",
     "openapi_api_refresh",
+    "own_tool_change",
+    "own_tool_create",
+    "own_tool_delete",
     "plan_draft",
     "role_change",
     "role_create",

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from jsonschema.exceptions import SchemaError, best_match
 from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -16,6 +16,7 @@ from referencing.exceptions import Unresolvable
 from agents.errors import ToolInputInvalid
 from agents.journal.bounds import bounded_text
 from agents.tools.base import Tool
+from agents.types import Json
 
 _SHOWN_CHARACTERS = 300
 _MAX_DEPTH = 64  # of objects and lists in each other: what walks a value recursively must come to its end
@@ -28,16 +29,26 @@ def arguments_from(text: str) -> dict[str, Any]:
         ToolInputInvalid: It is no JSON object, holds a number too large to keep, or is nested deeper than 64 levels
             (the model's fault).
     """
+    arguments = json_value(text or "{}")
+    if not isinstance(arguments, dict):
+        raise ToolInputInvalid(f"The arguments must be one JSON object, not {type(arguments).__name__}.")
+    return arguments
+
+
+def json_value(text: str) -> Json:
+    """Return the JSON value that a model or a program wrote.
+
+    Raises:
+        ToolInputInvalid: It is none, holds a number too large to keep, or is nested deeper than 64 levels.
+    """
     try:
-        arguments = json.loads(text or "{}", parse_constant=_refuse_constant, parse_float=_finite)
+        value: Json = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         shown = bounded_text(text, _SHOWN_CHARACTERS)
         raise ToolInputInvalid(f"The arguments are not valid JSON: {error}. They were: {shown}") from error
-    if not isinstance(arguments, dict):
-        raise ToolInputInvalid(f"The arguments must be one JSON object, not {type(arguments).__name__}.")
-    if _is_deeper(arguments, _MAX_DEPTH):
+    if isinstance(value, dict | list) and _is_deeper(value, _MAX_DEPTH):
         raise ToolInputInvalid(f"The arguments are nested deeper than {_MAX_DEPTH} levels.")
-    return arguments
+    return value
 
 
 def arguments_check(tool: Tool, arguments: Mapping[str, Any]) -> None:
@@ -63,11 +74,30 @@ def arguments_check(tool: Tool, arguments: Mapping[str, Any]) -> None:
 
 def arguments_problem(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
     """Return where and why arguments do not fit a schema of ours; empty when they do."""
-    error = best_match(_validator(json.dumps(schema)).iter_errors(dict(arguments)))
+    return value_problem(schema, dict(arguments), name="arguments")
+
+
+def value_problem(schema: Mapping[str, Any], value: Json, *, name: str = "the value") -> str:
+    """Return where and why a value does not fit a schema; empty when it does."""
+    try:
+        error = best_match(_validator(json.dumps(dict(schema))).iter_errors(value))
+    except (Unresolvable, RecursionError, TypeError, AttributeError, re.error) as broken:
+        return f"the schema cannot be used: {bounded_text(str(broken), 200)}"
     if error is None:
         return ""
-    path = ".".join(str(part) for part in error.absolute_path) or "arguments"
+    path = ".".join(str(part) for part in error.absolute_path) or name
     return f"{path}: {bounded_text(error.message, _SHOWN_CHARACTERS)}"
+
+
+def schema_problem(schema: Mapping[str, Any]) -> str:
+    """Return why a schema that somebody else wrote cannot be used; empty when it can."""
+    if _is_deeper(dict(schema), _MAX_DEPTH):
+        return f"it is nested deeper than {_MAX_DEPTH} levels"
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError as error:
+        return bounded_text(error.message, _SHOWN_CHARACTERS)
+    return ""
 
 
 @lru_cache(maxsize=1024)
@@ -86,7 +116,7 @@ _ForeignSafe = extend(  # type: ignore[no-untyped-call] # its stubs leave it out
 )
 
 
-def _is_deeper(value: dict[str, Any], max_depth: int) -> bool:
+def _is_deeper(value: dict[str, Any] | list[Any], max_depth: int) -> bool:
     """Return whether lists and objects are nested deeper than that; level by level, so any depth can be looked at."""
     level: list[Any] = [value]
     for _ in range(max_depth):

@@ -8,7 +8,7 @@ details.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -85,6 +85,36 @@ class ProgramTool(Tool):
         return program_run(ctx, run)
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a program ended, which of the session's files it changed, and why the workspace refused them."""
+
+    result: ExecutionResult
+    files_changed: tuple[str, ...] = ()
+    refusal: ShannonError | None = None
+
+
+def program_ran(ctx: ToolContext, run: Run, *, on_files: bool = True) -> Ran:
+    """Run a program on the session's files, or on none, and keep what it changed.
+
+    Args:
+        ctx: For whom, and how long it may take.
+        run: Called with the files and the limits.
+        on_files: Whether it gets the session's files, and what it leaves is kept.
+    """
+    limits = _limits_within(ctx.timeout_seconds)
+    if not on_files:
+        return Ran(run({}, limits))
+    workspace = workspace_open(tenant_id=ctx.tenant_id, session_id=ctx.session_id)
+    files = workspace.files_snapshot(file_count=limits.file_count, file_bytes=limits.file_bytes)
+    result = run(files, limits)
+    try:
+        workspace.apply(files_changed=result.files_changed, files_deleted=result.files_deleted)
+    except ShannonError as error:  # a bad file name, or too many files: what was printed is still worth reading
+        return Ran(result, refusal=error)
+    return Ran(result, (*sorted(result.files_changed), *sorted(result.files_deleted)))
+
+
 def program_run(ctx: ToolContext, run: Run) -> ToolOutput:
     """Run a program on the session's files, keep what it changed, and tell the model.
 
@@ -95,16 +125,8 @@ def program_run(ctx: ToolContext, run: Run) -> ToolOutput:
     Returns:
         `{"stdout", "stderr", "exit_code", "outcome", "files_changed"}`.
     """
-    workspace = workspace_open(tenant_id=ctx.tenant_id, session_id=ctx.session_id)
-    limits = _limits_within(ctx.timeout_seconds)
-    files = workspace.files_snapshot(file_count=limits.file_count, file_bytes=limits.file_bytes)
-    result = run(files, limits)
-    refusal: ShannonError | None = None
-    try:
-        workspace.apply(files_changed=result.files_changed, files_deleted=result.files_deleted)
-    except ShannonError as error:  # a bad file name, or too many files: what was printed is still worth reading
-        refusal = error
-    changed = () if refusal else (*sorted(result.files_changed), *sorted(result.files_deleted))
+    ran = program_ran(ctx, run)
+    result, refusal, changed = ran.result, ran.refusal, ran.files_changed
     output = {
         "stdout": _shown(result.stdout, result.stdout_truncated),
         "stderr": _shown(result.stderr, result.stderr_truncated),

@@ -53,7 +53,7 @@ from orchestration.api.views.tasks import (
 )
 from orchestration.api.views.templates import TemplateDryRunView, TemplateListView, TemplateView
 from orchestration.api.views.timeline import TaskTimelineView
-from orchestration.api.views.tools import ToolExecuteView, ToolListView, ToolTestView, ToolView
+from orchestration.api.views.tools import ToolDefinitionView, ToolExecuteView, ToolListView, ToolTestView, ToolView
 from orchestration.api.views.usage import UsageView
 
 _SESSION = r"^api/v1/sessions/(?P<session_id>[A-Za-z0-9:_.\-]{1,128})"
@@ -131,6 +131,7 @@ urlpatterns = [
     path("api/v1/skills/<str:name>/versions", SkillVersionsView.as_view(), name="skill-versions"),
     path("api/v1/tools", ToolListView.as_view(), name="tools"),
     path("api/v1/tools/<str:name>", ToolView.as_view(), name="tool"),
+    path("api/v1/tools/<str:name>/definition", ToolDefinitionView.as_view(), name="tool-definition"),
     path("api/v1/tools/<str:name>/test", ToolTestView.as_view(), name="tool-test"),
     path("api/v1/tools/<str:name>/execute", ToolExecuteView.as_view(), name="tool-execute"),
 ]

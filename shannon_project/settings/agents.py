@@ -96,7 +96,9 @@ SHANNON_CODE_STATE_MAX_BYTES = 512 * 1024  # of an interpreter's state in the jo
 SHANNON_TOOL_SOURCES = [  # dotted paths of `ToolSource` classes
     "agents.tools.mcp.source.McpSource",
     "agents.tools.openapi.source.OpenApiSource",
+    "agents.tools.own.source.OwnSource",
 ]
+SHANNON_OWN_TOOLS_MAX = 50  # of one tenant
 SHANNON_OPENAPI_TIMEOUT_SECONDS = 60.0  # the most that a call of an API's operation may take
 SHANNON_OPENAPI_APIS_MAX = 20  # of one tenant
 SHANNON_OPENAPI_TOOLS_MAX = 128  # of one API; the others are left out, and the report says so

@@ -1,4 +1,4 @@
-"""Tools: list, get, call one directly, and ask what would become of a call."""
+"""Tools: list, get, register, change, delete, call one directly, and ask what would become of a call."""
 
 import json
 from collections.abc import Mapping
@@ -9,11 +9,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.selectors import arguments_check, tool_for, tool_infos
+from agents.selectors import arguments_check, own_tool_row, own_tool_row_of, tool_for, tool_infos
+from agents.services import own_tool_change, own_tool_create, own_tool_delete
 from agents.types import ToolInfo
 from orchestration.api.endpoint import AsyncEndpoint, Endpoint, in_thread
 from orchestration.api.http import idempotency_key_of
 from orchestration.api.schema import IDEMPOTENCY_KEY
+from orchestration.api.serializers.own_tools import OwnToolAnswer, OwnToolBody, OwnToolChangeBody
 from orchestration.api.serializers.tasks import session_name
 from orchestration.api.serializers.tools import (
     ToolAnswer,
@@ -81,7 +83,7 @@ def output_text(output: Any) -> str | None:
 class ToolListView(Endpoint):
     """The tools that there are."""
 
-    required_scopes = {"GET": "tools:read"}
+    required_scopes = {"GET": "tools:read", "POST": "tools:write"}
     queries = {"GET": ToolListQuery}
 
     @extend_schema(operation_id="tools_list", tags=["tools"], parameters=[ToolListQuery], responses=ToolListAnswer)
@@ -91,16 +93,58 @@ class ToolListView(Endpoint):
         tools = [tool for tool in tool_infos(tenant_id=self.principal.tenant_id) if category in (None, tool.category)]
         return Response(ToolListAnswer({"tools": tools}).data)
 
+    @extend_schema(
+        operation_id="tools_register",
+        tags=["tools"],
+        parameters=[IDEMPOTENCY_KEY],
+        request=OwnToolBody,
+        responses={201: OwnToolAnswer},
+    )
+    def post(self, request: Request) -> Response:
+        """Register a tool: a program in the sandbox that reads its arguments as JSON and prints its output."""
+        body = OwnToolBody.of_body(request)
+        named = {"principal": self.principal, "name": body.validated_data["name"]}
+        row = self.once(
+            "tools-registered",
+            body,
+            create=lambda insert: own_tool_create(**named, changes=body.changes, insert=insert),
+            find=lambda tool_id: own_tool_row_of(principal=self.principal, tool_id=tool_id),
+        )
+        return Response(OwnToolAnswer(row).data, status=201)
+
 
 class ToolView(Endpoint):
     """One tool."""
 
-    required_scopes = {"GET": "tools:read"}
+    required_scopes = {"GET": "tools:read", "PATCH": "tools:write", "DELETE": "tools:write"}
 
     @extend_schema(operation_id="tools_get", tags=["tools"], responses=ToolAnswer)
     def get(self, _request: Request, name: str) -> Response:
         """Get a tool's schema and limits."""
         return Response(ToolAnswer(tool_for(name, tenant_id=self.principal.tenant_id).info()).data)
+
+    @extend_schema(operation_id="tools_change", tags=["tools"], request=OwnToolChangeBody, responses=OwnToolAnswer)
+    def patch(self, request: Request, name: str) -> Response:
+        """Change one of the tenant's own tools; a call that has begun ends as it began."""
+        changes = OwnToolChangeBody.of_body(request).changes
+        return Response(OwnToolAnswer(own_tool_change(principal=self.principal, name=name, changes=changes)).data)
+
+    @extend_schema(operation_id="tools_delete", tags=["tools"], responses={204: None})
+    def delete(self, _request: Request, name: str) -> Response:
+        """Delete one of the tenant's own tools; the module that it ran stays."""
+        own_tool_delete(principal=self.principal, name=name)
+        return Response(status=204)
+
+
+class ToolDefinitionView(Endpoint):
+    """What one of the tenant's own tools is made of."""
+
+    required_scopes = {"GET": "tools:write"}
+
+    @extend_schema(operation_id="tools_definition", tags=["tools"], responses=OwnToolAnswer)
+    def get(self, _request: Request, name: str) -> Response:
+        """Get one of the tenant's own tools with its program."""
+        return Response(OwnToolAnswer(own_tool_row(principal=self.principal, name=name)).data)
 
 
 class ToolExecuteView(AsyncEndpoint):

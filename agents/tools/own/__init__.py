@@ -1,0 +1,1 @@
+"""Tools that a tenant makes of programs of its own."""
