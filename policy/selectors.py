@@ -91,18 +91,19 @@ def _state(row: Budget, *, is_over: bool = False) -> BudgetState:
 
 
 def usage_rows(
-    *, tenant_id: UUID, since: datetime, until: datetime, by: Sequence[UsageKey], only: Mapping[str, Any]
+    *, tenant_id: UUID | None, since: datetime, until: datetime, by: Sequence[UsageKey], only: Mapping[str, Any]
 ) -> "QuerySet[LedgerEntry, dict[str, Any]]":
     """Return what a tenant paid, added up; each row is a dict of the keys and of sums.
 
     Args:
-        tenant_id: Whose.
+        tenant_id: Whose; None: everybody's, which is for who operates the platform alone.
         since: From this time on.
         until: Before this time.
         by: What is told apart; nothing: one row, if anything was paid.
         only: Fields of an entry with the value that they must have.
     """
-    entries = LedgerEntry.objects.filter(tenant_id=tenant_id, created_at__gte=since, created_at__lt=until, **only)
+    whose = {} if tenant_id is None else {"tenant_id": tenant_id}
+    entries = LedgerEntry.objects.filter(created_at__gte=since, created_at__lt=until, **whose, **only)
     # What a budget had spent before there was a ledger stands there once for each budget: it cannot be added up.
     paid = entries.exclude(kind=LedgerKind.OPENING)
     keys = [str(key) for key in by] or ["tenant_id"]

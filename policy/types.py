@@ -365,6 +365,7 @@ class UsageKey(StrEnum):
     MODEL = "model"
     USER = "user_id"
     TASK = "task_id"
+    TENANT = "tenant__slug"
 
 
 class LedgerKind(StrEnum):

@@ -16,8 +16,10 @@ KEYS: Final = {
     "model": UsageKey.MODEL,
     "user": UsageKey.USER,
     "task": UsageKey.TASK,
+    "tenant": UsageKey.TENANT,
 }
 FORMATS: Final = ("json", "csv")
+_NAMES: Final = {UsageKey.USER: "user", UsageKey.TENANT: "tenant"}
 DEFAULT_DAYS: Final = 30
 ROWS_MAX: Final = 1000
 SUMS: Final = (
@@ -73,6 +75,7 @@ class UsageRowAnswer(serializers.Serializer[dict[str, Any]]):
     model = serializers.CharField(required=False)
     user = serializers.CharField(source="user_id", required=False)
     task_id = serializers.UUIDField(required=False, allow_null=True)
+    tenant = serializers.CharField(source="tenant__slug", required=False)
     calls = serializers.IntegerField()
     prompt_tokens = serializers.IntegerField(source="sum_prompt_tokens")
     completion_tokens = serializers.IntegerField(source="sum_completion_tokens")
@@ -104,16 +107,15 @@ class UsageAnswer(serializers.Serializer[Any]):
 def row_body(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row with what it is told apart by, and no more."""
     answer = UsageRowAnswer(row)
-    absent = [name for name in ("day", "month", "model", "user_id", "task_id") if name not in row]
-    for name in absent:
-        answer.fields.pop("user" if name == "user_id" else name)
+    absent = [key for key in UsageKey if str(key) not in row]
+    for key in absent:
+        answer.fields.pop(_NAMES.get(key, str(key)))
     return dict(answer.data)
 
 
 def columns_of(by: tuple[UsageKey, ...]) -> list[str]:
     """Return the columns of a table of rows."""
-    names = {UsageKey.USER: "user"}
-    return [*(names.get(key, str(key)) for key in by), *SUMS]
+    return [*(_NAMES.get(key, str(key)) for key in by), *SUMS]
 
 
 def _time(name: str, text: str) -> datetime | None:

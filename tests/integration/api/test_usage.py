@@ -75,13 +75,14 @@ def test_days_are_told_apart_by_default_and_other_tenants_are_not_in_it(books: C
         ("model", [{"model": "m"}, {"model": "n"}]),
         ("user,month", [{"user": "ada", "month": "2026-03"}, {"user": "bob", "month": "2026-03"}]),
         ("task", [{"task_id": str(TASK)}, {"task_id": None}]),
+        ("tenant", [{"tenant": "ours"}]),
         ("", [{}]),
     ],
 )
 def test_what_is_asked_is_told_apart(books: Caller, by: str, rows: list[dict[str, Any]]) -> None:
     found = usage(books, f"by={by}")["rows"]
     assert [
-        {key: row[key] for key in row if key in ("day", "month", "model", "user", "task_id")} for row in found
+        {key: row[key] for key in row if key in ("day", "month", "model", "user", "task_id", "tenant")} for row in found
     ] == rows
 
 
