@@ -1,9 +1,10 @@
 """What a step is handed by the engine. The agent does everything through it and knows nothing above it."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
@@ -23,6 +24,28 @@ class Emit(Protocol):
         """
 
 
+class StepWrite(ABC):
+    """Something that a step writes in a transaction of its engine, maybe together with what other steps write."""
+
+    begins: ClassVar[bool]
+    """Whether something new begins with it, see `StepEngine.transaction`."""
+
+    @abstractmethod
+    def write_with(self, others: Sequence[Any], emits: Sequence[Emit]) -> Collection[int]:
+        """Write this and others of its class in the transaction that is open, in few statements.
+
+        It is called in any thread, and again if the transaction did not commit.
+
+        Args:
+            others: What else is written.
+            emits: To be told the events of this one, then those of each other.
+
+        Returns:
+            Numbers, as in `emits`, of those that have to be written alone: nothing was written of them. None of them
+            if there are no others.
+        """
+
+
 class StepEngine(Protocol):
     """The engine, as a running step sees it."""
 
@@ -39,6 +62,14 @@ class StepEngine(Protocol):
             TaskPaused: Something new was to begin, and the task is paused; nothing was written.
             TaskCancelled: Something new was to begin, and the task has ended; nothing was written.
             WorkerStopping: Something new was to begin, and this worker is about to stop; nothing was written.
+        """
+
+    def write(self, what: StepWrite) -> None:
+        """Write something in such a transaction, which other steps of the task may share.
+
+        Raises:
+            StepSuperseded, TaskPaused, TaskCancelled, WorkerStopping: As `transaction`; nothing was written.
+            ShannonError: What `what` raised; likewise.
         """
 
     def delta(self, text: str, *, position: int) -> None:

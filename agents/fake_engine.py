@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from agents.context import Emit, StepContext
+from agents.context import Emit, StepContext, StepWrite
 from agents.errors import TaskCancelled, TaskPaused
 from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
 from policy.types import BudgetRef, Principal
@@ -62,6 +62,11 @@ class FakeStepEngine:
             yield emit
         self.transactions += 1
         self.events.extend(emitted)
+
+    def write(self, what: StepWrite) -> None:
+        """Write it alone."""
+        with self.transaction(begins=what.begins) as emit:
+            what.write_with((), [emit])
 
     def delta(self, text: str, *, position: int) -> None:  # noqa: ARG002 - the texts are what tests look at
         """Keep the piece of text."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
-from agents.context import Emit, StepContext
+from agents.context import Emit, StepContext, StepWrite
 from agents.journal import Journal
 from agents.models import JournalEntry
 from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
@@ -37,6 +37,11 @@ class ReplayEngine:
         if begins:
             raise EffectWanted
         yield emit
+
+    def write(self, what: StepWrite) -> None:
+        """Write nothing of what is new."""
+        with self.transaction(begins=what.begins) as emit:
+            what.write_with((), [emit])
 
     def delta(self, text: str, *, position: int) -> None:
         """Nobody watches."""

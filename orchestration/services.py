@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.models import Session
@@ -37,6 +36,7 @@ from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest,
 from orchestration.wishes import wishes_of
 from policy.services import budget_tighten, budgets_open
 from policy.types import BudgetLimits, BudgetRef, BudgetScope, Principal
+from shannon_project.foundation.database import pipelined_transaction, rows_unread
 from shannon_project.foundation.failpoints import Seam, hit
 from shannon_project.foundation.tracing import SpanKind, span, traceparent
 
@@ -276,7 +276,7 @@ def _insert_once(
 ) -> SubmittedTask:
     endpoint, idempotency_key = place
     digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
-    with transaction.atomic():
+    with pipelined_transaction():
         record = None
         if idempotency_key:
             record, is_first = _record_claim(principal, endpoint, idempotency_key, digest)
@@ -313,24 +313,25 @@ def _earlier_answer(record: IdempotencyRecord, digest: str) -> SubmittedTask:
 def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
     trigger = new.trigger
     seconds = min((trigger and trigger.timeout_seconds) or math.inf, settings.SHANNON_TASK_DEADLINE_SECONDS)
-    task = Task.objects.create(
-        tenant_id=principal.tenant_id,
-        session=session,
-        principal=principal.as_json(),
-        user_id=principal.user_id,
-        query=new.query,
-        context=dict(new.context),
-        mode=new.mode,
-        strategy=new.strategy,
-        parameters=dict(new.parameters),
-        status=TaskStatus.QUEUED,
-        concurrency_limit=new.concurrency_limit,
-        priority=new.priority,
-        schedule_id=trigger.schedule_id if trigger else None,
-        deadline_at=Now() + timedelta(seconds=seconds),
-        doorbell_at=Now(),
-        traceparent=traceparent(),
-    )
+    with rows_unread():
+        task = Task.objects.create(
+            tenant_id=principal.tenant_id,
+            session=session,
+            principal=principal.as_json(),
+            user_id=principal.user_id,
+            query=new.query,
+            context=dict(new.context),
+            mode=new.mode,
+            strategy=new.strategy,
+            parameters=dict(new.parameters),
+            status=TaskStatus.QUEUED,
+            concurrency_limit=new.concurrency_limit,
+            priority=new.priority,
+            schedule_id=trigger.schedule_id if trigger else None,
+            deadline_at=Now() + timedelta(seconds=seconds),
+            doorbell_at=Now(),
+            traceparent=traceparent(),
+        )
     _budgets_open(task, new.budget, trigger)
     if new.conversation or new.system:
         conversation_add(session_id=session.id, turns=new.conversation, system=new.system)

@@ -250,12 +250,24 @@ class Reserving:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Money to be set aside for an effect that is about to happen, if nothing has to be decided about it."""
+
+    tenant_id: UUID
+    step_id: UUID
+    position: int
+    budgets: tuple[BudgetRef, ...]
+    amount: Amount
+    purchase: Purchase
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
-    """What something cost for which money was set aside; see `policy.services.budget_settle`."""
+    """What an effect cost for which money was set aside; `actual` None: nobody knows, so what was set aside."""
 
     step_id: UUID
     position: int
-    actual: Amount
+    actual: Amount | None
     purchase: Purchase = field(default_factory=Purchase)
 
 

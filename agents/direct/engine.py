@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from agents.context import Emit, StepContext
+from agents.context import Emit, StepContext, StepWrite
 from agents.errors import TaskCancelled
 from agents.journal import bounded_json
 from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
@@ -39,6 +39,11 @@ class DirectEngine:
                 self.told.append({"type": kind, "message": message, "payload": dict(payload or {})})
 
         yield emit
+
+    def write(self, what: StepWrite) -> None:
+        """Write it alone: there is no other step."""
+        with self.transaction(begins=what.begins) as emit:
+            what.write_with((), [emit])
 
     def delta(self, text: str, *, position: int) -> None:  # noqa: ARG002 - there is one text
         """Hand a piece of text to the client."""

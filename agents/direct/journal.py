@@ -1,12 +1,13 @@
 """The journal of a direct call, which is not run again: it remembers nothing, and reads nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agents.errors import StepDeadlineExceeded, StepSuperseded, StepWaits, TaskCancelled
 from agents.journal import Effect, Journal
 from agents.journal.effect import After, Before, OnFailure, Perform, nothing
 from agents.types import UnknownOutcome
+from policy.types import Hold
 from shannon_project.foundation.errors import ShannonError
 
 _STOPS = (TaskCancelled, StepSuperseded, StepDeadlineExceeded, StepWaits)
@@ -41,6 +42,7 @@ class DirectJournal(Journal):
         on_failure: OnFailure = nothing,
         position: int | None = None,
         decisions: Sequence[Mapping[str, Any]] = (),  # noqa: ARG002 - nothing is recorded
+        hold: Callable[[int], Hold] | None = None,  # noqa: ARG002 - `before` sets aside
     ) -> dict[str, Any]:
         """Let it happen; see `Journal.effect`."""
         place = self.reserve_positions(1)[0] if position is None else position

@@ -16,5 +16,5 @@ class JournalStore(Protocol):
     def insert(self, entries: Sequence[JournalEntry]) -> None:
         """Add entries; their positions in their step are new."""
 
-    def update(self, entry: JournalEntry) -> None:
-        """Write how far an entry has come."""
+    def update(self, entries: Sequence[JournalEntry]) -> None:
+        """Write how far entries have come; one that is not `started` has come there just now."""

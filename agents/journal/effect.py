@@ -1,12 +1,14 @@
 """One effect: as it is wanted, while it happens, and the callbacks around it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from agents.context import Emit
+from agents.models import JournalEntry
 from agents.types import UnknownOutcome
+from policy.types import Hold
 from shannon_project.foundation.errors import ShannonError
 
 
@@ -48,6 +50,7 @@ class EffectDraft:
     """An effect that a step wants; `Journal.effect` says what each of these is.
 
     `is_instant`: it does not leave the platform and asks no more than a row, so it needs no thread of its own.
+    `hold`: the money that `before` sets aside if nothing has to be decided about it; then it may be done for many.
     """
 
     kind: str
@@ -61,3 +64,28 @@ class EffectDraft:
     on_failure: OnFailure = nothing
     is_instant: bool = False
     decisions: Sequence[Mapping[str, Any]] = ()
+    hold: Callable[[int], Hold] | None = None
+
+
+@dataclass(slots=True)
+class Begun:
+    """An effect that is about to happen.
+
+    `is_new`: it has no entry yet. `is_repeated`: an earlier attempt began it, and did not record its end.
+    """
+
+    draft: EffectDraft
+    entry: JournalEntry
+    is_new: bool
+    is_repeated: bool = False
+    effect: Effect = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name it: the same in each attempt."""
+        key = f"{self.entry.step_id}:{self.entry.position}"
+        self.effect = Effect(
+            position=self.entry.position,
+            attempt=self.entry.attempt,
+            idempotency_key=key,
+            is_repeated=self.is_repeated,
+        )

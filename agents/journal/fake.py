@@ -31,7 +31,8 @@ class FakeJournalStore:
                 raise KeyError(message)
             kept[entry.position] = copy.copy(entry)
 
-    def update(self, entry: JournalEntry) -> None:
-        """Replace the copy."""
+    def update(self, entries: Sequence[JournalEntry]) -> None:
+        """Replace the copies."""
         self.writes += 1
-        self.entries[entry.step_id][entry.position] = copy.copy(entry)
+        for entry in entries:
+            self.entries[entry.step_id][entry.position] = copy.copy(entry)

@@ -1,7 +1,7 @@
 """Effects that are about to happen: their start is recorded, they happen, and their end is recorded."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,9 +15,10 @@ from agents.errors import JournalValueTooLarge, StepDeadlineExceeded, StepSupers
 from agents.journal.base import JournalStore
 from agents.journal.bounds import bounded_json, storable_json
 from agents.journal.closing import write_patiently
-from agents.journal.effect import Effect, EffectDraft, OnFailure
+from agents.journal.effect import Begun, Effect, OnFailure, nothing
 from agents.journal.entries import effect_usage, entry_close, entry_withdraw
 from agents.journal.together import as_they_end
+from agents.journal.writing import Beginning, Ending
 from agents.metrics import JOURNAL_EFFECTS
 from agents.models import JournalEntry
 from agents.types import JournalStatus, Usage
@@ -32,30 +33,6 @@ Performed = tuple[dict[str, Any], int]
 """What an effect gave, as it is stored, and its size in bytes."""
 
 
-@dataclass(slots=True)
-class Begun:
-    """An effect that is about to happen.
-
-    `is_new`: it has no entry yet. `is_repeated`: an earlier attempt began it, and did not record its end.
-    """
-
-    draft: EffectDraft
-    entry: JournalEntry
-    is_new: bool
-    is_repeated: bool = False
-    effect: Effect = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Name it: the same in each attempt."""
-        key = f"{self.entry.step_id}:{self.entry.position}"
-        self.effect = Effect(
-            position=self.entry.position,
-            attempt=self.entry.attempt,
-            idempotency_key=key,
-            is_repeated=self.is_repeated,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Happening:
     """Lets the effects of one step happen."""
@@ -68,17 +45,10 @@ class Happening:
 
     def start(self, begun: Sequence[Begun], notes: Sequence[JournalEntry]) -> None:
         """Record that effects begin, and what was noted before them, in one transaction with what they announce."""
-        new = [each.entry for each in begun if each.is_new]
         for each in begun:
             if each.is_new:
                 each.entry.request = self.packed(*storable_json(each.draft.request))
-        with self.ctx.engine.transaction(begins=True) as emit:
-            if new:
-                self.store.insert([*notes, *new])
-            for each in begun:
-                if not each.is_new:
-                    self.store.update(each.entry)
-                each.draft.before(emit, each.entry.position)
+        self.ctx.engine.write(Beginning(self.store, begun, notes))
 
     def one(self, begun: Begun) -> dict[str, Any]:
         """Let one effect happen, in this thread; return what it gave, or raise what it raised."""
@@ -121,12 +91,8 @@ class Happening:
         for each in begun:
             entry_withdraw(each.entry, error)
 
-        def write(_may_be_written: bool) -> None:
-            with self.ctx.engine.transaction():
-                for each in begun:
-                    self.store.update(each.entry)
-
-        write_patiently(write)
+        ending = Ending(self.store, [each.entry for each in begun], nothing)
+        write_patiently(lambda _may_be_written: self.ctx.engine.write(ending))
 
     def _end_or_error(self, begun: Begun, take: Callable[[], Performed]) -> dict[str, Any] | BaseException:
         try:
@@ -171,11 +137,8 @@ class Happening:
 
         def write(may_be_written: bool) -> None:
             entry.response = None if pack is None else pack()
-            with self.ctx.engine.transaction() as emit:
-                if may_be_written and self._is_written(entry):
-                    return
-                self.store.update(entry)
-                tell(emit)
+            is_written = partial(self._is_written, entry) if may_be_written else bool
+            self.ctx.engine.write(Ending(self.store, [entry], tell, is_written))
 
         write_patiently(write)
 

@@ -16,15 +16,16 @@ from agents.context import StepContext
 from agents.errors import RecordedFailure, StepWaits
 from agents.journal.base import JournalStore
 from agents.journal.bounds import canonical_digest, storable_json
-from agents.journal.effect import After, Before, EffectDraft, OnFailure, Perform, nothing
+from agents.journal.effect import After, Before, Begun, EffectDraft, OnFailure, Perform, nothing
 from agents.journal.entries import NOT_BEGUN, entry_new, entry_start, usage_of
-from agents.journal.happening import Begun, Happening
+from agents.journal.happening import Happening
 from agents.journal.matching import first_difference, mismatch
 from agents.journal.postgres import PostgresJournalStore
 from agents.journal.unknown import unknown_outcome_settle
 from agents.metrics import JOURNAL_EFFECTS
 from agents.models import JournalEntry
 from agents.types import JournalStatus, UnknownOutcome, Usage
+from policy.types import Hold
 
 _chance = SystemRandom()
 
@@ -112,6 +113,7 @@ class Journal:
         on_failure: OnFailure = nothing,
         position: int | None = None,
         decisions: Sequence[Mapping[str, Any]] = (),
+        hold: Callable[[int], Hold] | None = None,
     ) -> dict[str, Any]:
         """Do something outside the step, or return what it gave when an earlier attempt did it.
 
@@ -127,6 +129,7 @@ class Journal:
             on_failure: Called in the transaction that records the error.
             position: One that `reserve_positions` gave; default: the next.
             decisions: What policies decided about it, as JSON, to be kept with it.
+            hold: The money that `before` sets aside, if nothing has to be decided about it.
 
         Returns:
             The response, as it is stored.
@@ -142,7 +145,17 @@ class Journal:
         if position is None:
             position = self.reserve_positions(1)[0]
         draft = EffectDraft(
-            kind, key, request, perform, idempotent, unknown_outcome, before, after, on_failure, decisions=decisions
+            kind,
+            key,
+            request,
+            perform,
+            idempotent,
+            unknown_outcome,
+            before,
+            after,
+            on_failure,
+            decisions=decisions,
+            hold=hold,
         )
         opened = self._open(draft, position, last=position)
         if not isinstance(opened, Begun):

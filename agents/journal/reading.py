@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Count, Q, Sum
 
 from agents.journal.copying import COPIED_ATTEMPT
+from agents.journal.postgres import PostgresJournalStore
 from agents.models import JournalEntry
 from agents.types import JournalStatus, Usage
 
@@ -49,4 +50,4 @@ def notes_write(notes: Sequence[JournalEntry]) -> None:
     A note that an earlier attempt wrote already stays as it is: it must not spoil the outcomes of other steps.
     """
     if notes:
-        JournalEntry.objects.bulk_create(notes, ignore_conflicts=True)
+        PostgresJournalStore().insert_new(notes)

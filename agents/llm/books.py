@@ -9,6 +9,7 @@ from django.db import transaction
 from agents.llm.records import CallRows, calls_write
 from policy.services import budget_release, budget_reserve, budgets_settle
 from policy.types import Reserved, Reserving, Settlement
+from shannon_project.foundation.gathering import write_soon
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ class StepBooks:
         )
 
     def settle(self, ended: Ended) -> None:
-        """See `Books`. One round trip."""
-        ended_write([ended])
+        """See `Books`. One round trip; where writes are gathered, at their end, with those of other steps."""
+        write_soon(ended_write, ended)
 
     def write(self, work: Callable[[], None]) -> None:
         """See `Books`."""

@@ -24,7 +24,7 @@ from agents.llm.deltas import DeltaBuffer
 from agents.llm.errors import ModelFailure, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate
 from agents.llm.gate import gate_in_use
-from agents.llm.paying import TIER_BELOW, Way, shorter, way_of, way_reserve
+from agents.llm.paying import TIER_BELOW, Way, shorter, way_hold, way_of, way_reserve
 from agents.llm.records import CallFacts, CallRows, calls_write
 from agents.llm.repeats import Repeats
 from agents.llm.retry import RetryLimits
@@ -36,7 +36,7 @@ from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
 from agents.metrics import MODEL_CALLS
 from policy.errors import BudgetAsksPerson, BudgetExceeded
 from policy.services import budget_release, decide, refusal_record
-from policy.types import Action, Amount, Degradation, Verdict
+from policy.types import Action, Amount, Degradation, Hold, Verdict
 from shannon_project.config.catalogue import CatalogueModel
 from shannon_project.foundation.database import in_database
 from shannon_project.foundation.errors import ShannonError
@@ -126,6 +126,7 @@ class _Call:
             before=self._reserve,
             after=self._settle,
             on_failure=self._release,
+            hold=None if self.ctx.request_limits.is_limited else self._hold,
         )
 
     def _prepare(self) -> None:
@@ -181,6 +182,9 @@ class _Call:
             "prompt_tokens": prompt_tokens_estimate(self.request),
             "max_output_tokens": self.max_output_tokens,
         }
+
+    def _hold(self, position: int) -> Hold:
+        return way_hold(self.ctx, position, self.ways[Degradation.NONE])
 
     def _reserve(self, emit: Emit, position: int) -> None:
         self.position = position

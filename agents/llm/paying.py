@@ -11,7 +11,7 @@ from agents.llm.choosing import Chosen
 from agents.llm.errors import ModelUsage
 from agents.llm.types import ModelTier
 from policy.services import request_check
-from policy.types import Amount, BudgetState, Degradation, Purchase, Reserving
+from policy.types import Amount, BudgetState, Degradation, Hold, Purchase, Reserving
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice
 
 TIER_BELOW: Final[Mapping[str, str]] = {ModelTier.LARGE: ModelTier.MEDIUM, ModelTier.MEDIUM: ModelTier.SMALL}
@@ -122,6 +122,12 @@ def threshold_tell(emit: Emit, crossed: Sequence[BudgetState]) -> None:
     """Tell of budgets that came to their warning threshold."""
     for budget in crossed:
         emit("BUDGET_THRESHOLD", f"Most of the budget of the {budget.scope} is used", budget.as_json())
+
+
+def way_hold(ctx: StepContext, position: int, way: Way) -> Hold:
+    """Return what is set aside for a call that is made in this way."""
+    purchase = Purchase(user_id=ctx.principal.user_id, task_id=ctx.paid_task_id, model=way.model.name)
+    return Hold(ctx.principal.tenant_id, ctx.step_id, position, ctx.budgets, way.amount, purchase)
 
 
 def amount_of(used: ModelUsage) -> Amount:

@@ -11,7 +11,7 @@ from agents.models import Message, Session
 from agents.sessions.reading import external_id_from, session_for, uuid_from
 from agents.types import TITLE_MAX_CHARACTERS, MessageRole
 from policy.types import Principal
-from shannon_project.foundation.database import prepared_cursor
+from shannon_project.foundation.database import prepared_cursor, rows_unread
 from shannon_project.foundation.ids import uuid7
 from shannon_project.foundation.text import storable_text
 
@@ -31,7 +31,8 @@ def session_open(*, principal: Principal, session_id: str | None, context: Mappi
     """
     new = {"user_id": principal.user_id, "context": dict(context or {})}
     if session_id is None:
-        return Session.objects.create(tenant_id=principal.tenant_id, **new)
+        with rows_unread():
+            return Session.objects.create(tenant_id=principal.tenant_id, **new)
     if uuid_from(session_id):
         return session_for(principal=principal, session_id=session_id)
     session, _ = Session.objects.get_or_create(

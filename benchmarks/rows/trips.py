@@ -8,13 +8,10 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-import psycopg
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
-
 from agents.services import worker_warm
 from benchmarks.bench import CONSUMERS, Bench
 from benchmarks.report import Row
+from benchmarks.waits import waits_counted
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
 from orchestration.models import Step
@@ -99,26 +96,12 @@ def _fan_out(bench: Bench, width: int) -> Part:
 
 @contextmanager
 def _counted(part: Part, is_kept: bool) -> Iterator[None]:
-    """Count round trips as Django sees them, and time every wait of the driver for the server."""
-    waited, wait = 0.0, psycopg.Connection.wait
-
-    def timed(self: Any, *args: Any, **kwargs: Any) -> Any:
-        nonlocal waited
-        started = time.perf_counter()
-        try:
-            return wait(self, *args, **kwargs)
-        finally:
-            waited += time.perf_counter() - started
-
-    psycopg.Connection.wait = timed  # type: ignore[method-assign]
+    """Count the waits of the driver for the server, and time them."""
     started = time.perf_counter()
-    try:
-        with CaptureQueriesContext(connection) as asked:
-            yield
-        elapsed = time.perf_counter() - started
-    finally:
-        psycopg.Connection.wait = wait  # type: ignore[method-assign]
+    with waits_counted() as waits:
+        yield
+    elapsed = time.perf_counter() - started
     if is_kept:
-        part.round_trips.append(len(asked))
-        part.postgres_ms.append(waited * 1000)
+        part.round_trips.append(waits.count)
+        part.postgres_ms.append(waits.seconds * 1000)
         part.total_ms.append(elapsed * 1000)

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import transaction
 from django.db.models.functions import Now
 
 from agents.services import storable_json, value_pack, value_unpack
@@ -34,7 +33,7 @@ from orchestration.types import (
     TaskStatus,
     TaskView,
 )
-from shannon_project.foundation.database import prepared_cursor
+from shannon_project.foundation.database import pipelined_transaction, prepared_cursor
 from shannon_project.foundation.errors import DEFECTS, ShannonError
 from shannon_project.foundation.failpoints import Seam, hit
 from shannon_project.foundation.ids import uuid7
@@ -50,7 +49,7 @@ def task_advance(task_id: UUID) -> bool:
     rung after the commit and may be lost: the recoverer rings again.
     """
     with log_context(task_id=task_id):
-        with transaction.atomic():
+        with pipelined_transaction():
             # the database's clock is the only one: workers' clocks may differ
             found = Task.objects.select_for_update(no_key=True).annotate(read_at=Now())
             task = found.filter(id=task_id).first()
@@ -152,7 +151,11 @@ def _spawn_tell(task: Task, move: Spawn) -> None:
     drafts = told_drafts(move.told)
     drafts.append(EventDraft(EventKind.DELEGATION, move.message or _spawn_message(move.steps), payload))
     if task.status == TaskStatus.QUEUED:
-        Task.objects.filter(id=task.id).update(status=TaskStatus.RUNNING, started_at=Now())
+        with prepared_cursor() as cursor:
+            cursor.execute(
+                "UPDATE orchestration_task SET status = 'RUNNING', started_at = statement_timestamp() WHERE id = %s",
+                [task.id],
+            )
         task.status = TaskStatus.RUNNING
     events_append(task_id=task.id, drafts=drafts)
 

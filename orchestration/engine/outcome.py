@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from agents.models import JournalEntry
@@ -25,8 +24,13 @@ from orchestration.types import (
 )
 from policy.services import budgets_charge, budgets_release
 from policy.types import Charge
-from shannon_project.foundation.database import prepared_cursor
+from shannon_project.foundation.database import pipelined_transaction, prepared_cursor, rows_unread
 from shannon_project.foundation.failpoints import Seam, hit
+
+_BLOCKED: Final = (
+    "SELECT id, key, ARRAY(SELECT jsonb_array_elements_text(depends_on)), open_dependencies, on_dependency_failure"
+    " FROM orchestration_step WHERE task_id = %s AND status = 'blocked' ORDER BY position"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,12 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
     Locks the task first: whoever takes a step out of `running` holds that lock, so journal writes of a step and the
     write of its outcome never interleave with a recovery.
     """
-    with transaction.atomic():
-        status = _task_lock(task_id)
-        ours = _steps_update(ends, is_task_open=status not in TASK_TERMINAL)
+    with pipelined_transaction():
+        status, ours, blocked = _steps_end(task_id, ends)
         recorded = [end for end in ends if end.step.step_id in ours]
         notes_write([note for end in recorded for note in end.notes])
-        memories_write([memory for end in recorded for memory in end.outcome.memories])
+        with rows_unread():
+            memories_write([memory for end in recorded for memory in end.outcome.memories])
         budgets_charge([charge for end in recorded for charge in end.charges])
         unsettled = [end.step.step_id for end in recorded if end.status is not StepStatus.SUCCEEDED]
         if unsettled:
@@ -76,7 +80,7 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
         if failed:
             questions_withdraw(task_id, failed)
         ended = {end.step.key: end.status for end in recorded if end.status in STEP_TERMINAL}
-        changes = dependants_release(task_id, ended)
+        changes = _blocked_release(blocked, ended)
         _usage_add(task_id, recorded)
         if status not in TASK_TERMINAL:
             events_append(
@@ -90,20 +94,16 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
     return Written(frozenset(ours), newly_ready, status not in TASK_TERMINAL)
 
 
-def _task_lock(task_id: UUID) -> str:
-    with prepared_cursor() as cursor:
-        cursor.execute("SELECT status FROM orchestration_task WHERE id = %s FOR NO KEY UPDATE", [task_id])
-        return str(cursor.fetchone()[0])
+def _steps_end(task_id: UUID, ends: Sequence[StepEnd]) -> tuple[str, set[UUID], list[BlockedStep]]:
+    """Lock the task and update the steps that are still ours; a step of an ended task is not tried again.
 
-
-def _steps_update(ends: Sequence[StepEnd], *, is_task_open: bool) -> set[UUID]:
-    """Update the steps that are still ours and return their ids. A step of an ended task is not tried again."""
-    statuses = [
-        str(end.status if is_task_open or end.status is not StepStatus.READY else StepStatus.CANCELLED) for end in ends
-    ]
+    Returns:
+        The task's status, the ids of those steps, and the steps that are blocked. One round trip.
+    """
     usages = [end.outcome.usage for end in ends]
-    with prepared_cursor() as cursor:
-        cursor.execute(
+    with prepared_cursor() as locking, prepared_cursor() as ending, prepared_cursor() as looking:
+        locking.execute("SELECT status FROM orchestration_task WHERE id = %s FOR NO KEY UPDATE", [task_id])
+        ending.execute(
             """
             UPDATE orchestration_step s
             SET status = v.status, output = v.output, error = v.error, lease_until = NULL, lease_owner = '',
@@ -112,16 +112,23 @@ def _steps_update(ends: Sequence[StepEnd], *, is_task_open: bool) -> set[UUID]:
                 failures = s.failures + CASE WHEN v.error IS NULL THEN 0 ELSE 1 END,
                 prompt_tokens = v.prompt, completion_tokens = v.completion, cost_usd = v.cost,
                 model_calls = v.models, tool_calls = v.tools
-            FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::jsonb[], %s::jsonb[], %s::float8[],
-                        %s::int[], %s::int[], %s::numeric[], %s::int[], %s::int[])
-              AS v(id, attempt, status, output, error, retry_after, prompt, completion, cost, models, tools)
+            FROM (
+                SELECT e.id, e.attempt, e.output, e.error, e.retry_after, e.prompt, e.completion, e.cost, e.models,
+                    e.tools, CASE WHEN e.status = 'ready' AND t.status = ANY(%s) THEN 'cancelled' ELSE e.status END
+                    AS status
+                FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::jsonb[], %s::jsonb[], %s::float8[],
+                            %s::int[], %s::int[], %s::numeric[], %s::int[], %s::int[])
+                  AS e(id, attempt, status, output, error, retry_after, prompt, completion, cost, models, tools)
+                JOIN orchestration_task t ON t.id = %s
+            ) v
             WHERE s.id = v.id AND s.attempt = v.attempt AND s.status = 'running'
             RETURNING s.id
             """,
             [
+                sorted(TASK_TERMINAL),
                 [end.step.step_id for end in ends],
                 [end.step.attempt for end in ends],
-                statuses,
+                [str(end.status) for end in ends],
                 [_jsonb(end.outcome.output) for end in ends],
                 [_jsonb(end.outcome.error) for end in ends],
                 [end.retry_after_seconds for end in ends],
@@ -130,9 +137,11 @@ def _steps_update(ends: Sequence[StepEnd], *, is_task_open: bool) -> set[UUID]:
                 [usage.cost_usd for usage in usages],
                 [usage.model_calls for usage in usages],
                 [usage.tool_calls for usage in usages],
+                task_id,
             ],
         )
-        return {row[0] for row in cursor.fetchall()}
+        looking.execute(_BLOCKED, [task_id])
+        return str(locking.fetchone()[0]), {row[0] for row in ending.fetchall()}, _blocked(looking.fetchall())
 
 
 def _jsonb(value: Mapping[str, Any] | None) -> Jsonb | None:
@@ -174,17 +183,18 @@ def dependants_release(task_id: UUID, ended: Mapping[str, StepStatus]) -> list[R
     if not ended:
         return []
     with prepared_cursor() as cursor:
-        cursor.execute(
-            "SELECT id, key, ARRAY(SELECT jsonb_array_elements_text(depends_on)), open_dependencies,"
-            " on_dependency_failure FROM orchestration_step WHERE task_id = %s AND status = 'blocked'"
-            " ORDER BY position",
-            [task_id],
-        )
-        blocked = [
-            BlockedStep(row[0], row[1], tuple(row[2]), row[3], OnDependencyFailure(row[4])) for row in cursor.fetchall()
-        ]
-        changes = releases(blocked, ended) if blocked else []
-        if changes:
+        cursor.execute(_BLOCKED, [task_id])
+        return _blocked_release(_blocked(cursor.fetchall()), ended)
+
+
+def _blocked(rows: Sequence[Sequence[Any]]) -> list[BlockedStep]:
+    return [BlockedStep(row[0], row[1], tuple(row[2]), row[3], OnDependencyFailure(row[4])) for row in rows]
+
+
+def _blocked_release(blocked: Sequence[BlockedStep], ended: Mapping[str, StepStatus]) -> list[Release]:
+    changes = releases(blocked, ended) if blocked and ended else []
+    if changes:
+        with prepared_cursor() as cursor:
             cursor.execute(
                 "UPDATE orchestration_step s SET status = v.status, open_dependencies = v.open, error = v.error,"
                 " completed_at = CASE WHEN v.status = 'skipped' THEN now() END,"

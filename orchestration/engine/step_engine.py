@@ -12,8 +12,8 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from agents.context import Emit, StepContext
-from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled, TaskPaused, WorkerStopping
+from agents.context import Emit, StepContext, StepWrite
+from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled, WorkerStopping
 from agents.services import step_limited
 from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
 from orchestration.budget_options import limits_from
@@ -22,14 +22,14 @@ from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.lease import Lease
 from orchestration.engine.results import messages_after
 from orchestration.engine.retries import deadline_seconds
+from orchestration.engine.step_writes import WRITES, Proof, StepPart, leases_prove, refusal
 from orchestration.engine.stopping import STOPPING
 from orchestration.engine.turns import TURNS
 from orchestration.events.wake import delta_publish
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
-from orchestration.types import TASK_TERMINAL, TaskStatus
+from orchestration.types import TASK_TERMINAL
 from policy.types import BudgetRef, BudgetScope, Principal, payer_refs
-from shannon_project.foundation.database import prepared_cursor
 
 DELTA_FLUSH_SECONDS = 0.03  # deltas are joined for this long: a message a token would cost more than the token
 
@@ -112,49 +112,50 @@ class StepExecution:
     @contextmanager
     def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
         """See `agents.context.StepEngine.transaction`. Events of a task that has ended are dropped, not the rest."""
-        self._flush_delta()
-        if begins:
-            if STOPPING.begins_nothing:
-                raise WorkerStopping
-            TURNS.give_way()
+        self._may_go_on(begins=begins)
         drafts: list[EventDraft] = []
 
         def emit(kind: str, message: str = "", payload: Mapping[str, Any] | None = None) -> None:
             drafts.append(EventDraft(kind, message, payload or {}, self._step.key, self._agent_id))
 
+        task_id, step_id, attempt = self._step.task_id, self._step.step_id, self._step.attempt
         asked_at_seconds = time.monotonic()
         with transaction.atomic():
-            status = self._prove_lease()
-            self._proven_at_seconds = asked_at_seconds
-            if begins and status == TaskStatus.PAUSED:
-                raise TaskPaused
-            if begins and status in TASK_TERMINAL:
-                raise TaskCancelled
+            status, messages_known, ours = leases_prove(task_id, [(step_id, attempt)])
+            error = refusal(status, is_ours=step_id in ours, begins=begins, step_key=self._step.key, attempt=attempt)
+            self._take(Proof(status, messages_known, asked_at_seconds, error))
             yield emit
             if status not in TASK_TERMINAL:
-                events_append(task_id=self._step.task_id, drafts=[*self._untold, *drafts])
+                events_append(task_id=task_id, drafts=[*self._untold, *drafts])
         self._untold.clear()
 
-    def _prove_lease(self) -> str:
-        """Lock the task, then the step (the order everywhere), and return the task's status.
+    def write(self, what: StepWrite) -> None:
+        """See `agents.context.StepEngine.write`."""
+        self._may_go_on(begins=what.begins)
+        step = self._step
+        part = StepPart(step.step_id, step.key, step.attempt, self._agent_id, tuple(self._untold), what)
+        self._take(WRITES.bring((step.task_id, type(what)), part))
+        self._untold.clear()
 
-        While the task's row is locked nobody takes a step out of `running`, so what follows commits under our lease.
-        """
-        with prepared_cursor() as cursor:
-            cursor.execute(
-                "SELECT t.status, t.message_count"
-                " FROM orchestration_task t JOIN orchestration_step s ON s.task_id = t.id"
-                " WHERE s.id = %s AND s.attempt = %s AND s.status = 'running' FOR NO KEY UPDATE OF t, s",
-                [self._step.step_id, self._step.attempt],
-            )
-            row = cursor.fetchone()
-        if row is None:
+    def _may_go_on(self, *, begins: bool) -> None:
+        """Stop here before something new begins in a worker that is about to stop, and let others compute first."""
+        self._flush_delta()
+        if begins:
+            if STOPPING.begins_nothing:
+                raise WorkerStopping
+            TURNS.give_way()
+
+    def _take(self, proof: Proof) -> None:
+        """Learn what a transaction found out, and stop if it wrote nothing."""
+        if isinstance(proof.error, StepSuperseded):
             self._lease.is_superseded = True
-            raise StepSuperseded(details={"step_key": self._step.key, "attempt": self._step.attempt})
-        self._messages_known = row[1]
-        if row[0] in TASK_TERMINAL:
+            raise proof.error
+        self._messages_known = proof.messages_known
+        self._proven_at_seconds = proof.asked_at_seconds
+        if proof.status in TASK_TERMINAL:
             self._lease.is_task_stopped = True
-        return str(row[0])
+        if proof.error is not None:
+            raise proof.error
 
     def delta(self, text: str, *, position: int) -> None:
         """See `agents.context.StepEngine.delta`."""

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.backends.utils import CursorWrapper
 from psycopg.types.json import Jsonb
 
 from orchestration.events.wake import wake_publish
@@ -44,9 +45,9 @@ def events_append_all(drafts_of: Mapping[UUID, Sequence[EventDraft]]) -> None:
     if not drafts_of:
         return
     drafts = [(task_id, number, draft) for task_id, some in drafts_of.items() for number, draft in enumerate(some, 1)]
-    with prepared_cursor() as cursor:
-        cursor.execute(
-            """
+    cursor = prepared_cursor()
+    cursor.execute(
+        """
             WITH numbered AS (
                 UPDATE orchestration_task t SET event_seq = event_seq + v.count, updated_at = now()
                 FROM unnest(%s::uuid[], %s::int[]) AS v(id, count) WHERE t.id = v.id
@@ -61,20 +62,25 @@ def events_append_all(drafts_of: Mapping[UUID, Sequence[EventDraft]]) -> None:
             )
             SELECT id, event_seq FROM numbered
             """,
-            [
-                list(drafts_of),
-                [len(some) for some in drafts_of.values()],
-                [task_id for task_id, _, _ in drafts],
-                [number for _, number, _ in drafts],
-                [str(draft.kind) for _, _, draft in drafts],
-                [draft.step_key for _, _, draft in drafts],
-                [draft.agent_id for _, _, draft in drafts],
-                [storable_text(draft.message)[:MESSAGE_MAX_CHARS] for _, _, draft in drafts],
-                [Jsonb(_storable_json(draft.payload)) for _, _, draft in drafts],
-            ],
-        )
-        last_seqs: dict[UUID, int] = dict(cursor.fetchall())
-    transaction.on_commit(lambda: wake_publish(last_seqs))
+        [
+            list(drafts_of),
+            [len(some) for some in drafts_of.values()],
+            [task_id for task_id, _, _ in drafts],
+            [number for _, number, _ in drafts],
+            [str(draft.kind) for _, _, draft in drafts],
+            [draft.step_key for _, _, draft in drafts],
+            [draft.agent_id for _, _, draft in drafts],
+            [storable_text(draft.message)[:MESSAGE_MAX_CHARS] for _, _, draft in drafts],
+            [Jsonb(_storable_json(draft.payload)) for _, _, draft in drafts],
+        ],
+    )
+    transaction.on_commit(lambda: _wake(cursor))
+
+
+def _wake(cursor: CursorWrapper) -> None:
+    """Wake the readers. The numbers are read only now: until the commit nobody needs to wait for them."""
+    with cursor:
+        wake_publish(dict(cursor.fetchall()))
 
 
 def _storable_json(value: Any) -> Any:

@@ -2,17 +2,11 @@
 
 from policy.services.audit import audit_record, refusal_record
 from policy.services.budget_accounts import budget_limit, budget_open, budget_tighten, budgets_open
-from policy.services.budget_batches import budgets_reserve, budgets_settle
+from policy.services.budget_batches import budgets_reserve
+from policy.services.budget_holds import budgets_held
 from policy.services.budget_refusals import request_check
-from policy.services.budgets import (
-    budget_charge,
-    budget_release,
-    budget_reserve,
-    budget_settle,
-    budgets_charge,
-    budgets_release,
-    reservations_expire,
-)
+from policy.services.budget_settling import budget_settle, budgets_settle, reservations_expire
+from policy.services.budgets import budget_charge, budget_release, budget_reserve, budgets_charge, budgets_release
 from policy.services.decisions import authorize, decide, decision_preview, policies_forget, rules_generation
 from policy.services.keys import (
     IssuedKey,
@@ -49,6 +43,7 @@ __all__ = [
     "budget_settle",
     "budget_tighten",
     "budgets_charge",
+    "budgets_held",
     "budgets_open",
     "budgets_release",
     "budgets_reserve",

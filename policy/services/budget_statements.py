@@ -8,17 +8,17 @@ A budget of a day or a month begins anew by itself: whoever touches it after its
 is reserved stays, and counts as spent in the period in which it is settled.
 """
 
-_ROLLED = "(period_start < date_trunc(NULLIF(period, ''), now(), 'UTC')) IS TRUE"
+ROLLED = "(period_start < date_trunc(NULLIF(period, ''), now(), 'UTC')) IS TRUE"
 
-_LOCKED = f"""
+LOCKED = f"""
 locked AS MATERIALIZED (
     SELECT id, scope, scope_id, period, subject, limit_tokens, limit_usd, reserved_tokens, reserved_usd,
         notify_percent, cheaper_tier_percent, smaller_output_percent, ask_person_percent,
-        CASE WHEN {_ROLLED} THEN 0 ELSE spent_tokens END AS spent_tokens,
-        CASE WHEN {_ROLLED} THEN 0 ELSE spent_usd END AS spent_usd,
-        CASE WHEN {_ROLLED} THEN now() ELSE period_start END AS period_start,
-        CASE WHEN {_ROLLED} THEN NULL ELSE notified_at END AS notified_at,
-        CASE WHEN {_ROLLED} THEN NULL ELSE consented_at END AS consented_at
+        CASE WHEN {ROLLED} THEN 0 ELSE spent_tokens END AS spent_tokens,
+        CASE WHEN {ROLLED} THEN 0 ELSE spent_usd END AS spent_usd,
+        CASE WHEN {ROLLED} THEN now() ELSE period_start END AS period_start,
+        CASE WHEN {ROLLED} THEN NULL ELSE notified_at END AS notified_at,
+        CASE WHEN {ROLLED} THEN NULL ELSE consented_at END AS consented_at
     FROM policy_budget
     WHERE (scope, scope_id) IN (SELECT * FROM unnest(%(scopes)s::text[], %(scope_ids)s::uuid[]))
       AND (tenant_id = %(tenant_id)s) IS TRUE  -- not by the tenant's index: a tenant has a budget for every task
@@ -36,20 +36,8 @@ FOR NO KEY UPDATE
 """
 """Lock the budgets of several reservations, as each of them will."""
 
-LOCK_RESERVED = """
-SELECT id FROM policy_budget
-WHERE id IN (
-    SELECT unnest(r.budget_ids) FROM policy_reservation r
-    JOIN unnest(%(steps)s::uuid[], %(positions)s::int[]) AS v(step_id, position)
-        ON r.step_id = v.step_id AND r.position = v.position
-)
-ORDER BY id
-FOR NO KEY UPDATE
-"""
-"""Lock the budgets of several settlements."""
-
 RESERVE = f"""
-WITH {_LOCKED}, known AS MATERIALIZED (
+WITH {LOCKED}, known AS MATERIALIZED (
     SELECT level FROM policy_reservation
     WHERE step_id = %(step_id)s AND position = %(position)s AND status <> 'released'
 ), used AS MATERIALIZED (
@@ -122,7 +110,7 @@ as they were before. Who asked a person and comes back with a yes is not asked a
 the budget's limit is changed or its period begins anew."""
 
 CHARGE = f"""
-WITH {_LOCKED}, asked AS MATERIALIZED (
+WITH {LOCKED}, asked AS MATERIALIZED (
     -- what was reserved or charged under the same key before is not asked again
     SELECT a.* FROM unnest(
         %(steps)s::uuid[], %(positions)s::int[], %(tokens)s::bigint[], %(usd)s::numeric[], %(user_ids)s::text[],
@@ -181,57 +169,6 @@ SELECT fitting.*, (SELECT count(*) > 0 FROM taken) AS taken FROM fitting ORDER B
 
 Returns the budgets as they were before.
 """
-
-SETTLE = f"""
-WITH mine AS MATERIALIZED (
-    SELECT * FROM policy_reservation
-    WHERE step_id = %(step_id)s AND position = %(position)s AND status = ANY(%(from_statuses)s)
-), locked AS MATERIALIZED (
-    SELECT id, {_ROLLED} AS is_rolled,
-        CASE WHEN period = '' THEN '-infinity' WHEN {_ROLLED} THEN now() ELSE period_start END AS since
-    FROM policy_budget
-    WHERE id IN (SELECT unnest(budget_ids) FROM mine)
-    ORDER BY id
-    FOR NO KEY UPDATE
-), ready AS MATERIALIZED (
-    SELECT count(*) AS budgets FROM locked
-), settled AS (
-    UPDATE policy_reservation r
-    SET status = %(to_status)s, closed_at = statement_timestamp(),
-        actual_tokens = coalesce(%(tokens)s, r.tokens), actual_usd = coalesce(%(usd)s, r.usd)
-    FROM ready, mine
-    WHERE ready.budgets > 0 AND r.id = mine.id AND r.status = mine.status
-    RETURNING r.*, mine.status = 'held' AS was_held,
-        -- what expired was charged as it was reserved: only the difference is left to book
-        r.actual_tokens - CASE WHEN mine.status = 'expired' THEN mine.actual_tokens ELSE 0 END AS booked_tokens,
-        r.actual_usd - CASE WHEN mine.status = 'expired' THEN mine.actual_usd ELSE 0 END AS booked_usd,
-        CASE WHEN mine.status = 'expired' THEN 'corrected' ELSE r.status END AS kind,
-        CASE WHEN mine.status = 'expired' THEN mine.closed_at ELSE clock_timestamp() END AS booked_at
-), entered AS (
-    INSERT INTO policy_ledgerentry (
-        id, tenant_id, user_id, task_id, step_id, position, budget_ids, kind, model, prompt_tokens, completion_tokens,
-        tokens, usd, is_price_known, is_estimate, created_at
-    )
-    SELECT gen_random_uuid(), tenant_id, user_id, task_id, step_id, position, budget_ids, kind,
-        coalesce(NULLIF(%(model)s, ''), model), %(prompt)s, %(completion)s, booked_tokens, booked_usd, %(is_priced)s,
-        %(is_estimate)s, booked_at
-    FROM settled
-)
-UPDATE policy_budget b
-SET reserved_tokens = b.reserved_tokens - CASE WHEN settled.was_held THEN settled.tokens ELSE 0 END,
-    reserved_usd = b.reserved_usd - CASE WHEN settled.was_held THEN settled.usd ELSE 0 END,
-    -- a correction belongs to the period in which its reservation expired, even if that is over
-    spent_tokens = CASE WHEN locked.is_rolled THEN 0 ELSE b.spent_tokens END
-        + CASE WHEN settled.booked_at >= locked.since THEN settled.booked_tokens ELSE 0 END,
-    spent_usd = CASE WHEN locked.is_rolled THEN 0 ELSE b.spent_usd END
-        + CASE WHEN settled.booked_at >= locked.since THEN settled.booked_usd ELSE 0 END,
-    period_start = CASE WHEN locked.is_rolled THEN now() ELSE b.period_start END,
-    notified_at = CASE WHEN locked.is_rolled THEN NULL ELSE b.notified_at END,
-    consented_at = CASE WHEN locked.is_rolled THEN NULL ELSE b.consented_at END
-FROM locked, settled
-WHERE b.id = locked.id
-"""  # noqa: S608 - made of constants
-"""Settle one reservation that has one of the given statuses, or let it expire; its amounts when none are given."""
 
 RELEASE = """
 WITH locked AS MATERIALIZED (

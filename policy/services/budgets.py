@@ -10,18 +10,16 @@ reserved, and that is charged in full and visible, because the money is gone.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
-from django.db.models.functions import Now
-
-from policy.errors import BudgetExceeded, BudgetNotOpen, ReservationMissing
-from policy.metrics import RESERVATIONS_EXPIRED
+from policy.errors import BudgetExceeded, BudgetNotOpen
 from policy.models import Reservation
 from policy.services import budget_statements as sql
+from policy.services.budget_holds import is_held
 from policy.services.budget_refusals import budget_asks_person, budget_exceeded
+from policy.services.budget_rows import of_budgets
 from policy.types import (
     Amount,
     BudgetPeriod,
@@ -34,11 +32,8 @@ from policy.types import (
     ReservationStatus,
     Reserved,
     Reserving,
-    Settlement,
 )
 from shannon_project.foundation.database import rows_of, sent
-
-_SETTLE_ATTEMPTS: Final = 5
 
 
 def budget_reserve(
@@ -79,6 +74,8 @@ def budget_reserve(
         that does not cover it. BudgetAsksPerson: They cover it, and a person is to be asked first.
         BudgetNotOpen: The caller's fault.
     """
+    if is_held(step_id, position):
+        return Reserved(Degradation.NONE)
     asked = Reserving(
         tenant_id, step_id, position, budgets, amount, cheaper, purchase, is_consented=is_consented, was_begun=was_begun
     )
@@ -168,54 +165,6 @@ def budgets_charge(charges: Sequence[Charge]) -> None:
         _take(group)
 
 
-def budget_settle(*, step_id: UUID, position: int, actual: Amount, purchase: Purchase | None = None) -> None:
-    """Turn a reservation into spending, once, and enter it in the ledger. One statement; again it changes nothing.
-
-    An actual amount above the reserved one is charged in full, even beyond a limit. A reservation that was released
-    in the meantime is charged too (the effect did happen); of one that expired, the difference is.
-
-    Args:
-        step_id: As reserved.
-        position: As reserved.
-        actual: What it cost.
-        purchase: What was bought; user and task are those of the reservation.
-
-    Raises:
-        ReservationMissing: Nothing was ever reserved under this key: the caller's fault.
-    """
-    values = settle_values(Settlement(step_id, position, actual, purchase or Purchase()))
-    for _ in range(_SETTLE_ATTEMPTS):  # again only if it was released or expired while this waited for the budgets
-        if _execute(sql.SETTLE, values):
-            return
-        status = Reservation.objects.filter(step_id=step_id, position=position).values_list("status", flat=True).first()
-        if status is None:
-            raise ReservationMissing(details={"step_id": str(step_id), "position": position})
-        if status == ReservationStatus.SETTLED:
-            return
-
-
-def reservations_expire(*, older_than_seconds: float, limit: int) -> int:
-    """Charge what nobody told the end of: whoever reserved it died, and the provider may have been paid.
-
-    One statement for each; there are few. A late settlement books the difference.
-
-    Args:
-        older_than_seconds: Longer than any effect may take: its step's deadline.
-        limit: At most so many.
-
-    Returns:
-        How many were charged.
-    """
-    before = Now() - timedelta(seconds=older_than_seconds)
-    held = Reservation.objects.filter(status=ReservationStatus.HELD, created_at__lt=before).order_by("created_at")
-    keys = list(held.values_list("step_id", "position")[:limit])
-    for step_id, position in keys:
-        values = _settle_values(step_id, position, None, Purchase(is_estimate=True))
-        _execute(sql.SETTLE, {**values, "from_statuses": ["held"], "to_status": ReservationStatus.EXPIRED.value})
-    RESERVATIONS_EXPIRED.inc(len(keys))
-    return len(keys)
-
-
 def budget_release(*, step_id: UUID, position: int | None = None, positions: Sequence[int] | None = None) -> None:
     """Give back what is still reserved, under some positions or under all of the step. One statement; idempotent.
 
@@ -276,16 +225,6 @@ def _check_open(rows: Sequence[Mapping[str, Any]], budgets: Sequence[BudgetRef])
         raise BudgetNotOpen(details={"missing": sorted(f"{scope} {scope_id}" for scope, scope_id in missing)})
 
 
-def of_budgets(tenant_id: UUID, budgets: Sequence[BudgetRef]) -> dict[str, Any]:
-    """Return the values by which statements find budgets."""
-    return {
-        "tenant_id": tenant_id,
-        "scopes": [str(ref.scope) for ref in budgets],
-        "scope_ids": [ref.scope_id for ref in budgets],
-        "required": len({ref for ref in budgets if ref.scope is not BudgetScope.USER}),
-    }
-
-
 def _open_or_settled(charges: Sequence[Charge]) -> list[tuple[UUID, int]]:
     rows = Reservation.objects.filter(step_id__in={charge.step_id for charge in charges}).exclude(
         status=ReservationStatus.RELEASED
@@ -327,27 +266,6 @@ def _state(row: Mapping[str, Any]) -> BudgetState:
             for unit in ("tokens", "usd")
         },
     )
-
-
-def settle_values(settlement: Settlement) -> dict[str, Any]:
-    """Return the values of the statement that settles."""
-    return _settle_values(settlement.step_id, settlement.position, settlement.actual, settlement.purchase)
-
-
-def _settle_values(step_id: UUID, position: int, actual: Amount | None, buys: Purchase) -> dict[str, Any]:
-    return {
-        "step_id": step_id,
-        "position": position,
-        "tokens": None if actual is None else actual.tokens,
-        "usd": None if actual is None else actual.usd,
-        "from_statuses": ["held", "released", "expired"],
-        "to_status": ReservationStatus.SETTLED.value,
-        "model": buys.model,
-        "prompt": buys.prompt_tokens,
-        "completion": buys.completion_tokens,
-        "is_priced": buys.is_price_known,
-        "is_estimate": buys.is_estimate,
-    }
 
 
 def _execute(statement: str, values: dict[str, Any]) -> int:

@@ -4,25 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import psycopg
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from shannon_project.foundation.coroutines import coroutine_here, outside
+from shannon_project.foundation.postgres.cursors import PreparedCursor
 
 T = TypeVar("T")
-
-
-class _PreparedCursor(psycopg.Cursor[Any]):
-    """Sends parameters apart from the statement, which the server then keeps parsed and planned."""
-
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        return super().execute(query, params, **{"prepare": True, **options})
-
-    def _convert_query(self, query: Any, params: Any = None) -> Any:
-        self._query = converted = super()._convert_query(query, params)  # where Django's log of queries looks
-        return converted
 
 
 def prepared_cursor() -> CursorWrapper:
@@ -37,8 +26,35 @@ def prepared_cursor() -> CursorWrapper:
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     wrapper: Any = connection  # what follows is how Django makes its own cursors
-    cursor: CursorWrapper = wrapper._prepare_cursor(_PreparedCursor(wrapper.connection))
+    made = PreparedCursor(wrapper.connection)
+    made.wait_for_all = wrapper.wait_for_all
+    cursor: CursorWrapper = wrapper._prepare_cursor(made)
     return cursor
+
+
+@contextmanager
+def pipelined_transaction() -> Iterator[None]:
+    """Open a transaction whose statements do not wait for each other; it waits where an answer is read, and at its end.
+
+    BEGIN goes with the first statement, COMMIT with those whose answers were not read: those of `prepared_cursor`. Any
+    other cursor waits, and the ORM's do. An error is raised where the next answer is read, at the latest at the end of
+    the savepoint or by the commit, which then has not happened. Inside another transaction it is a savepoint like any.
+    """
+    if connection.in_atomic_block or not settings.SHANNON_DATABASE_PREPARES:
+        with transaction.atomic():
+            yield
+        return
+    wrapper: Any = connection
+    with wrapper.pipelining(), transaction.atomic():
+        yield
+
+
+@contextmanager
+def rows_unread() -> Iterator[None]:
+    """Let the ORM not wait, in a pipelined transaction: for rows that are inserted and of which nothing is read."""
+    wrapper: Any = connection
+    with wrapper.orm_unread():
+        yield
 
 
 @contextmanager
@@ -66,8 +82,9 @@ def sent(statement: str, values: dict[str, Any]) -> CursorWrapper:
 def rows_of(cursor: CursorWrapper) -> list[dict[str, Any]]:
     """Read all rows, by the names of their columns, and close the cursor."""
     with cursor:
+        rows = cursor.fetchall()  # first: in a pipeline there is no description before
         names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def in_database(work: Callable[[], T]) -> T:

@@ -28,6 +28,7 @@ _DEFAULT["OPTIONS"] = {
         "max_idle": 60.0,
     },
 }
-_DEFAULT["CONN_HEALTH_CHECKS"] = True  # after a restart of Postgres the pool holds dead connections
+_DEFAULT["ENGINE"] = "shannon_project.foundation.postgres"
+_DEFAULT["CONN_HEALTH_CHECKS"] = False  # our backend sees a connection's end without asking
 DATABASES = {"default": _DEFAULT}
 SHANNON_DATABASE_PREPARES = ENV.database_prepares

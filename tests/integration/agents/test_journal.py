@@ -1,6 +1,6 @@
 """The journal on Postgres: crashes, re-runs, and what they must not repeat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -197,13 +197,13 @@ class KillingStore(PostgresJournalStore):
     def __init__(self) -> None:
         self.killed = 0
 
-    def update(self, entry: JournalEntry) -> None:
+    def update(self, entries: Sequence[JournalEntry]) -> None:
         """End our own connection, the first time."""
         if not self.killed:
             self.killed += 1
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        super().update(entry)
+        super().update(entries)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,6 +1,6 @@
 """The journal's rules, with a store in memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -198,12 +198,12 @@ class BlinkingStore(FakeJournalStore):
         super().__init__()
         self.blink, self.error = blink, error
 
-    def update(self, entry: JournalEntry) -> None:
+    def update(self, entries: Sequence[JournalEntry]) -> None:
         """Fail once."""
         blink, self.blink = self.blink, ""
         if blink == "before":
             raise self.error("the server closed the connection")
-        super().update(entry)
+        super().update(entries)
         if blink == "after":
             raise self.error("the server closed the connection")
 

@@ -35,27 +35,19 @@ class Writer:
         return Written(frozenset(ids), newly_ready=len(ids), is_task_open=True)
 
 
-class Desk(OutcomeDesk):
-    """Tells when threads wait at it."""
-
-    def waiting(self) -> int:
-        with self._lock:
-            return len(self._waiting.get(TASK, ()))
-
-
 def an_end() -> StepEnd:
     step = ClaimedStep(uuid4(), TASK, "s", StepKind.NOOP, "s", {}, (), attempt=1, failures=0)
     return StepEnd(step, StepStatus.SUCCEEDED, StepOutcome(output={}))
 
 
-def crowd(desk: Desk, writer: Writer, ends: Sequence[Sequence[StepEnd]]) -> list[Future[Written]]:
+def crowd(desk: OutcomeDesk, writer: Writer, ends: Sequence[Sequence[StepEnd]]) -> list[Future[Written]]:
     """Let one thread begin to write, the others come while it does, and it go on; return what all were told."""
     with ThreadPoolExecutor(len(ends)) as threads:
         futures = [threads.submit(desk.write, TASK, ends[0])]
         assert writer.began.wait(PATIENCE_SECONDS)
         for number, some in enumerate(ends[1:], start=1):
             futures.append(threads.submit(desk.write, TASK, some))
-            while desk.waiting() < number:
+            while desk.desk.waiting(TASK) < number:
                 threading.Event().wait(0.001)
         writer.may_end.set()
     return futures
@@ -68,7 +60,7 @@ def writer() -> Writer:
 
 def test_what_comes_while_somebody_writes_is_written_together(writer: Writer) -> None:
     ends = [[an_end()], [an_end(), an_end()], [an_end()], [an_end()]]
-    told = [future.result() for future in crowd(Desk(writer), writer, ends)]
+    told = [future.result() for future in crowd(OutcomeDesk(writer), writer, ends)]
     assert [len(ids) for ids in writer.written] == [1, 4]
     assert [written.recorded for written in told] == [1, 2, 1, 1]
     assert [written.step_ids for written in told] == [{end.step.step_id for end in some} for some in ends]
@@ -77,7 +69,7 @@ def test_what_comes_while_somebody_writes_is_written_together(writer: Writer) ->
 
 def test_a_thread_that_is_alone_writes_at_once(writer: Writer) -> None:
     writer.began.set()
-    desk = Desk(writer)
+    desk = OutcomeDesk(writer)
     assert [desk.write(TASK, [an_end()]).recorded for _ in range(3)] == [1, 1, 1]
     assert [len(ids) for ids in writer.written] == [1, 1, 1]
 
@@ -85,7 +77,7 @@ def test_a_thread_that_is_alone_writes_at_once(writer: Writer) -> None:
 def test_an_error_is_told_only_to_whom_it_belongs(writer: Writer) -> None:
     ends = [[an_end()] for _ in range(5)]
     writer.refused = {ends[3][0].step.step_id}
-    futures = crowd(Desk(writer), writer, ends)
+    futures = crowd(OutcomeDesk(writer), writer, ends)
     assert [future.exception() is None for future in futures] == [True, True, True, False, True]
     assert sorted(len(ids) for ids in writer.written) == [1, 1, 1, 1]
 
@@ -93,19 +85,19 @@ def test_an_error_is_told_only_to_whom_it_belongs(writer: Writer) -> None:
 def test_the_error_of_the_one_that_writes_stops_nobody(writer: Writer) -> None:
     ends = [[an_end()] for _ in range(3)]
     writer.refused = {ends[0][0].step.step_id}
-    futures = crowd(Desk(writer), writer, ends)
+    futures = crowd(OutcomeDesk(writer), writer, ends)
     assert [future.exception() is None for future in futures] == [False, True, True]
 
 
 def test_a_transaction_holds_only_so_many(writer: Writer) -> None:
     ends = [[an_end()] for _ in range(3)] + [[an_end() for _ in range(STEPS_AT_ONCE - 1)]]
-    told = [future.result() for future in crowd(Desk(writer), writer, ends)]
+    told = [future.result() for future in crowd(OutcomeDesk(writer), writer, ends)]
     assert [len(ids) for ids in writer.written] == [1, 2, STEPS_AT_ONCE - 1]
     assert sum(written.recorded for written in told) == STEPS_AT_ONCE + 2
 
 
 def test_tasks_do_not_wait_for_each_other(writer: Writer) -> None:
-    desk = Desk(writer)
+    desk = OutcomeDesk(writer)
     with ThreadPoolExecutor(1) as threads:
         slow = threads.submit(desk.write, TASK, [an_end()])
         assert writer.began.wait(PATIENCE_SECONDS)
