@@ -1,4 +1,4 @@
-"""Start a stack of its own, measure every row, print a table, write `benchmarks/results/latest.json` and the plots."""
+"""Start a stack of its own, measure every row, print a table, write the results, plots and tables."""
 
 import argparse
 import json
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3, help="counted runs of each fan-out, after one warm-up")
     parser.add_argument("--scale", type=float, default=1.0, help="less than 1: smaller counts, to see that it works")
     parser.add_argument("--minutes", type=float, default=11.0, help="for all rows together; what is left is told")
+    parser.add_argument("--tables", action="store_true", help="write the tables in docs of the rows that are named")
     parser.add_argument("--write", action="store_true", help="write the results of named rows as well: they become all")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="shannon-bench-", ignore_cleanup_errors=True) as folder:
@@ -68,6 +69,7 @@ def _measure(stack: dict[str, Any], asked: argparse.Namespace) -> int:
     from benchmarks.plots import plots_write  # noqa: PLC0415 - see above
     from benchmarks.report import machine_description, report_print, report_write  # noqa: PLC0415 - see above
     from benchmarks.rows import ROWS  # noqa: PLC0415 - see above
+    from benchmarks.tables import tables_write  # noqa: PLC0415 - see above
 
     unknown = sorted(set(asked.rows) - set(ROWS))
     if unknown:
@@ -80,6 +82,8 @@ def _measure(stack: dict[str, Any], asked: argparse.Namespace) -> int:
     if asked.scale == 1.0 and (asked.write or not asked.rows):
         report_write(run, machine, ROOT / "benchmarks" / "results" / "latest.json")
         plots_write(run.rows, ROOT / "docs")
+    if asked.scale == 1.0 and (asked.write or asked.tables or not asked.rows):
+        tables_write(run.rows, ROOT / "docs")
     return 1 if run.failures else 0
 
 

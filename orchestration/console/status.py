@@ -45,6 +45,11 @@ def links() -> list[dict[str, str]]:
     """Return what the start page links to."""
     local = [
         {"title": "Admin", "address": "/admin/", "about": "Tasks, policies, budgets, keys, audit; needs a login."},
+        {
+            "title": "Strategies",
+            "address": "/console/strategies",
+            "about": "Ways to work and their parameters; a login.",
+        },
         {"title": "API documentation", "address": "/docs", "about": "Every endpoint, with a form to try it."},
         {"title": "OpenAPI document", "address": "/openapi.json", "about": "The same for machines."},
         {"title": "Metrics", "address": "/metrics", "about": "For Prometheus; from allowed networks or with a key."},

@@ -20,6 +20,7 @@ from orchestration.api.sse import EVENT_NAMES, task_frames
 from orchestration.api.views.stream import stream_response
 from orchestration.console.people import FeedbackForm, staff_principal
 from orchestration.console.status import links, parts_status
+from orchestration.console.strategies import strategies_shown
 from orchestration.events.follow import Opening
 from orchestration.feedback import feedback_give, feedback_of
 from orchestration.models import Task
@@ -64,6 +65,14 @@ def status(_request: HttpRequest) -> JsonResponse:
 
 @require_safe
 @staff_member_required
+@guarded
+def strategies(request: HttpRequest) -> HttpResponse:
+    """Show every strategy with its parameters, as their schemas have them."""
+    return render(request, "console/strategies.html", {"strategies": strategies_shown()})
+
+
+@require_safe
+@staff_member_required
 @permission_required(VIEW_TASK, raise_exception=True)
 @guarded
 def run(request: HttpRequest, task_id: UUID) -> HttpResponse:
@@ -101,6 +110,7 @@ def run_state(_request: HttpRequest, task_id: UUID) -> JsonResponse:
             "status": task.status,
             "result": task.result,
             "error": task.error["message"] if task.error else "",
+            "metadata": {name: task.result_metadata.get(name, []) for name in ("citations", "claims")},
             "feedback": {
                 "score": task.feedback_score,
                 "said": [

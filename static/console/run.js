@@ -72,6 +72,7 @@
       by("answer").textContent = text;
       by("writing-section").hidden = true;
     }
+    window.story.conclude(state.metadata);
     showFeedback(state);
   }
 
@@ -124,6 +125,7 @@
     );
     const list = by("events");
     list.prepend(line);
+    window.story.tell(event);
     while (list.children.length > EVENTS_SHOWN) list.lastChild.remove();
     refreshSoon();
   }

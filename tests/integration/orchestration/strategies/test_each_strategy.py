@@ -10,13 +10,11 @@ from orchestration.services import task_submit
 from orchestration.types import TaskRequest, TaskStatus
 from policy.types import Principal
 from tests.integration.orchestration.playing import play, principal
+from tests.integration.orchestration.strategies.asked import SUM, THREE
 
 __all__ = ["principal"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SUM = "What is 17 * (3 + 4)?"
-THREE = "Count the words in 'a b c', and then work out 12 * 12, and then work out 9 * 9"
 
 
 def run(principal: Principal, query: str, mode: str, **request: Any) -> Task:

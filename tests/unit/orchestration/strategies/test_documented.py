@@ -8,6 +8,7 @@ from django.conf import settings
 
 from orchestration.strategies import OFFERED, STRATEGIES
 from orchestration.strategies.research.depths import DEPTHS
+from tests.integration.orchestration.strategies.asked import names_of
 
 PAGE = (settings.BASE_DIR / "docs" / "strategies.md").read_text()
 
@@ -82,3 +83,11 @@ def test_the_table_of_depths_is_that_of_the_code() -> None:
             f"{depth.min_score:.1f} | {depth.needs_tokens:,} |"
         )
         assert row in PAGE, row
+
+
+def test_every_strategy_has_a_section_and_was_measured_and_research_at_every_depth() -> None:
+    assert set(re.findall(r"^### `(\w+)`$", PAGE, re.MULTILINE)) == set(OFFERED)
+    table = PAGE.partition("<!-- measured: strategies -->\n")[2].partition("<!-- end: strategies -->")[0]
+    rows = re.findall(r"^\| `(\w+)`(| \w+) \| \d+ \| \d+ \| [\d,]+ \| [\d.]+ \| [\d.]+ \|$", table, re.MULTILINE)
+    assert [f"{name}{depth}" for name, depth in rows] == names_of(list(OFFERED))
+    assert len(table.splitlines()) == len(rows) + 2
