@@ -26,7 +26,7 @@ window.story = (() => {
       case "HITL_RESPONSE": return [`${told.by} → ${told.to || "all"}`, told.message];
       case "TEAM_RECRUITED": return ["lead", `${told.agent} joins as ${told.role}`];
       case "USER_FEEDBACK": return [told.by, event.message];
-      default: return [event.agent_id || event.step_key || "", event.message];
+      default: return [event.agent_id || event.step_key || event.type.toLowerCase().replaceAll("_", " "), event.message];
     }
   }
 

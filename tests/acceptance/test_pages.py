@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from uuid import uuid4
 
+import httpx
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -123,6 +124,41 @@ def test_every_list_of_the_admin_opens(signed_in: webdriver.Chrome, stack: Stack
 def test_a_run_is_shown_step_by_step(signed_in: webdriver.Chrome, stack: Stack, task_id: str) -> None:
     signed_in.get(f"{stack.base_url}/console/tasks/{task_id}")
     sees(signed_in, "144")
+    assert errors_of(signed_in) == []
+
+
+def test_a_team_shows_its_tasks_and_who_told_whom_what(signed_in: webdriver.Chrome, stack: Stack) -> None:
+    query = "Work out 6 * 7, and then add 8 to the result"
+    body = {"query": query, "mode": "swarm"}
+    answer = httpx.post(f"{stack.base_url}/api/v1/tasks", json=body, headers={"X-API-Key": stack.api_key}, timeout=30)
+    task_id = answer.json()["task_id"]
+    signed_in.get(f"{stack.base_url}/console/tasks/{task_id}")  # while it runs
+    sees(signed_in, "COMPLETED")
+    tasks = signed_in.find_element(By.ID, "tasklist").text
+    assert [row.split()[-1] for row in tasks.splitlines()] == ["done", "done"]
+    story = signed_in.find_element(By.ID, "story").text
+    for part in ("swarm: the request names it", "ada joins as analyst", "ada → ben"):
+        assert part in story
+    assert errors_of(signed_in) == []
+
+
+def test_an_answer_is_judged_on_its_page(signed_in: webdriver.Chrome, stack: Stack, task_id: str) -> None:
+    signed_in.get(f"{stack.base_url}/console/tasks/{task_id}")
+    sees(signed_in, "nobody has said anything yet")
+    signed_in.find_element(By.ID, "judge-comment").send_keys("<i>too</i> short")
+    signed_in.find_element(By.CSS_SELECTOR, "#judge button.bad").click()
+    sees(signed_in, "0.00 of 1 by 1")
+    sees(signed_in, "<i>too</i> short")
+    assert errors_of(signed_in) == []
+    signed_in.find_element(By.ID, "judge-score").send_keys("0.2")
+    signed_in.find_element(By.CSS_SELECTOR, "#judge button.good").click()
+    sees(signed_in, "score: must be from 0.5 to 1 for a good answer")
+    assert any("400" in message for message in errors_of(signed_in))
+
+
+def test_every_strategy_is_shown_with_its_parameters(signed_in: webdriver.Chrome, stack: Stack) -> None:
+    signed_in.get(f"{stack.base_url}/console/strategies")
+    sees(signed_in, "max_thoughts")
     assert errors_of(signed_in) == []
 
 

@@ -1,5 +1,7 @@
 """Every strategy, whatever models answer and whichever steps fail: it ends, in order, and within its limits."""
 
+import json
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -95,3 +97,17 @@ def test_every_step_that_asks_a_model_has_the_tier_that_the_request_gives_its_pa
     asking = [spec for spec in engine.specs.values() if spec.kind not in {StepKind.TOOL, StepKind.MESSAGE}]
     assert asking
     assert {spec.input.get("tier") for spec in asking} <= set(tiers.values())
+
+
+@pytest.mark.parametrize("name", sorted(OFFERED))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_an_answer_that_is_wanted_as_json_is_never_anything_else_and_is_asked_for_once(
+    name: str, data: st.DataObject
+) -> None:
+    engine = Engine(OFFERED[name], data.draw(parameters_of(name)), data)
+    engine.parameters["answer_schema"] = {"type": "object"}
+    move = engine.run()
+    if isinstance(move, Finish):
+        assert isinstance(json.loads(move.result), dict)
+    assert engine.count(StepKind.DECIDE, "answer-shape") <= 1
