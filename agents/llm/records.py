@@ -59,6 +59,11 @@ _INSERT: Final = (
     f"INSERT INTO agents_modelcall ({', '.join(COLUMNS)}) SELECT * FROM unnest("  # noqa: S608 - made of constants
     f"{', '.join(f'%({name})s::{kind}[]' for name, kind in COLUMNS.items())}) ON CONFLICT (id) DO NOTHING"
 )
+_INSERT_ONE: Final = (
+    f"INSERT INTO agents_modelcall ({', '.join(COLUMNS)}) VALUES ("  # noqa: S608 - made of constants
+    f"{', '.join(f'%({name})s::{kind}' for name, kind in COLUMNS.items())}) ON CONFLICT (id) DO NOTHING"
+)
+_FEW_ROWS: Final = 4
 _EMPTY: Final[Mapping[str, Any]] = {
     **{name: "" for name, kind in COLUMNS.items() if kind == "text"},
     **{name: 0 for name, kind in COLUMNS.items() if kind == "int"},
@@ -112,7 +117,16 @@ def calls_write(calls: Sequence[CallRows]) -> None:
         texts.append(kept)
     if rows:
         texts_keep(calls[0].facts.ctx.principal.tenant_id, texts)
+        _rows_send(rows)
+
+
+def _rows_send(rows: Sequence[Row]) -> None:
+    """Insert rows, in one statement where there are many: to put a few into arrays takes longer than one for each."""
+    if len(rows) > _FEW_ROWS:
         sent(_INSERT, {name: [row[name] for row in rows] for name in COLUMNS})
+        return
+    for row in rows:
+        sent(_INSERT_ONE, row)
 
 
 def _rows_and_texts(call: CallRows) -> tuple[list[Row], Texts]:

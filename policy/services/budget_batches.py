@@ -19,10 +19,11 @@ def budgets_reserve(asked: Sequence[Reserving]) -> list[Reserved | ShannonError]
 
     Outside of a transaction it is one of its own.
     """
+    if len(asked) == 1:
+        return [_judged(asked[0], rows_of(sent(sql.RESERVE, reserve_values(asked[0]))))]
     with pipelined():
-        if len(asked) > 1:
-            every = {ref: None for each in asked for ref in each.budgets}
-            sent(sql.LOCK_NAMED, of_budgets(asked[0].tenant_id, list(every)))
+        every = {ref: None for each in asked for ref in each.budgets}
+        sent(sql.LOCK_NAMED, of_budgets(asked[0].tenant_id, list(every)))
         cursors = [sent(sql.RESERVE, reserve_values(each)) for each in asked]
     return [_judged(each, rows) for each, rows in zip(asked, map(rows_of, cursors), strict=True)]
 

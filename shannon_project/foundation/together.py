@@ -19,6 +19,7 @@ _YOUR_TURN: Final = object()
 @dataclass(slots=True)
 class _Entry:
     what: Any
+    is_waited_for: bool = True
     done: "Future[Any]" = field(default_factory=Future)
 
 
@@ -42,6 +43,16 @@ class Together(Generic[A, R]):
         self._waiting: deque[_Entry] = deque()
         self._is_led = False
 
+    def soon(self, asked: A) -> None:
+        """Have it done after what was asked before it; nobody waits for it, but for whoever has a thread of its own."""
+        here = coroutine_here()
+        if here is None:
+            self.do(asked)
+            return
+        entry = _Entry(asked, is_waited_for=False)
+        if self._join(entry):
+            here.pool.submit(self._lead, entry)
+
     def do(self, asked: A) -> R:
         """Return what the work gives for this.
 
@@ -49,10 +60,7 @@ class Together(Generic[A, R]):
             Exception: What the work raised.
         """
         entry = _Entry(asked)
-        with self._lock:
-            self._waiting.append(entry)
-            leads = not self._is_led
-            self._is_led = True
+        leads = self._join(entry)
         here = coroutine_here()
         while True:
             done = entry.done
@@ -66,19 +74,30 @@ class Together(Generic[A, R]):
                 return result
             leads = True
 
-    def _lead(self, own: _Entry) -> None:
-        """Work until one's own is done, and hand the lead on to whoever waits longest."""
-        while not own.done.done():
-            with self._lock:
-                batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-            self._do(batch)
+    def _join(self, entry: _Entry) -> bool:
+        """Gather with the others; return whether there is nobody who leads, so that one must lead."""
         with self._lock:
-            if not self._waiting:
-                self._is_led = False
-                return
-            following = self._waiting[0]
-            told, following.done = following.done, Future()
+            self._waiting.append(entry)
+            leads = not self._is_led
+            self._is_led = True
+            return leads
+
+    def _lead(self, own: _Entry) -> None:
+        """Work until one's own is done and somebody waits, and hand the lead on to whoever waits longest."""
+        while True:
+            with self._lock:
+                if own.done.done() and (following := self._following()) is not None:
+                    told, following.done = following.done, Future()
+                    break
+                batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+                if not batch:
+                    self._is_led = False
+                    return
+            self._do(batch)
         told.set_result(_YOUR_TURN)
+
+    def _following(self) -> _Entry | None:
+        return next((entry for entry in self._waiting if entry.is_waited_for), None)
 
     def _do(self, batch: Sequence[_Entry]) -> None:
         try:

@@ -104,7 +104,8 @@ class ValkeyGate(Gate):
             round(settings.SHANNON_MODEL_BREAKER_COOLDOWN_MAX_SECONDS * _MILLISECONDS),
         ]
         keys = [_key(lane, part) for part in ("state", "window", "running")] + [_latencies_key(lane.model)]
-        self._run("finish", keys, arguments)
+        if not self.is_away():
+            self._together.soon(("finish", keys, arguments))
 
     def leave(self, lane: Lane, call_id: str) -> None:
         """See `Gate.leave`."""

@@ -41,7 +41,7 @@ def catalogue() -> Catalogue:
         CatalogueInvalid: See `catalogue_load`.
     """
     return _in_use(
-        Path(settings.SHANNON_MODEL_CATALOGUE_PATH),
+        str(settings.SHANNON_MODEL_CATALOGUE_PATH),
         settings.SHANNON_MODEL,
         settings.SHANNON_MODEL_API_BASE,
         tuple(settings.SHANNON_MODELS_ALLOWED),
@@ -49,8 +49,8 @@ def catalogue() -> Catalogue:
 
 
 @lru_cache(maxsize=8)
-def _in_use(path: Path, model: str, api_base: str, allowed: tuple[str, ...]) -> Catalogue:
-    loaded = catalogue_load(path)
+def _in_use(path: str, model: str, api_base: str, allowed: tuple[str, ...]) -> Catalogue:
+    loaded = catalogue_load(Path(path))
     if model and api_base:
         loaded = loaded.served_by(CatalogueModel.compatible(model, api_base))
     elif model:

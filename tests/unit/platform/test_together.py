@@ -77,3 +77,18 @@ async def test_coroutines_wait_without_a_thread_each() -> None:
     assert found == [2 * number for number in range(100, 400)]
     assert len(work.batches) < 300
     assert all(name.startswith("outside") for name in work.threads)
+
+
+async def test_what_nobody_waits_for_is_done_all_the_same_and_in_its_turn() -> None:
+    work = Doubling()
+    work.free.set()
+    together, pool = Together(work, most=8), ThreadPoolExecutor(1, "outside")
+
+    def ask() -> int:
+        together.soon(1)
+        together.soon(2)
+        return together.do(3)
+
+    assert await Coroutine(ask, pool).run() == 6
+    assert [number for batch in work.batches for number in batch] == [1, 2, 3]
+    assert together.do(4) == 8, "nobody was left with the lead"
