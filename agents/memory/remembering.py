@@ -20,14 +20,20 @@ _QUERY_MAX_CHARACTERS: Final = 500  # of the question, in what is remembered and
 _SEARCH_MAX_HITS: Final = 50
 COMMENT_MAX_CHARACTERS: Final = 500  # of what people say of an answer, beside what is remembered
 
-# The tenant's vectors are read from their index one after another; only the rows of the hits are looked at.
+_ROUGH_MORE: Final = 30  # rows that are looked at beyond those wanted: numbers of half precision rank them roughly
+
+# All of the tenant's vectors are read from their index one after another, with numbers of half precision: they lie
+# within 0.0001 of where they belong. The nearest ones' rows are looked at, and ranked by the exact vectors. Vectors
+# have length 1, so the inner product ranks as the cosine does, for a third of its arithmetic. The inner SELECT makes
+# the server round the question once; planned without its value, it would do so for each memory.
 _NEAREST: Final = """
-    SELECT m.content, near.distance, m.task_id, m.created_at, m.feedback_score, m.feedback_comment
+    SELECT m.content, m.embedding <=> %(near)s::vector AS distance, m.task_id, m.created_at,
+        m.feedback_score, m.feedback_comment
     FROM (
-        SELECT id, embedding <=> %(near)s::vector AS distance, created_at
-        FROM agents_memory WHERE tenant_id = %(tenant)s ORDER BY distance, created_at DESC LIMIT %(limit)s
+        SELECT id, embedding_half <#> (SELECT %(near)s::vector::halfvec) AS rough, created_at
+        FROM agents_memory WHERE tenant_id = %(tenant)s ORDER BY rough, created_at DESC LIMIT %(rough)s
     ) near JOIN agents_memory m ON m.id = near.id
-    ORDER BY near.distance, m.created_at DESC
+    ORDER BY distance, m.created_at DESC LIMIT %(limit)s
 """
 
 
@@ -118,7 +124,7 @@ def memories_of(notes: Sequence[MemoryNote]) -> list[NewMemory]:
 def memory_search(*, tenant_id: UUID, query: str, limit: int = 5) -> list[MemoryHit]:
     """Return the tenant's memories nearest in meaning to the query, best first; those that people call bad last.
 
-    The search is exact: it compares with every memory of the tenant, and with no other's.
+    It compares with every memory of the tenant, and with no other's.
 
     Args:
         tenant_id: Whose memories.
@@ -131,9 +137,10 @@ def memory_search(*, tenant_id: UUID, query: str, limit: int = 5) -> list[Memory
     vector = embedder().embed([bounded_text(words, _QUERY_MAX_CHARACTERS)])[0]
     if not any(vector):
         return []
-    near = "[" + ",".join(map(repr, vector)) + "]"
+    near = "[" + ",".join([f"{number:.9g}" for number in vector]) + "]"  # more digits than a single-precision one has
+    most = min(max(limit, 1), _SEARCH_MAX_HITS)
     with prepared_cursor() as cursor:
-        cursor.execute(_NEAREST, {"near": near, "tenant": tenant_id, "limit": min(max(limit, 1), _SEARCH_MAX_HITS)})
+        cursor.execute(_NEAREST, {"near": near, "tenant": tenant_id, "limit": most, "rough": most + _ROUGH_MORE})
         hits = [
             MemoryHit(content, 1.0 - distance, task_id, created_at, feedback_score, feedback_comment)
             for content, distance, task_id, created_at, feedback_score, feedback_comment in cursor.fetchall()
