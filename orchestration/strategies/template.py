@@ -245,7 +245,7 @@ def items_of(value: Any) -> list[str]:
 def holds(when: When, value: Any) -> bool:
     """Return whether a condition holds; a comparison of numbers does not hold without a number."""
     text = value if isinstance(value, str) else json.dumps(value)
-    if when.equals is not None:
+    if "equals" in when.model_fields_set:  # an input may be null, and be compared with that
         return bool(value == when.equals) or text.strip().lower() == str(when.equals).lower()
     if when.contains is not None:
         return when.contains.lower() in text.lower()

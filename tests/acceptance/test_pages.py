@@ -133,7 +133,7 @@ def test_a_team_shows_its_tasks_and_who_told_whom_what(signed_in: webdriver.Chro
     answer = httpx.post(f"{stack.base_url}/api/v1/tasks", json=body, headers={"X-API-Key": stack.api_key}, timeout=30)
     task_id = answer.json()["task_id"]
     signed_in.get(f"{stack.base_url}/console/tasks/{task_id}")  # while it runs
-    sees(signed_in, "COMPLETED")
+    sees(signed_in, "Events complete")
     tasks = signed_in.find_element(By.ID, "tasklist").text
     assert [row.split()[-1] for row in tasks.splitlines()] == ["done", "done"]
     story = signed_in.find_element(By.ID, "story").text

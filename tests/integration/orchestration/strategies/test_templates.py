@@ -112,6 +112,15 @@ def test_loading_twice_makes_no_new_version_and_a_change_makes_one(principal: Pr
     assert "2" in (run(principal, "mine@1", {}).result or "")
 
 
+def test_templates_that_extend_each_other_are_refused(principal: Principal) -> None:
+    mine: dict[str, Any] = {"tenant_id": principal.tenant_id, "origin": "t.yaml"}
+    template_save(text=text_of("one"), **mine)
+    template_save(text=text_of("two") + "extends: one\n", **mine)
+    with pytest.raises(TemplateInvalid, match=r"t.yaml:4: extends: one -> two -> one does not end"):
+        template_save(text=text_of("one") + "extends: two\n", **mine)
+    assert template_for(principal=principal, name="one").version == 1
+
+
 def test_another_tenants_template_is_not_there(principal: Principal) -> None:
     other = tenant_seed(slug="other", name="Other")
     template_save(tenant_id=other.id, text="name: theirs\nnodes:\n  - {id: a, instruction: x}\n", origin="x.yaml")
