@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+ROOT = "/workspace"  # where a program finds its files
 READY = b"\x06"  # what the start program of a guest writes when it waits for a program
 
 

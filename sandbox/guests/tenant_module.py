@@ -4,7 +4,7 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-from sandbox.guests.base import GuestAltered, GuestMissing, WasiGuest
+from sandbox.guests.base import ROOT, GuestAltered, GuestMissing, WasiGuest
 
 
 def module_path(cache_dir: Path, sha256: str) -> Path:
@@ -22,8 +22,17 @@ def module_save(cache_dir: Path, sha256: str, content: bytes) -> None:
 
 
 def guest(cache_dir: Path, sha256: str, arguments: tuple[str, ...]) -> WasiGuest:
-    """Return the guest of an uploaded module."""
-    return WasiGuest(key=sha256, module=lambda: module_bytes(cache_dir, sha256), arguments=arguments, waits=False)
+    """Return the guest of an uploaded module.
+
+    WASI knows no current folder: some programs take it from `PWD`, all others begin in `/`.
+    """
+    return WasiGuest(
+        key=sha256,
+        module=lambda: module_bytes(cache_dir, sha256),
+        arguments=arguments,
+        environment={"PWD": ROOT},
+        waits=False,
+    )
 
 
 def module_bytes(cache_dir: Path, sha256: str) -> bytes:

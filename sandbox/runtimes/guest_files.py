@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from sandbox.guests.base import ROOT
 from sandbox.runtimes.outcomes import FilesExceeded
 from sandbox.types import SandboxLimits
 
-ROOT = "/workspace"
 FOLDERS_MAX = 256
 DEPTH_MAX = 16
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox.guests import javascript, python, tenant_module
-from sandbox.guests.base import READY, GuestAltered, GuestMissing, WasiGuest
+from sandbox.guests.base import READY, ROOT, GuestAltered, GuestMissing, WasiGuest
 from sandbox.runtimes.base import OnCall, Runtime, RuntimeBroken, RuntimeProblem, nobody_answers
 from sandbox.runtimes.calls import Calls
 from sandbox.runtimes.endings import Ending, GuestExit, Stopwatch
-from sandbox.runtimes.guest_files import ROOT, files_changed, files_put
+from sandbox.runtimes.guest_files import files_changed, files_put
 from sandbox.runtimes.guest_watch import guest_watch
 from sandbox.runtimes.locks import machine_lock
 from sandbox.runtimes.outcomes import FilesExceeded, outcome_of, result_for

@@ -17,8 +17,8 @@ class WasmRunTool(Tool):
     name = "wasm_run"
     description = (
         "Run one of the WebAssembly modules that were uploaded for you, as a command with arguments and an input, in a "
-        "sandbox without network. Its current folder holds the files of the session's workspace; what it writes there "
-        "is kept."
+        "sandbox without network. The files of the session's workspace are in /workspace, which is also what PWD says: "
+        "unless a module takes its current folder from there, name files by that path. What it writes there is kept."
     )
     category = "compute"
     file_use = FileUse.RUNS
