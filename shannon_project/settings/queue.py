@@ -10,25 +10,25 @@ CELERY_BROKER_URL = ENV.redis_url
 CELERY_RESULT_BACKEND = f"shannon_project.doorbell_backend:DoorbellBackend+{ENV.redis_url}"
 CELERY_WORKER_POOL = "threads"  # agents wait for models; and a fork after the sandbox hosts are up would share them
 CELERY_WORKER_CONCURRENCY = ENV.worker_threads
-CELERY_TASK_DEFAULT_QUEUE = "control"
+CELERY_TASK_DEFAULT_QUEUE = "control"  # whatever is short: what happens next must not stand behind what takes minutes
 CELERY_TASK_ROUTES = {
     "orchestration.jobs.run_steps": {"queue": "steps"},
     "orchestration.jobs.aftermath": {"queue": "steps"},  # it embeds, for which control workers load nothing
 }
-CELERY_TASK_SERIALIZER = "json"
+CELERY_TASK_SERIALIZER = "json"  # only ids cross the broker, and whoever can write to it must not run code here
 CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_ACKS_LATE = False  # a lost doorbell is rung again by the recoverer; a redelivered one would be noise
 CELERY_WORKER_DIRECT = True  # each worker has a queue of its own besides: through it, it asks whether it still hears
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a busy worker must not hoard doorbells that an idle one could answer
 CELERY_RESULT_EXPIRES = 3600  # seconds; header results are counts of a few bytes
-CELERY_TASK_SEND_SENT_EVENT = True
+CELERY_TASK_SEND_SENT_EVENT = True  # with the next one: Flower shows each job from its sending to its end
 CELERY_WORKER_SEND_TASK_EVENTS = True
-CELERY_TASK_TRACK_STARTED = False
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_TRACK_STARTED = False  # a write to the broker for each job that nobody reads: the step's row says so
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True  # with the next one: a worker waits for its broker for ever
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_timeout": 10,
+    "socket_timeout": 10,  # a broker that is silent for so long is left and connected to anew
     "socket_connect_timeout": 3,
     "socket_keepalive": True,
     "health_check_interval": 15,
@@ -44,7 +44,8 @@ CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {
 CELERY_REDIS_SOCKET_TIMEOUT = 10.0
 CELERY_REDIS_SOCKET_CONNECT_TIMEOUT = 3.0
 CELERY_REDIS_RETRY_ON_TIMEOUT = True
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False  # logs are JSON lines, as everywhere
+# Beat only rings: what is due is in rows, and each worker finds it too.
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "recover": {

@@ -11,7 +11,7 @@ from tests.acceptance.faults.verdict import finished_well
 
 pytestmark = pytest.mark.acceptance
 
-SILENT_SECONDS = 12.0  # longer than every timeout of ours towards it; 30 s would show the same again
+SILENT_SECONDS = 30.0  # longer than every timeout of ours towards it, and than a worker takes to think itself deaf
 
 
 @pytest.fixture

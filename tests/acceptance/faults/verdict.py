@@ -48,6 +48,7 @@ def finished_honestly(cluster: Cluster, submitted: Submitted) -> int:
     steps_ended_once(cluster, submitted)
     books_are_right(cluster, submitted)
     effects_happened_once(cluster, submitted)
+    comes_to_the_same(cluster, submitted)
     return late_calls(cluster, submitted)
 
 
@@ -120,6 +121,13 @@ def effects_happened_once(cluster: Cluster, submitted: Submitted) -> None:
             assert (status, code) in {("failed", "OUTCOME_UNKNOWN"), ("skipped", "DEPENDENCY_FAILED")}, steps
             assert count <= (status == "failed"), f"{name} is {status} and was counted {count} times"
     assert sum(seen.values()) <= TOOL_CALLS
+
+
+def comes_to_the_same(cluster: Cluster, submitted: Submitted) -> None:
+    """The run can be computed again from its history: whatever was lost on the way, nothing of it is missing there."""
+    with cluster.http() as http:
+        replayed = http.post(f"/api/v1/tasks/{submitted.task_id}/replay", json={}).json()
+    assert replayed.get("matches") is True, replayed
 
 
 def late_calls(cluster: Cluster, submitted: Submitted) -> int:
