@@ -16,7 +16,9 @@ from agents.blobs import (
     is_packed,
     value_pack,
     value_unpack,
+    values_unpack,
 )
+from agents.blobs.heads import values_shown
 from agents.forms.filling import FormAnswer, FormRequest, form_fill
 from agents.journal import Journal, bounded_json, bounded_text, storable_json
 from agents.journal.copying import EntryOutline, journal_copy, journal_outline
@@ -153,6 +155,8 @@ __all__ = [
     "tool_call",
     "value_pack",
     "value_unpack",
+    "values_shown",
+    "values_unpack",
     "waiting_terms",
     "worker_shutdown",
     "worker_warm",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from agents.selectors import EntryView, JournalSums, entries_until, sums_before, usage_until
-from agents.services import value_unpack
+from agents.services import value_unpack, values_unpack
 from orchestration.errors import StepNotFound
 from orchestration.models import Step, Task
 from orchestration.timeline import entry_json
@@ -21,7 +21,7 @@ _SEARCH: Final = "memory_search"
 def state_at(*, task: Task, step_key: str, position: int) -> dict[str, Any]:
     """Return what a step saw at a position of its journal. The caller has checked whose task it is.
 
-    Six queries, and one for each value that is stored as a blob.
+    Six queries, and two more where values are stored as blobs.
 
     Args:
         task: The run.
@@ -47,7 +47,7 @@ def state_at(*, task: Task, step_key: str, position: int) -> dict[str, Any]:
     if position > sums.end:
         raise InvalidInput(f"position: the step's journal has {sums.end} effects; use 0 to that.")
     entries = entries_until(step_id=step.id, position=position, limit=ENTRIES_MAX)
-    whole = [_whole(task, entry) for entry in entries]
+    whole = _whole(task, entries)
     before = [entry for entry in whole if entry.position < position]
     here = next((entry for entry in whole if entry.position == position), None)
     return {
@@ -68,14 +68,11 @@ def state_at(*, task: Task, step_key: str, position: int) -> dict[str, Any]:
     }
 
 
-def _whole(task: Task, entry: EntryView) -> EntryView:
-    """Return an entry with its values as they were, also those that are stored as blobs."""
-    request, response = entry.request or {}, entry.response
-    return replace(
-        entry,
-        request=value_unpack(task.tenant_id, request),
-        response=None if response is None else value_unpack(task.tenant_id, response),
-    )
+def _whole(task: Task, entries: Sequence[EntryView]) -> list[EntryView]:
+    """Return entries with their values as they were, also those that are stored as blobs."""
+    values = [value for entry in entries for value in (entry.request or {}, entry.response)]
+    whole = iter(values_unpack(task.tenant_id, values))
+    return [replace(entry, request=next(whole), response=next(whole)) for entry in entries]
 
 
 def _messages(entries: Sequence[EntryView]) -> list[Any]:

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from agents.selectors import EntryView, entries_of, entry_sums
-from agents.services import bounded_json
+from agents.services import bounded_json, values_shown
 from orchestration.models import Approval, Event, Step, Task
 from orchestration.types import EventKind
 
@@ -18,6 +19,7 @@ STEPS_MAX: Final = 500
 ENTRIES_MAX: Final = 5_000
 ENTRIES_WITH_PAYLOADS_MAX: Final = 500
 PAYLOAD_MAX_BYTES: Final = 8 * 1024
+TEXT_SHOWN_CHARACTERS: Final = 1_024  # of a text that is stored apart, as all are in payloads over 64 KiB
 _ATTEMPT_KINDS: Final = (
     EventKind.AGENT_STARTED,
     EventKind.AGENT_COMPLETED,
@@ -29,7 +31,8 @@ _ATTEMPT_KINDS: Final = (
 def timeline(*, task: Task, mode: str, with_payloads: bool, limit: int, offset: int) -> dict[str, Any]:
     """Return a run as a tree of JSON values. The caller has checked whose task it is.
 
-    Three queries in summary mode and five in full, however many steps; each is bounded.
+    Three queries in summary mode and five in full, however many steps, and one more where payloads are stored as blobs;
+    each is bounded.
 
     Args:
         task: The run.
@@ -52,7 +55,7 @@ def timeline(*, task: Task, mode: str, with_payloads: bool, limit: int, offset: 
         most = ENTRIES_WITH_PAYLOADS_MAX if with_payloads else ENTRIES_MAX
         entries = entries_of(step_ids=step_ids, limit=most + 1, with_payloads=with_payloads)
         truncated = len(entries) > most
-        known["entries"] = _by_step(entries[:most])
+        known["entries"] = _by_step(_with_heads(task, entries[:most]))
         known["attempts"] = _attempts(task.id, [step.key for step in steps])
     else:
         known["effects"] = entry_sums(step_ids=step_ids)
@@ -147,6 +150,13 @@ def _attempts(task_id: UUID, step_keys: Sequence[str]) -> dict[str, list[dict[st
             }
         )
     return found
+
+
+def _with_heads(task: Task, entries: Sequence[EntryView]) -> list[EntryView]:
+    """Return effects whose payloads have the beginnings of large texts in place of references."""
+    values = [value for entry in entries for value in (entry.request, entry.response)]
+    shown = iter(values_shown(task.tenant_id, values, characters=TEXT_SHOWN_CHARACTERS))
+    return [replace(entry, request=next(shown), response=next(shown)) for entry in entries]
 
 
 def _by_step(entries: Iterable[EntryView]) -> dict[UUID, list[dict[str, Any]]]:

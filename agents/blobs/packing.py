@@ -8,7 +8,7 @@ Since texts are taken out one by one, a conversation that grows turn by turn sto
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -54,18 +54,34 @@ def value_unpack(tenant_id: UUID, value: Mapping[str, Any], *, store: BlobStore 
     Raises:
         BlobNotFound: A part of it was dropped with its month.
     """
-    if not is_packed(value):
-        return dict(value)
-    packed = value[MARK]
-    refs = dict(refs_of(value))
-    found = (store or PostgresBlobStore()).get(tenant_id, {ref.digest for ref in refs.values()})
-    gone = sorted(ref.digest for ref in refs.values() if ref.digest not in found)
+    (unpacked,) = values_unpack(tenant_id, [value], store=store)
+    return unpacked or {}
+
+
+def values_unpack(
+    tenant_id: UUID, values: Sequence[Mapping[str, Any] | None], *, store: BlobStore | None = None
+) -> list[dict[str, Any] | None]:
+    """Return what `value_pack` was given for each of them; asks nobody if none was packed, else one query for all.
+
+    Raises:
+        BlobNotFound: A part of one was dropped with its month.
+    """
+    digests = digests_in(values)
+    found = (store or PostgresBlobStore()).get(tenant_id, digests) if any(map(is_packed, values)) else {}
+    gone = sorted(digests - found.keys())
     if gone:
         raise BlobNotFound(f"{len(gone)} parts of this value are no longer kept.", details={"digests": gone[:20]})
+    return [None if value is None else _unpacked(value, found) for value in values]
+
+
+def _unpacked(value: Mapping[str, Any], found: Mapping[str, bytes]) -> dict[str, Any]:
+    if not is_packed(value):
+        return dict(value)
+    refs = dict(refs_of(value))
     whole = refs.pop("", None)
-    rest: dict[str, Any] = copy.deepcopy(packed["value"]) if whole is None else json.loads(found[whole.digest])
+    rest: dict[str, Any] = copy.deepcopy(value[MARK]["value"]) if whole is None else json.loads(found[whole.digest])
     for pointer, ref in refs.items():
-        _put_at(rest, pointer, found[ref.digest].decode())
+        put_at(rest, pointer, found[ref.digest].decode())
     return rest
 
 
@@ -101,7 +117,8 @@ def _without_long_texts(value: Any, pointer: str, blobs: dict[str, Blob]) -> Any
     return value
 
 
-def _put_at(value: Any, pointer: str, text: str) -> None:
+def put_at(value: Any, pointer: str, text: str) -> None:
+    """Put a text at the place in a JSON value that a pointer names; the place is there."""
     *path, last = (_unescaped(token) for token in pointer.split("/")[1:])
     for token in path:
         value = value[int(token)] if isinstance(value, list) else value[token]

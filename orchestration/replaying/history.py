@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-from agents.services import value_unpack
+from agents.services import values_unpack
 from orchestration.errors import HistoryDropped
 from orchestration.models import Event, Step, Task
 from orchestration.types import EventKind, OnDependencyFailure, StepKind, StepSpec, StepStatus
@@ -58,12 +58,15 @@ class History:
 
 
 def history_of(task: Task) -> History:
-    """Load what a replay needs; two queries, and one for each value that is stored as a blob.
+    """Load what a replay needs; two queries, and one more where values are stored as blobs.
 
     Raises:
         HistoryDropped: The month of its events was dropped.
     """
-    steps = [_past(task, step) for step in Step.objects.filter(task_id=task.id).order_by("position")]
+    found = list(Step.objects.filter(task_id=task.id).order_by("position"))
+    values = values_unpack(task.tenant_id, [*(step.input for step in found), *(step.output for step in found)])
+    inputs, outputs = values[: len(found)], values[len(found) :]
+    steps = [_past(step, given or {}, output) for step, given, output in zip(found, inputs, outputs, strict=True)]
     rows = Event.objects.filter(task_id=task.id, kind__in=_KINDS).order_by("seq")
     events = list(rows.values_list("kind", "step_key", "payload"))
     if not events and not Event.objects.filter(task_id=task.id).exists():
@@ -97,12 +100,12 @@ def _happenings(
             yield Ended(step)
 
 
-def _past(task: Task, step: Step) -> PastStep:
+def _past(step: Step, given: Mapping[str, Any], output: Mapping[str, Any] | None) -> PastStep:
     spec = StepSpec(
         key=step.key,
         kind=StepKind(step.kind),
         title=step.title,
-        input=value_unpack(task.tenant_id, step.input),
+        input=given,
         depends_on=tuple(step.depends_on),
         on_dependency_failure=OnDependencyFailure(step.on_dependency_failure),
     )
@@ -110,7 +113,7 @@ def _past(task: Task, step: Step) -> PastStep:
         step_id=step.id,
         spec=spec,
         status=StepStatus(step.status),
-        output=None if step.output is None else value_unpack(task.tenant_id, step.output),
+        output=output,
         error=step.error,
         attempt=step.attempt,
         is_copied=step.copied_from is not None or step.attempt == 0,

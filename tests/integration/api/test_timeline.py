@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from orchestration.models import Task
+from orchestration.services import tool_execute
 from tests.integration.api.callers import Caller, error_of
 from tests.integration.orchestration.playing import play
 
@@ -48,6 +49,21 @@ def test_the_full_timeline_has_attempts_effects_and_payloads_on_demand(caller: C
     shown = next(entry for entry in whole["steps"][1]["entries"] if entry["kind"] == "tool")
     assert shown["request"]["arguments"] == {"expression": "17 * 3"}
     assert shown["response"]["output"]["result"] == 51
+
+
+def test_large_payloads_are_shown_by_their_beginnings(caller: Caller, django_assert_num_queries: Any) -> None:
+    text = "A long sentence. " * 9_000
+    arguments = {"path": "long.txt", "content": text}
+    task = tool_execute(principal=caller.principal, name="file_write", arguments=arguments, session_id=None).task
+    play(task.id)
+    with django_assert_num_queries(8):  # those of the full one, and one for all large texts
+        (step,) = timeline(caller, task, mode="full", include_payloads="true")["steps"]
+    (entry,) = [entry for entry in step["entries"] if entry["kind"] == "tool"]
+    shown = entry["request"]["arguments"]
+    assert shown["path"] == "long.txt"
+    assert shown["content"].startswith("A long sentence. A long sentence.")
+    assert shown["content"].endswith(f"[cut: {len(text)} characters in all]")
+    assert "$blob" not in str(step)
 
 
 def test_what_people_were_asked_is_in_it(caller: Caller) -> None:
