@@ -2,15 +2,26 @@
 
 import json
 import math
+import string
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from agents.llm.types import ModelRequest
 
-# OpenAI's rule of thumb is four characters of English a token ("What are tokens and how to count them",
-# help.openai.com); code, JSON and other scripts take more. Three UTF-8 bytes a token is above what tokenizers of
-# current models give for all of these, at the price of reserving about a third too much for plain English.
+# Words: OpenAI's rule of thumb is four characters of English a token ("What are tokens and how to count them",
+# help.openai.com); three bytes are above what tokenizers of current models give for prose and programs. Numbers,
+# tables, keys and other scripts take up to three times as many, so those are counted by kind; a test holds the counts
+# against a tokenizer.
 _UTF8_BYTES_PER_TOKEN: Final = 3
+_LETTERS: Final = string.ascii_letters.encode()
+_DIGITS: Final = string.digits.encode()
+_NOT_ASCII: Final = bytes(range(0x80, 0x100))
+_NOT_FIRST: Final = bytes(range(0xC0))  # of a character of several bytes
+_FIRST_OF_TWO: Final = bytes(range(0xC0, 0xE0))
+_FIRST_OF_FOUR: Final = bytes(range(0xF0, 0x100))
+_WORD_LETTERS: Final = 7  # of a word, on average, at most; more of them among digits are a key or an encoding
+_COUNTED_BEFORE_MAX: Final = 4_096
+_REMEMBERED_FROM_CHARACTERS: Final = 256
 _TOKENS_PER_MESSAGE: Final = 8  # roles and separators, generously
 # A picture is paid by its pixels and not by its bytes (Anthropic: width x height / 750, "Vision", docs.claude.com).
 # This is above what a large one takes; who sends small ones has more set aside than is used.
@@ -20,7 +31,41 @@ _PICTURES: Final = frozenset({"image_url", "input_image"})
 
 def text_tokens_estimate(text: str) -> int:
     """Return an upper estimate of the tokens of a text, 0 for none."""
-    return math.ceil(len(text.encode("utf-8", "surrogatepass")) / _UTF8_BYTES_PER_TOKEN)
+    if len(text) < _REMEMBERED_FROM_CHARACTERS:
+        return _counted(text)
+    # A prompt is looked at several times in each call: a text keeps its own hash, and the count is kept under that.
+    name = (hash(text), len(text))
+    found = _counted_before.get(name)
+    if found is None:
+        if len(_counted_before) >= _COUNTED_BEFORE_MAX:
+            _counted_before.clear()
+        found = _counted_before[name] = _counted(text)
+    return found
+
+
+_counted_before: Final[dict[tuple[int, int], int]] = {}
+
+
+def _counted(text: str) -> int:
+    raw = text.encode("utf-8", "surrogatepass")
+    ascii_bytes, others = (raw, 0.0) if text.isascii() else (raw.translate(None, _NOT_ASCII), _beyond_ascii(raw))
+    rest = ascii_bytes.translate(None, _LETTERS)
+    letters, spaces = len(ascii_bytes) - len(rest), rest.count(b" ")
+    digits = len(rest) - len(rest.translate(None, _DIGITS))  # some models read each as a token of its own
+    signs = len(rest) - spaces - digits
+    encoded = min(max(0, letters - _WORD_LETTERS * (spaces + signs)), _WORD_LETTERS * digits)
+    by_kind = (letters - encoded) / 4 + encoded * 0.85 + spaces * 0.3 + digits + signs * 0.75 + others
+    return math.ceil(max(len(raw) / _UTF8_BYTES_PER_TOKEN, by_kind))
+
+
+def _beyond_ascii(raw: bytes) -> float:
+    """Return the tokens of the characters that are not ASCII, by the first bytes of their UTF-8."""
+    first = raw.translate(None, _NOT_FIRST)
+    two = len(first) - len(first.translate(None, _FIRST_OF_TWO))  # Latin with accents, Greek, Cyrillic, Arabic, Hebrew
+    four = len(first) - len(first.translate(None, _FIRST_OF_FOUR))  # emoji, rare scripts
+    rare, indic = first.count(b"\xe1"), first.count(b"\xe0")  # Ethiopic, Khmer, Georgian; scripts of India, Thai, Lao
+    rest = len(first) - two - four - rare - indic  # Chinese, Japanese, Korean, signs
+    return two + 3 * (four + rare) + 1.5 * indic + rest * 4 / 3
 
 
 def prompt_tokens_estimate(request: ModelRequest) -> int:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from pytest_django import Settings
 
 from agents.gateway_models import ModelCall, ModelOverride, TierOverride
@@ -222,6 +223,10 @@ def test_what_cannot_be_made_to_fit_is_refused_here(principal: Principal, provid
     assert provider.calls == []
 
 
+def saved_usd() -> float:
+    return REGISTRY.get_sample_value("shannon_model_saved_usd_total", {"kind": "provider"}) or 0.0
+
+
 @pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
 def test_anthropics_cache_is_asked_for_by_marks_and_its_tokens_are_accounted_at_their_prices(
     principal: Principal, provider: FaultProvider, is_streamed: bool
@@ -231,6 +236,7 @@ def test_anthropics_cache_is_asked_for_by_marks_and_its_tokens_are_accounted_at_
     gateway_row_save(row=ModelOverride(tenant_id=principal.tenant_id, name=known.name, api_base=base))
     tools = [{"type": "function", "function": {"name": "t", "description": "d", "parameters": {"type": "object"}}}]
     messages = [{"role": "system", "content": "rules " * 1_000}, {"role": "user", "content": "hello"}]
+    before = saved_usd()
     reply, ctx = ask(principal, messages=messages, tools=tools, model_override=known.name, is_watched=is_streamed)
 
     sent = provider.calls[0].body
@@ -241,6 +247,7 @@ def test_anthropics_cache_is_asked_for_by_marks_and_its_tokens_are_accounted_at_
     assert sent["messages"][-1]["content"][-1]["cache_control"] == {"type": "ephemeral"}
     assert (reply.prompt_tokens, reply.cache_read_tokens, reply.cache_write_tokens) == (950, 800, 100)
     assert reply.cost_usd == (Decimal(50) + 800 * Decimal("0.1") + 100 * Decimal("1.25") + 5 * Decimal(5)) / 1_000_000
+    assert saved_usd() - before == pytest.approx(800 * 0.9 / 1_000_000), "what was read from the cache cost a tenth"
     row = ModelCall.objects.get(task_id=ctx.task_id)
     assert (row.cache_read_tokens, row.cache_write_tokens, row.cost_usd) == (800, 100, reply.cost_usd)
 

@@ -1,8 +1,10 @@
 """Every fault of a provider through real HTTP, the short way and through litellm: typed, in time, and accounted for."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
@@ -189,6 +191,36 @@ def test_a_slow_first_token_is_left_before_the_whole_time_is_over(provider: Faul
     assert caught.value.details["waited_for"] == "the first token"
     assert time.monotonic() - started < 10.0, "not the whole 15 s"
     assert caught.value.used is None
+
+
+@contextmanager
+def deaf_server() -> Iterator[str]:
+    """An address at which connections are neither taken nor refused: its queue is full."""
+    with socket.socket() as listening, ExitStack() as waiting:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listening.getsockname())
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
+
+
+@STREAMED
+def test_a_server_that_takes_no_connection_is_left_before_the_whole_time_is_over(
+    settings: Settings, is_streamed: bool
+) -> None:
+    settings.SHANNON_MODEL_CONNECT_TIMEOUT_SECONDS = 0.5
+    with deaf_server() as base_url, pytest.raises(ModelUnavailable) as caught:
+        GATEWAY.complete(
+            HELLO,
+            model=CatalogueModel.compatible("m", base_url),
+            timeout_seconds=45.0,
+            on_delta=(lambda _: None) if is_streamed else None,
+        )
+
+    assert caught.value.details.get("waited_for") in {None, "the connection"}
+    assert caught.value.retryable
 
 
 def test_a_first_token_that_is_slow_and_in_time_is_waited_for(provider: FaultProvider) -> None:

@@ -20,6 +20,7 @@ from agents.llm.base import gateway_in_use
 from agents.llm.calls import model_call
 from agents.llm.catalogues import models_of
 from agents.llm.errors import ModelUnavailable
+from agents.llm.gate.selection import _gate_of
 from agents.llm.types import ModelRequest
 from agents.models import JournalEntry
 from agents.selectors import catalogue_of, model_breakdown
@@ -184,6 +185,30 @@ def test_fallback_over_http_leaves_a_row_for_each_attempt_and_the_budget_is_the_
         ("m2", 1),
         ("m1", 0),
     ]
+
+
+@pytest.fixture
+def _exact_gate(settings: Settings) -> Iterator[None]:
+    """A gate that looks at its measures each time."""
+    settings.SHANNON_MODEL_GATE = "agents.llm.gate.local.LocalGate"
+    _gate_of.cache_clear()
+    yield
+    _gate_of.cache_clear()
+
+
+@pytest.mark.usefixtures("_exact_gate")
+def test_of_a_tier_by_latency_the_model_that_was_measured_to_be_faster_answers(
+    principal: Principal, provider: FaultProvider
+) -> None:
+    add(principal, provider, "slow")
+    add(principal, provider, "fast")
+    tier(principal, "slow", "fast", select="latency")
+    provider.will(Fault(model="slow", times=0, first_token_seconds=0.2))
+    ctx = step_of(principal)
+    journal = Journal(ctx)
+    models = [model_call(ctx, journal, REQUEST).model for _ in range(12)]
+
+    assert models == ["slow"] * 5 + ["fast"] * 7, "each is measured five times; then it is known"
 
 
 def test_a_stream_that_breaks_after_text_fails_with_its_cost_and_tells_nothing_twice(
