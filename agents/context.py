@@ -147,6 +147,8 @@ class StepContext:
     engine: StepEngine
     is_watched: bool = True
     """Whether somebody may follow a model's text while it is written; if not, answers are asked for whole."""
+    is_resumed: bool = True
+    """Whether something may be recorded of the step: by an earlier attempt, or by the task of which this is a fork."""
     request_limits: BudgetLimits = field(default_factory=BudgetLimits)
     """What each model call may use at most."""
 

@@ -34,7 +34,8 @@ class Journal:
     """The journal of one execution of a step.
 
     Positions are given in the order of asking, so a step must ask in the same order each time it is run. Reading
-    entries costs one query per execution. Several effects may happen at the same time, see `effects`.
+    entries costs one query per execution, none in a step's first one. Several effects may happen at the same time, see
+    `effects`.
     """
 
     def __init__(self, ctx: StepContext, store: JournalStore | None = None, blobs: BlobStore | None = None) -> None:
@@ -264,7 +265,7 @@ class Journal:
     def _entry_at(self, position: int) -> JournalEntry | None:
         with self._lock:
             if self._recorded is None:
-                self._recorded = self._store.load(self._ctx.step_id)
+                self._recorded = self._store.load(self._ctx.step_id) if self._ctx.is_resumed else {}
                 self._usage = self._usage.plus(usage_of(self._recorded.values()))
             return self._recorded.get(position)
 

@@ -12,7 +12,9 @@ from agents.journal.bounds import bounded_text
 from agents.models import Message, Session
 from agents.types import MessageRole
 from policy.types import Principal
+from shannon_project.foundation.desk import Desk
 
+ASKING_AT_ONCE: Final = 1_000
 _EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9:_\-.]{1,128}")
 
 
@@ -75,8 +77,12 @@ def messages_before(*, session_id: UUID, task_id: UUID) -> tuple[tuple[str, str]
 
     At most `SHANNON_HISTORY_MAX_MESSAGES`, each bounded. What is said later is not in it, but a message with an
     earlier id may still commit, so a step reads this through its journal. A task without a question in this session
-    has no history.
+    has no history. Threads that ask the same at the same time share a query that begins after they did.
     """
+    return _HISTORIES.bring((session_id, task_id), None)
+
+
+def _messages_before(session_id: UUID, task_id: UUID) -> tuple[tuple[str, str], ...]:
     question = Message.objects.filter(session_id=session_id, task_id=task_id, role=MessageRole.USER).values("id")
     earlier = Message.objects.filter(session_id=session_id, id__lt=question).order_by("-id")
     newest = list(earlier.values_list("role", "content")[: settings.SHANNON_HISTORY_MAX_MESSAGES])
@@ -86,3 +92,8 @@ def messages_before(*, session_id: UUID, task_id: UUID) -> tuple[tuple[str, str]
 
 def _sessions_of(principal: Principal) -> QuerySet[Session]:
     return Session.objects.filter(tenant_id=principal.tenant_id, deleted_at__isnull=True)
+
+
+_HISTORIES: Final[Desk[tuple[UUID, UUID], None, tuple[tuple[str, str], ...]]] = Desk(
+    lambda place, asking: [_messages_before(*place)] * len(asking), at_once=ASKING_AT_ONCE
+)

@@ -1,6 +1,7 @@
 """Claiming steps: one statement, by compare-and-set, with a lease and a fencing token."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -9,8 +10,18 @@ from django.conf import settings
 
 from orchestration.types import StepKind
 from shannon_project.foundation.database import prepared_cursor
+from shannon_project.foundation.desk import Desk
 
-_CLAIM: Final = """
+CLAIMS_AT_ONCE: Final = 64
+
+_RETURNING: Final = """
+    RETURNING s.id, s.task_id, s.key, s.kind, s.title, s.input, s.depends_on, s.attempt, s.failures, s.position,
+        (SELECT EXISTS (SELECT 1 FROM orchestration_task w, orchestration_task me WHERE me.id = %(task)s
+            AND w.status = 'RUNNING' AND w.waits_since IS NOT NULL AND w.id <> me.id
+            AND (w.tenant_id <> me.tenant_id OR w.priority <= me.priority))),
+        (SELECT message_count FROM orchestration_task WHERE id = %(task)s), s.lease_owner
+"""
+_CLAIM: Final = f"""
     WITH picked AS (
         SELECT s.id FROM orchestration_step s JOIN orchestration_task t ON t.id = s.task_id
         WHERE s.task_id = %(task)s AND s.status = 'ready' AND t.status = 'RUNNING'
@@ -24,12 +35,28 @@ _CLAIM: Final = """
     SET status = 'running', attempt = attempt + 1, lease_owner = %(owner)s, rung_at = NULL,
         lease_until = now() + make_interval(secs => %(lease)s), started_at = COALESCE(started_at, now())
     FROM picked WHERE s.id = picked.id
-    RETURNING s.id, s.task_id, s.key, s.kind, s.title, s.input, s.depends_on, s.attempt, s.failures, s.position,
-        (SELECT EXISTS (SELECT 1 FROM orchestration_task w, orchestration_task me WHERE me.id = %(task)s
-            AND w.status = 'RUNNING' AND w.waits_since IS NOT NULL AND w.id <> me.id
-            AND (w.tenant_id <> me.tenant_id OR w.priority <= me.priority))),
-        (SELECT message_count FROM orchestration_task WHERE id = %(task)s)
-"""
+    {_RETURNING}
+"""  # noqa: S608 - made of constants
+# What many drainers of a task are to begin with: as many of them as the task may still have at work.
+_CLAIM_FIRSTS: Final = f"""
+    WITH asked AS (
+        SELECT * FROM unnest(%(firsts)s::uuid[], %(owners)s::text[]) AS a(id, owner)
+    ), picked AS (
+        SELECT s.id, asked.owner FROM orchestration_step s JOIN asked ON asked.id = s.id
+        WHERE s.task_id = %(task)s AND s.status = 'ready' AND (s.not_before IS NULL OR s.not_before <= now())
+        ORDER BY s.position
+        LIMIT coalesce((
+            SELECT greatest(t.concurrency_limit - (SELECT count(DISTINCT r.lease_owner) FROM orchestration_step r
+                WHERE r.task_id = t.id AND r.status = 'running'), 0)
+            FROM orchestration_task t WHERE t.id = %(task)s AND t.status = 'RUNNING'
+        ), 0) FOR UPDATE OF s SKIP LOCKED
+    )
+    UPDATE orchestration_step s
+    SET status = 'running', attempt = attempt + 1, lease_owner = picked.owner, rung_at = NULL,
+        lease_until = now() + make_interval(secs => %(lease)s), started_at = COALESCE(started_at, now())
+    FROM picked WHERE s.id = picked.id
+    {_RETURNING}
+"""  # noqa: S608 - made of constants
 # The statuses are those of the partial index, so that it is used.
 _ANY_OPEN: Final = """
     SELECT EXISTS (SELECT 1 FROM orchestration_step
@@ -56,6 +83,41 @@ class ClaimedStep:
     """Another task waits for a worker that has at least as good a right to this one."""
     messages_known: int = 0
     """How many messages people had sent to the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a drainer wants to claim; see `steps_claim`."""
+
+    first: UUID | None
+    owner: str
+    limit: int
+
+
+def steps_claim_together(*, task_id: UUID, first: UUID | None, owner: str, limit: int) -> list[ClaimedStep]:
+    """Do the same as `steps_claim`; drainers of this process that begin at the same time share a statement."""
+    return _CLAIMS.bring(task_id, Wish(first, owner, limit))
+
+
+def claims_of_drainers(task_id: UUID, wishes: Sequence[Wish]) -> list[list[ClaimedStep] | None]:
+    """Claim for several drainers; one who does not get what it is to begin with asks again alone."""
+    if len(wishes) == 1:
+        wish = wishes[0]
+        return [steps_claim(task_id=task_id, first=wish.first, owner=wish.owner, limit=wish.limit)]
+    begin = [wish for wish in wishes if wish.first is not None]
+    with prepared_cursor() as cursor:
+        cursor.execute(
+            _CLAIM_FIRSTS,
+            {
+                "task": task_id,
+                "firsts": [wish.first for wish in begin],
+                "owners": [wish.owner for wish in begin],
+                "lease": settings.SHANNON_LEASE_SECONDS,
+            },
+        )
+        rows = {(row[0], row[12]): row for row in cursor.fetchall()}
+    got = [rows.get((wish.first, wish.owner)) if wish.first is not None else None for wish in wishes]
+    return [None if row is None else [_claimed(row)] for row in got]
 
 
 def steps_claim(*, task_id: UUID, first: UUID | None, owner: str, limit: int) -> list[ClaimedStep]:
@@ -102,3 +164,6 @@ def _claimed(row: tuple[Any, ...]) -> ClaimedStep:
 def _json(value: Any) -> Any:
     """Django registers no jsonb loader on raw cursors, so values come as text."""
     return json.loads(value) if isinstance(value, str | bytes) else value
+
+
+_CLAIMS: Final[Desk[UUID, Wish, list[ClaimedStep]]] = Desk(claims_of_drainers, at_once=CLAIMS_AT_ONCE)

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError, connection
 
 from orchestration.engine.advance import task_advance
-from orchestration.engine.claim import ClaimedStep, steps_all_ended, steps_claim
+from orchestration.engine.claim import ClaimedStep, steps_all_ended, steps_claim_together
 from orchestration.engine.dispatch import ring_advance
 from orchestration.engine.execute import execute
 from orchestration.engine.kinds import KINDS
@@ -53,6 +53,10 @@ class Drain:
     hurries: bool = False
     """Whether its steps proved short, so that others of this process left them to it."""
     done: int = 0
+    has_ready: bool = True
+    """Whether the task had steps to claim when this drainer wrote last."""
+    has_open: bool | None = None
+    """Whether it had steps that had not ended; None: that is to be looked at."""
     pending: list[StepEnd] = field(default_factory=list)
     pending_since_seconds: float = 0.0
 
@@ -74,7 +78,7 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
         with TURNS.drainer(run.facts.principal.tenant_id, weight=run.facts.weight) as has_thread:
             goes_on = has_thread and _drain_on(run, first)
             if run.done and not goes_on and not STOPPING.is_begun:
-                _advance_if_idle(task_id)
+                _advance_if_idle(run)
         if has_thread:
             _slot_pass_on(task_id, goes_on=goes_on)
         else:
@@ -90,12 +94,15 @@ def _drain_on(run: Drain, first: UUID | None) -> bool:
             run.hurries = run.hurries or run.claim_size > 1
             if run.claim_size > 1 and not may_hurry(task_id):
                 return False  # drainers of this process see to the task's short steps already
-            steps = steps_claim(task_id=task_id, first=first, owner=run.owner, limit=run.claim_size)
+            steps = steps_claim_together(task_id=task_id, first=first, owner=run.owner, limit=run.claim_size)
             first = None
             if not steps:
                 return False
             hit(Seam.STEP_CLAIMED)
+            run.has_ready = True
             _run_batch(run, KEEPER.hold(steps))
+            if not run.has_ready:
+                return False
             if time.monotonic() - begun_at_seconds > _slice_seconds(others_wait=steps[0].others_wait):
                 return True
     return False
@@ -112,10 +119,14 @@ def _slice_seconds(*, others_wait: bool) -> float:
     return settings.SHANNON_DRAIN_CONTENDED_SLICE_SECONDS if others_wait else settings.SHANNON_DRAIN_SLICE_SECONDS
 
 
-def _advance_if_idle(task_id: UUID) -> None:
-    """Move the task on at once when it has nothing open: the chord's body, which would, is two messages away."""
+def _advance_if_idle(run: Drain) -> None:
+    """Move the task on at once when it has nothing open: the chord's body, which would, is two messages away.
+
+    Where something was open after the last write, whoever ends that does it.
+    """
+    task_id = run.facts.task_id
     try:
-        if steps_all_ended(task_id):
+        if run.has_open is False or (run.has_open is None and steps_all_ended(task_id)):
             task_advance(task_id)
     except (OperationalError, InterfaceError) as error:
         log.warning("task_not_advanced", error=str(error))
@@ -203,6 +214,7 @@ def _flush(run: Drain) -> None:
 def _after_write(run: Drain, ends: list[StepEnd], written: Written) -> None:
     """Count what has ended and ring for what may go on."""
     run.done += written.recorded
+    run.has_ready, run.has_open = written.has_ready, written.has_open
     for end in ends:
         STEPS_ENDED.labels(kind=end.step.kind, status=end.status).inc()
         if end.status is StepStatus.READY:

@@ -33,6 +33,15 @@ _BLOCKED: Final = (
 )
 
 
+# The statuses are those of the partial indexes, so that they are used.
+_LEFT: Final = """
+    SELECT EXISTS (SELECT 1 FROM orchestration_step WHERE task_id = %s AND status = 'ready'
+            AND (not_before IS NULL OR not_before <= now())),
+        EXISTS (SELECT 1 FROM orchestration_step
+            WHERE task_id = %s AND status IN ('blocked', 'ready', 'running', 'waiting'))
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class StepEnd:
     """One execution's end, not yet written. `READY` means: try again after `retry_after_seconds`."""
@@ -48,11 +57,17 @@ class StepEnd:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a write changed: the steps that were still ours, and how many others became claimable."""
+    """What a write changed: the steps that were still ours, and how many others became claimable.
+
+    `has_ready`: whether the task has steps to claim after it. `has_open`: whether it has steps that have not ended;
+    None: that is to be looked at. Of threads that wrote together only one is told that it has none.
+    """
 
     step_ids: frozenset[UUID]
     newly_ready: int
     is_task_open: bool
+    has_ready: bool = True
+    has_open: bool | None = None
 
     @property
     def recorded(self) -> int:
@@ -67,7 +82,7 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
     write of its outcome never interleave with a recovery.
     """
     with pipelined_transaction():
-        status, ours, blocked = _steps_end(task_id, ends)
+        status, ours, blocked, (has_ready, has_open) = _steps_end(task_id, ends)
         recorded = [end for end in ends if end.step.step_id in ours]
         notes_write([note for end in recorded for note in end.notes])
         with rows_unread():
@@ -91,17 +106,30 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
         hit(Seam.OUTCOME_COMMIT)
     hit(Seam.OUTCOME_COMMITTED)
     newly_ready = sum(change.status is StepStatus.READY for change in changes)
-    return Written(frozenset(ours), newly_ready, status not in TASK_TERMINAL)
+    skips = any(change.status is StepStatus.SKIPPED for change in changes)
+    return Written(
+        step_ids=frozenset(ours),
+        newly_ready=newly_ready,
+        is_task_open=status not in TASK_TERMINAL,
+        has_ready=has_ready or newly_ready > 0,
+        has_open=None if skips else has_open,
+    )
 
 
-def _steps_end(task_id: UUID, ends: Sequence[StepEnd]) -> tuple[str, set[UUID], list[BlockedStep]]:
+def _steps_end(task_id: UUID, ends: Sequence[StepEnd]) -> tuple[str, set[UUID], list[BlockedStep], tuple[bool, bool]]:
     """Lock the task and update the steps that are still ours; a step of an ended task is not tried again.
 
     Returns:
-        The task's status, the ids of those steps, and the steps that are blocked. One round trip.
+        The task's status, the ids of those steps, the steps that are blocked, and whether any is ready, and any open.
+        One round trip.
     """
     usages = [end.outcome.usage for end in ends]
-    with prepared_cursor() as locking, prepared_cursor() as ending, prepared_cursor() as looking:
+    with (
+        prepared_cursor() as locking,
+        prepared_cursor() as ending,
+        prepared_cursor() as looking,
+        prepared_cursor() as counting,
+    ):
         locking.execute("SELECT status FROM orchestration_task WHERE id = %s FOR NO KEY UPDATE", [task_id])
         ending.execute(
             """
@@ -141,7 +169,9 @@ def _steps_end(task_id: UUID, ends: Sequence[StepEnd]) -> tuple[str, set[UUID], 
             ],
         )
         looking.execute(_BLOCKED, [task_id])
-        return str(locking.fetchone()[0]), {row[0] for row in ending.fetchall()}, _blocked(looking.fetchall())
+        counting.execute(_LEFT, [task_id, task_id])
+        status, ours = str(locking.fetchone()[0]), {row[0] for row in ending.fetchall()}
+        return status, ours, _blocked(looking.fetchall()), counting.fetchone()
 
 
 def _jsonb(value: Mapping[str, Any] | None) -> Jsonb | None:

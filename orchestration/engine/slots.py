@@ -12,7 +12,9 @@ from orchestration.engine.fairness import TenantLoad, next_tenant, shared_slots,
 from orchestration.models import Task
 from orchestration.types import TaskStatus
 from shannon_project.foundation.database import prepared_cursor
+from shannon_project.foundation.desk import Desk
 
+ASKING_AT_ONCE: Final = 1_000
 LOCK_CLASS: Final = 0x534C_4F54  # "SLOT"
 SERVE_AT_ONCE: Final = 16  # tasks that one call of `waiting_serve` gives slots to
 
@@ -163,6 +165,11 @@ def _next_task() -> UUID | None:
 
 
 def _somebody_waits() -> bool:
+    """Return whether a task waits now; threads that ask at the same time share a query that begins after they did."""
+    return _WAITERS.bring("", None)
+
+
+def _waiters_look() -> bool:
     with prepared_cursor() as cursor:
         cursor.execute(f"SELECT EXISTS (SELECT 1 FROM orchestration_task WHERE {_WAITING})")  # noqa: S608 - see above
         return bool(cursor.fetchone()[0])
@@ -193,3 +200,6 @@ def _loads(cursor: Any, *, tenant_id: UUID | None, task_id: UUID | None) -> Load
     # no worker has told of itself yet: as many as one of ours would have
     shared = shared_slots(threads or settings.CELERY_WORKER_CONCURRENCY, settings.SHANNON_RESERVED_SHARE)
     return Loads(by_tenant, sum(row[4] for row in rows), shared)
+
+
+_WAITERS: Final[Desk[str, None, bool]] = Desk(lambda _, asking: [_waiters_look()] * len(asking), at_once=ASKING_AT_ONCE)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
@@ -30,7 +30,9 @@ from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL
 from policy.types import BudgetRef, BudgetScope, Principal, payer_refs
+from shannon_project.foundation.desk import Desk
 
+ASKING_AT_ONCE: Final = 1_000
 DELTA_FLUSH_SECONDS = 0.03  # deltas are joined for this long: a message a token would cost more than the token
 
 
@@ -59,7 +61,11 @@ class TaskFacts:
 
 
 def task_facts(task_id: UUID) -> TaskFacts:
-    """Load the facts of a task; one query."""
+    """Load the facts of a task; one query, which drainers of this process that begin at the same time share."""
+    return _FACTS.bring(task_id, None)
+
+
+def _task_facts(task_id: UUID) -> TaskFacts:
     columns = ("tenant_id", "session_id", "principal", "query", "strategy", "parameters", "deadline_at", "traceparent")
     found = Task.objects.only("id", *columns, "clock_stopped_at").annotate(read_at=Now(), weight=F("tenant__weight"))
     task = found.get(id=task_id)
@@ -81,6 +87,11 @@ def task_facts(task_id: UUID) -> TaskFacts:
         traceparent=task.traceparent,
         weight=task.weight,
     )
+
+
+_FACTS: Final[Desk[UUID, None, TaskFacts]] = Desk(
+    lambda task_id, asking: [_task_facts(task_id)] * len(asking), at_once=ASKING_AT_ONCE
+)
 
 
 class StepExecution:
@@ -264,6 +275,7 @@ def step_context(
         budgets=facts.budgets,
         deadline_monotonic_seconds=deadline,
         engine=engine,
+        is_resumed=step.attempt > 1 or "fork" in facts.parameters,
         request_limits=limits_from(limits.get("request")),
     )
     return step_limited(ctx, limits_from(limits.get("step")))

@@ -34,7 +34,8 @@ class OutcomeDesk:
     def _act(self, task_id: UUID, brought: Sequence[Sequence[StepEnd]]) -> list[Written]:
         written = self._write(task_id, [end for ends in brought for end in ends])
         first, *others = (_part(written, ends) for ends in brought)
-        return [first, *(replace(part, newly_ready=0) for part in others)]
+        has_open = written.has_open if written.has_open is None else True
+        return [first, *(replace(part, newly_ready=0, has_open=has_open) for part in others)]
 
 
 def _part(written: Written, ends: Sequence[StepEnd]) -> Written:

@@ -32,7 +32,7 @@ class Writer:
         if self.refused.intersection(ids):
             raise ValueError("cannot be stored")
         self.written.append(ids)
-        return Written(frozenset(ids), newly_ready=len(ids), is_task_open=True)
+        return Written(frozenset(ids), newly_ready=len(ids), is_task_open=True, has_open=False)
 
 
 def an_end() -> StepEnd:
@@ -65,6 +65,7 @@ def test_what_comes_while_somebody_writes_is_written_together(writer: Writer) ->
     assert [written.recorded for written in told] == [1, 2, 1, 1]
     assert [written.step_ids for written in told] == [{end.step.step_id for end in some} for some in ends]
     assert sorted(written.newly_ready for written in told) == [0, 0, 1, 4], "only one of those together rings"
+    assert [written.has_open for written in told].count(False) == 2, "and only one of them moves the task on"
 
 
 def test_a_thread_that_is_alone_writes_at_once(writer: Writer) -> None:
