@@ -13,6 +13,7 @@ _COMPATIBLE_PREFIX: Final = "openai/"
 
 Usd = Annotated[Decimal, Field(ge=0)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+AskedName = Annotated[str, Field(min_length=1, max_length=128)]  # as long as accounts keep it, and requests may name it
 Count = Annotated[int, Field(gt=0)]
 
 
@@ -103,7 +104,7 @@ class CatalogueModel(_Strict):
         about: One line for a person.
     """
 
-    name: Name
+    name: AskedName
     litellm_name: Name
     provider: Name
     api_base: str | None = None

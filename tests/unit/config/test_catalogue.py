@@ -61,6 +61,7 @@ def test_price_is_exact() -> None:
         (GOOD.replace("large: [near/clever]", "large: [near/ghost]"), "tiers.large: 'near/ghost'"),
         (GOOD.replace("  large: [near/clever]\n", ""), "tiers.large"),
         (GOOD.replace("large: [near/clever]", "large: []"), "tiers.large"),
+        (GOOD.replace("near/cheap:", f"near/{'x' * 124}:"), "at most 128 characters"),
         (GOOD.replace("abilities: [tools, json_schema]", "abilities: [telepathy]"), "abilities"),
         ("models: [", "not YAML"),
         ("- a", "dictionary"),
