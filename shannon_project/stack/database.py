@@ -4,6 +4,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 import psycopg
 
@@ -11,6 +12,8 @@ from shannon_project.settings.core import INSTALLED_APPS
 from shannon_project.settings.env import BASE_DIR, child_environment
 from shannon_project.stack.errors import PreparationFailed
 from shannon_project.stack.paths import StackPaths, log_end
+
+TRANSACTION_IDLE_SECONDS: Final = "600"
 
 
 def migrations_pending(database_url: str) -> list[tuple[str, str]]:
@@ -35,9 +38,11 @@ def database_prepare(paths: StackPaths, environment: dict[str, str]) -> None:
     """
     log_path = paths.log("seed")
     command = [sys.executable, str(BASE_DIR / "manage.py"), "seed", "--migrate"]
+    # Between two statements of a migration a slow machine thinks for long, and no task waits for it.
+    child = child_environment(**{**environment, "SHANNON_DATABASE_TRANSACTION_IDLE_SECONDS": TRANSACTION_IDLE_SECONDS})
     with log_path.open("wb") as log:
         done = subprocess.run(  # noqa: S603 the command is ours
-            command, cwd=BASE_DIR, stdout=log, stderr=log, env=child_environment(**environment), check=False
+            command, cwd=BASE_DIR, stdout=log, stderr=log, env=child, check=False
         )
     if done.returncode != 0:
         raise PreparationFailed(
