@@ -229,6 +229,12 @@ class AgentRole(models.Model):
     budget_usd = models.DecimalField(
         max_digits=12, decimal_places=6, null=True, blank=True, help_text="Of all calls of a step."
     )
+    budget_ask_person_percent = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Of the step's budget; from there on a person is asked before it goes on. Empty: nobody is.",
+    )
     is_active = models.BooleanField(default=True)
     created_by = models.CharField(max_length=128, blank=True)
     created_at = models.DateTimeField(db_default=Now())

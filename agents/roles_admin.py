@@ -59,6 +59,7 @@ class AgentRoleAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         "max_output_tokens",
         "budget_tokens",
         "budget_usd",
+        "budget_ask_person_percent",
         "is_active",
         "created_by",
         "created_at",

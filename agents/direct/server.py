@@ -25,6 +25,7 @@ from agents.llm.types import ModelReply
 from agents.llm.wire import connections_close
 from agents.memory.selection import embedder
 from policy.types import Principal
+from shannon_project.foundation.bodies import body_check
 from shannon_project.foundation.coroutines import coroutine_here
 from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError
 from shannon_project.foundation.ids import uuid7
@@ -238,11 +239,15 @@ async def _json_body(receive: Receive) -> Any:
             raise InvalidInput("The body did not come to its end.")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if size > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
-            raise InvalidInput("The body is too large.", details={"max_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE})
-        more = message.get("more_body", False)
+        more = message.get("more_body", False) and size <= settings.SHANNON_OPENAI_BODY_MAX_BYTES
+    content = b"".join(parts)
+    body_check(
+        content,
+        max_bytes=settings.SHANNON_OPENAI_BODY_MAX_BYTES,
+        max_values=settings.SHANNON_OPENAI_BODY_MAX_VALUES,
+    )
     try:
-        return json.loads(b"".join(parts), parse_constant=_refuse_constant)
+        return json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("The body is not JSON.") from error
 

@@ -27,7 +27,7 @@ _PROMPT: Final = "agent"  # what every role of a tenant adds its own words to
 
 @dataclass(frozen=True, slots=True)
 class RoleChanges:
-    """What is to be set; None: as it was, or the default. A budget of 0 takes the limit away."""
+    """What is to be set; None: as it was, or the default. A budget or percentage of 0 takes it away."""
 
     description: str | None = None
     brief: str | None = None
@@ -37,6 +37,7 @@ class RoleChanges:
     max_output_tokens: int | None = None
     budget_tokens: int | None = None
     budget_usd: Decimal | None = None
+    budget_ask_person_percent: int | None = None
     is_active: bool | None = None
 
 
@@ -136,7 +137,7 @@ def role_values(tenant_id: UUID, changes: RoleChanges) -> dict[str, Any]:
     if changes.tier is not None and changes.tier not in set(ModelTier):
         raise RoleInvalid(f"There is no tier {changes.tier[:32]!r}; there are {', '.join(ModelTier)}.")
     values = {name: value for name, value in asdict(changes).items() if value is not None}
-    for name in ("budget_tokens", "budget_usd"):
+    for name in ("budget_tokens", "budget_usd", "budget_ask_person_percent"):
         if name in values:
             values[name] = values[name] or None
     return values | ({"tools": list(changes.tools)} if changes.tools is not None else {})
@@ -159,6 +160,7 @@ def role_from_row(row: AgentRole) -> Role:
         max_output_tokens=row.max_output_tokens,
         budget_tokens=row.budget_tokens,
         budget_usd=row.budget_usd,
+        budget_ask_person_percent=row.budget_ask_person_percent,
     )
 
 

@@ -13,17 +13,11 @@ from rest_framework.parsers import JSONParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from shannon_project.foundation.bodies import BodyTooLarge
 from shannon_project.foundation.errors import InvalidInput, ShannonError
 
 _IDEMPOTENCY_KEY: Final = re.compile(r"^[\x21-\x7e]{1,255}\Z")
 _UUID: Final = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
-
-
-class BodyTooLarge(ShannonError):
-    """The body is too large; `details.max_bytes` is the limit."""
-
-    code = "BODY_TOO_LARGE"
-    http_status = 413
 
 
 class RangeNotSatisfiable(ShannonError):

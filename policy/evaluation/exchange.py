@@ -10,6 +10,7 @@ nodes, not from its JSON.
 import ctypes
 import json
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any
 
@@ -18,20 +19,36 @@ from regopy.rego_shared import NodeKind, rego, rego_new_input
 
 from policy.errors import PolicyFailed
 
-_push_text: Callable[[Any, bytes], int] = rego.regoInputString
-_push_integer: Callable[[Any, int], int] = rego.regoInputInt
-_push_real: Callable[[Any, float], int] = rego.regoInputFloat
-_push_truth: Callable[[Any, bool], int] = rego.regoInputBoolean
-_push_null: Callable[[Any], int] = rego.regoInputNull
-_push_item: Callable[[Any], int] = rego.regoInputObjectItem
-_push_object: Callable[[Any, int], int] = rego.regoInputObject
-_push_array: Callable[[Any, int], int] = rego.regoInputArray
+_held = ctypes.PyDLL(rego._name)
 
-_kind: Callable[[Any], int] = rego.regoNodeType
-_size: Callable[[Any], int] = rego.regoNodeSize
-_child: Callable[[Any, int], Any] = rego.regoNodeGet
-_value_bytes: Callable[[Any], int] = rego.regoNodeValueSize
-_value_into: Callable[[Any, Any, int], int] = rego.regoNodeValue
+
+def _short(name: str) -> Callable[..., Any]:
+    """Return a function of the library that is called without letting go of the interpreter's lock.
+
+    These take less time than to give the lock back and get it again, and there are a hundred of them to a decision. The
+    evaluation itself lets go of it.
+    """
+    own, function = getattr(rego, name), getattr(_held, name)
+    function.argtypes, function.restype = own.argtypes, own.restype
+    short: Callable[..., Any] = function
+    return short
+
+
+_push_text: Callable[[Any, bytes], int] = _short("regoInputString")
+_push_integer: Callable[[Any, int], int] = _short("regoInputInt")
+_push_real: Callable[[Any, float], int] = _short("regoInputFloat")
+_push_truth: Callable[[Any, bool], int] = _short("regoInputBoolean")
+_push_null: Callable[[Any], int] = _short("regoInputNull")
+_push_item: Callable[[Any], int] = _short("regoInputObjectItem")
+_push_object: Callable[[Any, int], int] = _short("regoInputObject")
+_push_array: Callable[[Any, int], int] = _short("regoInputArray")
+
+_kind: Callable[[Any], int] = _short("regoNodeType")
+_size: Callable[[Any], int] = _short("regoNodeSize")
+_child: Callable[[Any, int], Any] = _short("regoNodeGet")
+_value_bytes: Callable[[Any], int] = _short("regoNodeValueSize")
+_value_into: Callable[[Any, Any, int], int] = _short("regoNodeValue")
+_REMEMBERED_CHARACTERS = 64  # names of fields, models and tools come again and again
 _WRAPPERS = frozenset({int(NodeKind.Term), int(NodeKind.Scalar)})
 _LISTS = frozenset({int(NodeKind.Array), int(NodeKind.Set)})
 _OBJECT = int(NodeKind.Object)
@@ -102,17 +119,29 @@ class Answer:
 
 def _push(target: Any, value: Any) -> int:
     """Push a value on the library's stack. Returns 0, or another number when the library refused a part of it."""
+    if isinstance(value, str):
+        return _push_text(target, _escaped(value))
     refused = 0
-    for push, arguments in value.pushes if isinstance(value, Prepared) else _pushes(value):
-        refused |= push(target, *arguments)
+    if isinstance(value, Prepared):
+        for push, arguments in value.pushes:
+            refused |= push(target, *arguments)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            refused |= _push_text(target, _escaped(key)) | _push(target, inner) | _push_item(target)
+        refused |= _push_object(target, len(value))
+    elif isinstance(value, list):
+        for inner in value:
+            refused |= _push(target, inner)
+        refused |= _push_array(target, len(value))
+    else:
+        push, arguments = _push_of_scalar(value)
+        refused = push(target, *arguments)
     return refused
 
 
 def _pushes(value: Any) -> Iterator[Push]:
     """Yield the calls that push a value, in their order."""
-    if isinstance(value, Prepared):
-        yield from value.pushes
-    elif isinstance(value, str):
+    if isinstance(value, str):
         yield _push_text, (_escaped(value),)
     elif isinstance(value, dict):
         for key, inner in value.items():
@@ -137,21 +166,29 @@ def _push_of_scalar(value: Any) -> Push:
 
 
 def _escaped(text: str) -> bytes:
+    return _escaped_before(text) if len(text) <= _REMEMBERED_CHARACTERS else _escape(text)
+
+
+def _escape(text: str) -> bytes:
     return encode_basestring(text)[1:-1].encode()
+
+
+_escaped_before = lru_cache(maxsize=2_000)(_escape)
 
 
 def _read(node: Any) -> Any:
     kind = _kind(node)
-    if kind in _WRAPPERS:
-        return _read(_child(node, 0))
+    while kind in _WRAPPERS:
+        node = _child(node, 0)
+        kind = _kind(node)
+    if (scalar := _SCALARS.get(kind)) is not None:
+        return scalar(_text(node))
     if kind in _LISTS:
         return [_read(_child(node, index)) for index in range(_size(node))]
     if kind == _OBJECT:
         items = [_child(node, index) for index in range(_size(node))]
         return {str(_read(_child(item, 0))): _read(_child(item, 1)) for item in items}
-    if kind not in _SCALARS:
-        raise ValueError(f"node kind {kind}")
-    return _SCALARS[kind](_text(node))
+    raise ValueError(f"node kind {kind}")
 
 
 def _first(node: Any) -> Any:

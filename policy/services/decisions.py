@@ -25,6 +25,7 @@ from shannon_project.foundation.database import in_database
 log = structlog.get_logger(__name__)
 _CACHED_QUESTION_MAX_CHARS = 2_000
 _PREPARED_PRINCIPALS = 1_000
+_ACTIONS = frozenset(Action)
 _sorted_json = json.JSONEncoder(sort_keys=True).encode
 
 
@@ -93,7 +94,7 @@ def policies_forget() -> None:
 
 def decision_action(action: str) -> str:
     """Return the action if it is one we know, else `unknown`: labels of metrics must be few."""
-    return str(action) if action in set(Action) else "unknown"
+    return str(action) if action in _ACTIONS else "unknown"
 
 
 def _answer(principal: Principal, action: str, resource: Mapping[str, Any]) -> Decision:
@@ -110,7 +111,7 @@ def _answer(principal: Principal, action: str, resource: Mapping[str, Any]) -> D
 
 
 def _evaluate(principal: Principal, action: str, resource: Mapping[str, Any]) -> Decision:
-    if action not in set(Action):
+    if action not in _ACTIONS:
         return Decision(Verdict.DENY, f"There is no action {str(action)[:64]!r}.", "default.unknown_action")
     policies = POLICY_CACHE.policies_for(principal.tenant_id)
     if policies.compiled is None:

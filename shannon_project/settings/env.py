@@ -52,6 +52,7 @@ class Environment(BaseSettings):
     offline_latency_seconds: float = Field(0.0, ge=0, description="How long the offline model waits before it answers.")
     gateway_url: str = Field("http://127.0.0.1:8001", description="Where web finds the gateway process.")
     gateway_calls_max: int = Field(1000, ge=1, description="Model calls that a gateway process makes at once.")
+    openai_body_max_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="Of one request to `/v1`.")
     workspace_dir: Path | None = Field(None, description="Session workspaces; default: `workspaces` in the local dir.")
 
     sandbox_runtime: str = Field("sandbox.runtimes.wasmer.WasmerRuntime", description="Dotted path of a `Runtime`.")

@@ -20,6 +20,7 @@ from orchestration.metrics import DIRECT_REQUESTS
 from policy.api.permissions import scope_check
 from policy.errors import RateLimited
 from policy.types import Principal
+from shannon_project.foundation.bodies import body_check
 from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.http import RETRY_AFTER_SECONDS, described, envelope, request_id_given
@@ -73,13 +74,18 @@ class OpenAiDoor:
     async def _is_for_a_model(self, came: list[Message], headers: Mapping[str, str]) -> bool:
         """Tell whether the body names a model that is not the platform's own.
 
-        A large one is looked at for those only who have a key: reading one of 20 MB stops everybody for seconds.
+        A large one is looked at for those only who have a key, and one that is too large for nobody: while it is read,
+        nothing else runs in this process.
+
+        Raises:
+            BodyTooLarge: It is larger than any body may be, or has more values.
         """
         if sum(len(message.get("body", b"")) for message in came) <= _SMALL_BYTES:
             return _names_a_model(came)
         host_check(headers.get("host", ""))
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._pool, _stranger_refused, headers)
+        _measure(came)
         return await loop.run_in_executor(self._pool, _names_a_model, came)
 
     async def _serve(self, path: str, body: bytes, headers: Mapping[str, str], answer: "_Answer") -> None:
@@ -212,7 +218,7 @@ async def _body(receive: Receive) -> list[Message]:
         message = await receive()
         came.append(message)
         size += len(message.get("body", b""))
-        if not message.get("more_body") or size > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
+        if not message.get("more_body") or size > settings.SHANNON_OPENAI_BODY_MAX_BYTES:
             return came
 
 
@@ -220,15 +226,20 @@ def _joined(came: list[Message]) -> bytes:
     return came[0]["body"] if len(came) == 1 else b"".join(message.get("body", b"") for message in came)
 
 
+def _measure(came: list[Message]) -> None:
+    limits = {
+        "max_bytes": settings.SHANNON_OPENAI_BODY_MAX_BYTES,
+        "max_values": settings.SHANNON_OPENAI_BODY_MAX_VALUES,
+    }
+    body_check(_joined(came), **limits)
+
+
 def _names_a_model(came: list[Message]) -> bool:
     """Tell whether a body names a model that is not the platform's own."""
     if came[-1]["type"] != "http.request" or came[-1].get("more_body"):
         return False
-    content = _joined(came)
-    if len(content) > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0):
-        return False
     try:
-        body = json.loads(content)
+        body = json.loads(_joined(came))
     except (ValueError, RecursionError):
         return False
     name = body.get("model") if isinstance(body, dict) else None

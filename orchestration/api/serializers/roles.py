@@ -37,6 +37,12 @@ class RoleChangeBody(StrictSerializer):
     budget_usd = serializers.DecimalField(
         required=False, min_value=Decimal(0), max_digits=12, decimal_places=6, help_text="Of a step; 0: no limit."
     )
+    budget_ask_person_percent = WholeNumberField(
+        required=False,
+        min_value=0,
+        max_value=100,
+        help_text="Of the step's budget; from there on a person is asked before it goes on. 0: nobody is.",
+    )
     is_active = serializers.BooleanField(required=False)
 
     @property
@@ -67,6 +73,7 @@ class RoleAnswer(serializers.Serializer[NamedRole]):
     budget_usd = serializers.DecimalField(
         source="role.budget_usd", allow_null=True, max_digits=12, decimal_places=6, help_text="As text."
     )
+    budget_ask_person_percent = serializers.IntegerField(source="role.budget_ask_person_percent", allow_null=True)
     is_own = serializers.BooleanField(help_text="The tenant made it; otherwise it is shipped.")
     is_active = serializers.BooleanField()
 

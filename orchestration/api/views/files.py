@@ -18,7 +18,6 @@ from agents.selectors import session_for
 from agents.services import session_open
 from orchestration.api.downloads import file_response
 from orchestration.api.endpoint import Endpoint
-from orchestration.api.http import BodyTooLarge
 from orchestration.api.serializers.files import (
     FileAnswer,
     FileContentAnswer,
@@ -34,6 +33,7 @@ from orchestration.api.serializers.files import (
     MemoryFileWrittenAnswer,
 )
 from sandbox.services import Workspace, memory_files_open, text_diff, text_edit, text_search, workspace_open
+from shannon_project.foundation.bodies import BodyTooLarge
 
 _PIECE_BYTES = 64 * 1024
 

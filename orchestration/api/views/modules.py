@@ -7,10 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration.api.endpoint import Endpoint
-from orchestration.api.http import BodyTooLarge
 from orchestration.api.serializers.modules import ModuleAnswer, ModuleListAnswer, ModuleUploadQuery
 from sandbox.selectors import module_for, modules_of
 from sandbox.services import module_delete, module_upload
+from shannon_project.foundation.bodies import BodyTooLarge
 
 
 class ModuleListView(Endpoint):

@@ -26,6 +26,7 @@ AUDITOR: dict[str, Any] = {
     "max_output_tokens": 1000,
     "budget_tokens": 50_000,
     "budget_usd": "0.5",
+    "budget_ask_person_percent": 80,
 }
 
 
@@ -48,7 +49,10 @@ def test_a_role_is_made_read_changed_and_deleted(caller: Caller) -> None:
     names = {role["name"]: role["is_own"] for role in caller.client.get(URL).json()["roles"]}
     assert names["auditor"]
     assert names["analyst"] is False
-    changed = caller.client.patch(f"{URL}/auditor", {"max_turns": 7, "budget_tokens": 0, "tools": []}, JSON).json()
+    assert role["budget_ask_person_percent"] == 80
+    changes = {"max_turns": 7, "budget_tokens": 0, "tools": [], "budget_ask_person_percent": 0}
+    changed = caller.client.patch(f"{URL}/auditor", changes, JSON).json()
+    assert changed["budget_ask_person_percent"] is None
     assert (changed["max_turns"], changed["budget_tokens"], changed["tools"]) == (7, None, [])
     assert changed["brief"] == AUDITOR["brief"]
     assert caller.client.delete(f"{URL}/auditor").status_code == 204

@@ -208,6 +208,23 @@ require_approval contains "A person must look at this." if true
     assert not Reservation.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"), [("SHANNON_OPENAI_BODY_MAX_BYTES", 20_000), ("SHANNON_OPENAI_BODY_MAX_VALUES", 1_000)]
+)
+@pytest.mark.parametrize("model", ["openai/loopback-m", "shannon-chat"])
+def test_a_body_that_is_too_large_is_refused_by_the_name_of_the_limit_before_it_is_read(
+    base_url: str, caller: Caller, provider: Provider, settings: Settings, setting: str, value: int, model: str
+) -> None:
+    setattr(settings, setting, value)
+    body = json.dumps({"model": model, "messages": ASK, "tools": [{}] * 12_000})
+
+    refused = httpx.post(f"{base_url}/v1/chat/completions", content=body, headers={"X-API-Key": caller.key})
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (413, "BODY_TOO_LARGE")
+    assert refused.json()["error"]["details"]["limit"] == setting
+    assert provider.asked == []
+
+
 def test_a_providers_failure_is_typed_and_costs_nothing(
     client: openai.OpenAI, provider: Provider, settings: Settings
 ) -> None:
