@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0014_own_tool'),
+        ('agents', '0015_memory_vectors_half'),
     ]
 
     operations = [
