@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from agents.direct.messages import messages_check, tool_choice_check, tools_check
 from agents.llm.types import ModelPurpose, ModelRequest
-from agents.types import OUTPUT_TOKENS_MAX
+from agents.types import EMBEDDING_DIMENSIONS, OUTPUT_TOKENS_MAX
 from shannon_project.foundation.errors import InvalidInput
 
 CHOICES_MAX: Final = 8
@@ -179,8 +179,16 @@ class EmbeddingsBody(StrictBody):
     model: Annotated[str, Field(min_length=1, max_length=128)]
     input: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1, max_length=TEXTS_MAX)]
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = None
+    dimensions: Annotated[int, Field(ge=EMBEDDING_DIMENSIONS, le=EMBEDDING_DIMENSIONS)] | None = None
     user: Annotated[str, Field(max_length=128)] | None = None
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _no_tokens(cls, asked: Any) -> Any:
+        """Say what to do to whose client sends tokens in place of texts."""
+        if isinstance(asked, list) and any(isinstance(part, int | list) for part in asked):
+            raise ValueError("texts are taken, not tokens; LangChain sends texts with check_embedding_ctx_length=False")
+        return asked
 
     @property
     def texts(self) -> Sequence[str]:

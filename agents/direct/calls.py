@@ -72,7 +72,7 @@ def texts_embed(principal: Principal, body: EmbeddingsBody) -> tuple[Sequence[Se
         EmbeddingModelUnknown: There is no such model for embeddings.
         PolicyDenied, BudgetExceeded: Not allowed, or not paid for.
     """
-    if body.model != EMBEDDING_MODEL or body.dimensions is not None:
+    if body.model != EMBEDDING_MODEL:
         raise EmbeddingModelUnknown(details={"known": [EMBEDDING_MODEL]})
     tokens = sum(text_tokens_estimate(text) for text in body.texts)
     resource = {"model": body.model, "provider": EMBEDDING_MODEL, "purpose": "embed", "prompt_tokens": tokens}

@@ -44,9 +44,11 @@ def models_listed(tenant_id: UUID) -> list[tuple[str, str, str]]:
     """Return `(name, owner, about)` of every model that a tenant's request may name, the platform's first."""
     known = catalogue_of(tenant_id)
     platform = [(model.name, OWNER, model.about) for model in PLATFORM_MODELS.values()]
+    served = {tier: known.usable(tier) for tier in known.tiers}
     tiers = [
-        (tier, OWNER, f"Whatever serves the tier {tier}, now {entry.candidates[0]}.")
-        for tier, entry in known.tiers.items()
+        (tier, OWNER, f"Whatever serves the tier {tier}, now {models[0].name}.")
+        for tier, models in served.items()
+        if models
     ]
     named = [known.models[name] for name in known.known()]
     rest = [(model.name, model.provider, model.about) for model in named]

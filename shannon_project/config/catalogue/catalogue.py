@@ -124,14 +124,18 @@ class Catalogue(BaseModel):
         """
         if override and override not in self.tiers:
             return (self._overridden(override),)
-        entry = self.tier_entry(override or tier)
-        usable = [model for name in entry.candidates if self.may_be_asked(model := self.models[name])]
+        usable = self.usable(override or tier)
         if not usable:
             raise ModelUnknown(
                 f"No model of the tier {override or tier!r} may be asked here.", details={"known": self.known()}
             )
         able = tuple(model for model in usable if frozenset(abilities) <= model.abilities)
-        return able or tuple(usable)
+        return able or usable
+
+    def usable(self, tier: str) -> tuple[CatalogueModel, ...]:
+        """Return the models of a tier that may be asked; empty: it serves nobody here. Raises as `tier_entry`."""
+        candidates = (self.models[name] for name in self.tier_entry(tier).candidates)
+        return tuple(model for model in candidates if self.may_be_asked(model))
 
     def model_for(self, *, tier: str, override: str | None = None, abilities: Iterable[Ability] = ()) -> CatalogueModel:
         """Return the first of `candidates`; raises as they do."""

@@ -25,6 +25,7 @@ from agents.llm.types import ModelRequest
 from agents.models import JournalEntry
 from agents.selectors import catalogue_of, model_breakdown
 from agents.services import model_override_check
+from orchestration.api.openai.names import models_listed
 from policy.models import AuditEntry
 from policy.selectors import budget_states
 from policy.types import Principal
@@ -393,3 +394,12 @@ def test_a_tenant_is_shown_its_own_models_and_no_denied_or_foreign_ones(
     assert {"m1", "offline/medium"} <= set(catalogue_of(principal.tenant_id).known())
     assert "offline/small" not in catalogue_of(principal.tenant_id).known()
     assert "m1" not in catalogue_of(stranger.tenant_id).known()
+
+
+def test_a_tier_of_which_every_model_is_denied_serves_nobody(principal: Principal) -> None:
+    gateway_row_save(row=ModelRules(tenant_id=principal.tenant_id, denied=["offline/small"]))
+
+    assert catalogue_of(principal.tenant_id).usable("small") == ()
+    names = [name for name, _, _ in models_listed(principal.tenant_id)]
+    assert "small" not in names
+    assert "medium" in names
