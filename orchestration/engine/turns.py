@@ -21,7 +21,7 @@ from django.conf import settings
 from orchestration.engine.fairness import shared_slots
 
 SHORT_STEP_DRAINERS: Final = 2  # of one task in one process: more would wait for the interpreter, not for Postgres
-CREDIT_SECONDS: Final = 0.5  # of processor time that who comes is ahead of those who have computed all the while
+CREDIT_SECONDS: Final = 0.2  # of processor time that who comes is ahead of those who have computed all the while
 SLACK_SECONDS: Final = 0.02  # tenants whose service differs by less do not wait for each other
 LOOK_SECONDS: Final = 0.008  # how often somebody who stands still looks whether the others compute
 COMPUTES_SHARE: Final = 0.2  # of the time between two looks: who has used less waits for something else
