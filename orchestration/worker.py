@@ -22,6 +22,7 @@ from orchestration.engine.departure import departure_begin
 from orchestration.engine.dispatch import CONTROL_QUEUE, STEPS_QUEUE, ring_echo
 from orchestration.engine.hearing import HearingWatch
 from orchestration.engine.lease import KEEPER
+from orchestration.engine.passing import PASSER
 from orchestration.engine.presence import Presence
 from orchestration.engine.recover import tasks_ring
 from orchestration.engine.stopping import STOPPING
@@ -125,6 +126,7 @@ def _ready(sender: Any = None, **_: Any) -> None:
         CONTROL_DESK.capacity_set(sender.controller.concurrency)
     if takes_steps(sender.app.amqp.queues.consume_from):
         TURNS.capacity_set(sender.controller.concurrency)
+        PASSER.start()
         presence = Presence(f"{sender.hostname}:{os.getpid()}", sender.controller.concurrency)
         _presences.append(presence)
         hung_most = max(1, int(sender.controller.concurrency * HUNG_SHARE))
@@ -194,6 +196,7 @@ def _end(**_: Any) -> None:
     for thread in _threads:
         thread.stop()
     KEEPER.stop()
+    PASSER.stop()
     agents_shutdown()
     for presence in _presences:
         try:

@@ -27,7 +27,8 @@ WEIGHTS_SECONDS: Final = 5.0  # how old may be what is known of tenants' weights
 class ControlDesk:
     """The control jobs of one process. Thread-safe.
 
-    A tenant has all of its threads but one at most, so who comes finds one free however much another has in line.
+    A tenant has half of its threads at most, so who comes finds one free however much another has in line, and shares
+    the interpreter with few.
     """
 
     def __init__(
@@ -41,14 +42,14 @@ class ControlDesk:
         self._advance = advance
         self._lock = threading.Lock()
         self._at_work: Counter[UUID] = Counter()
-        self._most = 3
+        self._most = 2
         self._read_weights = weights
         self._weights: dict[UUID, int] = {}
         self._weights_until_seconds = 0.0
 
     def capacity_set(self, threads: int) -> None:
         """Say how many threads the process has for control jobs."""
-        self._most = max(threads - 1, 1)
+        self._most = max(threads // 2, 1)
 
     def serve(self, task_id: UUID, *, tenant_id: UUID | None = None) -> int:
         """Advance whoever's turn it is, one after another. Returns how many turns there were.

@@ -19,7 +19,8 @@ from orchestration.engine.execute import execute
 from orchestration.engine.kinds import KINDS
 from orchestration.engine.lease import KEEPER, SLOW_STEP_SECONDS, Batch, Lease, leases_hand_back
 from orchestration.engine.outcome import StepEnd, Written
-from orchestration.engine.slots import slot_return, task_serve, waiting_serve
+from orchestration.engine.passing import PASSER
+from orchestration.engine.slots import slot_return
 from orchestration.engine.step_engine import TaskFacts, task_facts
 from orchestration.engine.stopping import STOPPING
 from orchestration.engine.together import DESK
@@ -74,20 +75,24 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
     except Task.DoesNotExist:
         log.warning("drain_of_unknown_task", task_id=str(task_id))
         return 0
-    with log_context(task_id=task_id), drain_span(run.facts):
-        with TURNS.drainer(run.facts.principal.tenant_id, weight=run.facts.weight) as has_thread:
-            goes_on = has_thread and _drain_on(run, first)
-            if run.done and not goes_on and not STOPPING.is_begun:
-                _advance_if_idle(run)
-        if has_thread:
-            _slot_pass_on(task_id, goes_on=goes_on)
-        else:
+    with (
+        log_context(task_id=task_id),
+        drain_span(run.facts),
+        TURNS.drainer(run.facts.principal.tenant_id, weight=run.facts.weight) as has_thread,
+    ):
+        if not has_thread:
             slot_return(task_id, first)
+            return 0
+        goes_on = _drain_on(run, first)
+        if run.done and not goes_on and not STOPPING.is_begun:
+            _advance_if_idle(run)
+    PASSER.pass_on(task_id if goes_on else None)
     return run.done
 
 
 def _drain_on(run: Drain, first: UUID | None) -> bool:
     """Work until nothing is ready, or others do it, or the time slice is over; then return True."""
+    TURNS.give_way()
     task_id, begun_at_seconds = run.facts.task_id, time.monotonic()
     with TURNS.hurry() as may_hurry:
         while not _stops(run):
@@ -130,22 +135,6 @@ def _advance_if_idle(run: Drain) -> None:
             task_advance(task_id)
     except (OperationalError, InterfaceError) as error:
         log.warning("task_not_advanced", error=str(error))
-        connection.close()
-
-
-def _slot_pass_on(task_id: UUID, *, goes_on: bool) -> None:
-    """Give this drainer's slot to whoever's turn it is. What cannot be served now, the next drainer or recovery serves.
-
-    Args:
-        task_id: The task that was drained.
-        goes_on: Whether it has steps left; they wait behind those who have waited longer.
-    """
-    try:
-        if goes_on:
-            task_serve(task_id)
-        waiting_serve()
-    except (OperationalError, InterfaceError) as error:
-        log.warning("slot_not_passed_on", error=str(error))
         connection.close()
 
 

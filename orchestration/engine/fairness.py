@@ -8,7 +8,7 @@ otherwise a tenant could call everything critical.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -68,11 +68,13 @@ def _goes_before(other: TenantLoad, mine: TenantLoad) -> bool:
     return other is not mine and other.first_waiting is not None and not other.is_at_limit and is_worse_served
 
 
-def next_tenant(loads: Mapping[UUID, TenantLoad], shared: int) -> UUID | None:
+def next_tenant(loads: Mapping[UUID, TenantLoad], shared: int, *, passed_over: Collection[UUID] = ()) -> UUID | None:
     """Return the waiting tenant whose turn it is: the worst served that may have a slot; None when there is none."""
     waiting: Iterable[tuple[float, datetime, UUID]] = (
         (load.level, load.first_waiting[1], tenant_id)
         for tenant_id, load in loads.items()
-        if load.first_waiting is not None and slots_free_for(tenant_id, loads, shared) > 0
+        if load.first_waiting is not None
+        and tenant_id not in passed_over
+        and slots_free_for(tenant_id, loads, shared) > 0
     )
     return min(waiting, default=(0.0, None, None))[2]

@@ -1,5 +1,6 @@
 """Giving worker threads to tasks: read what is held, decide (`fairness.py`), note what was given."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -9,6 +10,8 @@ from django.db import transaction
 
 from orchestration.engine.dispatch import ring_steps
 from orchestration.engine.fairness import TenantLoad, next_tenant, shared_slots, slots_free_for
+from orchestration.engine.kinds import KINDS
+from orchestration.engine.turns import SHORT_STEP_DRAINERS, TURNS
 from orchestration.models import Task
 from orchestration.types import TaskStatus
 from shannon_project.foundation.database import prepared_cursor
@@ -18,23 +21,29 @@ ASKING_AT_ONCE: Final = 1_000
 LOCK_CLASS: Final = 0x534C_4F54  # "SLOT"
 SERVE_AT_ONCE: Final = 16  # tasks that one call of `waiting_serve` gives slots to
 
+_COMPUTING: Final = [str(kind) for kind, executor in KINDS.items() if executor.only_computes]
 _WAITING: Final = "waits_since IS NOT NULL AND status = 'RUNNING'"
 
 _LOADS: Final = f"""
     WITH slot AS (
-        SELECT t.tenant_id, s.lease_owner AS name, s.task_id = %(task)s AS is_own
+        SELECT t.tenant_id, s.lease_owner AS name, s.task_id = %(task)s AS is_own,
+            s.kind = ANY(%(computing)s) AS computes
         FROM orchestration_step s JOIN orchestration_task t ON t.id = s.task_id
-        WHERE s.status = 'running' GROUP BY 1, 2, 3
+        WHERE s.status = 'running' GROUP BY 1, 2, 3, 4
         UNION ALL
-        SELECT t.tenant_id, s.id::text, s.task_id = %(task)s
+        SELECT t.tenant_id, s.id::text, s.task_id = %(task)s, s.kind = ANY(%(computing)s)
         FROM orchestration_step s JOIN orchestration_task t ON t.id = s.task_id
         WHERE s.status = 'ready' AND s.rung_at > now() - make_interval(secs => %(lost)s)
     ), held AS (
-        SELECT tenant_id, count(*) AS slots, count(*) FILTER (WHERE is_own) AS own FROM slot GROUP BY 1
+        SELECT tenant_id, count(*) AS slots, count(*) FILTER (WHERE is_own) AS own,
+            count(*) FILTER (WHERE computes) AS computing FROM slot GROUP BY 1
     )
     SELECT n.id, n.weight, n.max_running_steps, COALESCE(h.slots, 0), COALESCE(h.own, 0), w.priority, w.waits_since,
         (SELECT sum(p.threads) FROM orchestration_workerpresence p
-         WHERE p.seen_at > now() - make_interval(secs => %(gone)s))
+         WHERE p.seen_at > now() - make_interval(secs => %(gone)s)),
+        (SELECT count(*) FROM orchestration_workerpresence p
+         WHERE p.seen_at > now() - make_interval(secs => %(gone)s)),
+        CASE WHEN n.id = %(tenant)s THEN COALESCE(h.computing, 0) ELSE 0 END
     FROM policy_tenant n LEFT JOIN held h ON h.tenant_id = n.id
     LEFT JOIN LATERAL (
         SELECT t.priority, t.waits_since FROM orchestration_task t
@@ -45,16 +54,22 @@ _LOADS: Final = f"""
 """  # noqa: S608 - a constant of ours
 
 _GIVE: Final = """
-    WITH picked AS (
-        SELECT id FROM orchestration_step
+    WITH next AS (
+        SELECT id, kind, position FROM orchestration_step
         WHERE task_id = %(task)s AND status = 'ready' AND (not_before IS NULL OR not_before <= now())
           AND (rung_at IS NULL OR rung_at <= now() - make_interval(secs => %(lost)s))
         ORDER BY position LIMIT %(slots)s
+    ), picked AS (
+        SELECT id FROM (
+            SELECT id, kind = ANY(%(computing)s) AS computes,
+                row_number() OVER (PARTITION BY kind = ANY(%(computing)s) ORDER BY position) AS place FROM next
+        ) numbered WHERE NOT computes OR place <= %(computers)s
     ), rung AS (
         UPDATE orchestration_step s SET rung_at = now() FROM picked WHERE s.id = picked.id AND s.status = 'ready'
         RETURNING s.id, s.position
     ), told AS (
-        UPDATE orchestration_task SET doorbell_at = now(), waits_since = CASE WHEN %(starves)s AND EXISTS (
+        UPDATE orchestration_task SET doorbell_at = now(), waits_since = CASE WHEN %(is_idle)s
+            AND NOT EXISTS (SELECT 1 FROM picked) AND EXISTS (
             SELECT 1 FROM orchestration_step s WHERE s.task_id = %(task)s AND s.status = 'ready'
             AND (s.not_before IS NULL OR s.not_before <= now())) THEN COALESCE(waits_since, now()) END
         WHERE id = %(task)s
@@ -83,6 +98,10 @@ class Loads:
     by_tenant: dict[UUID, TenantLoad]
     own: int
     shared: int
+    computing: int
+    """Of the slots of the tenant that asks: those of steps that only compute."""
+    processes: int
+    """Of workers; at least 1."""
 
 
 def slots_take(task: Task) -> list[UUID]:
@@ -101,9 +120,19 @@ def slots_take(task: Task) -> list[UUID]:
             slots = 0
         elif slots:
             slots = min(slots, slots_free_for(task.tenant_id, loads.by_tenant, loads.shared))
-        starves = slots == 0 and loads.own == 0
         lost_seconds = settings.SHANNON_DOORBELL_LOST_SECONDS
-        cursor.execute(_GIVE, {"task": task.id, "slots": slots, "starves": starves, "lost": lost_seconds})
+        cursor.execute(
+            _GIVE,
+            {
+                "task": task.id,
+                "slots": slots,
+                "is_idle": loads.own == 0,
+                "lost": lost_seconds,
+                "computing": _COMPUTING,
+                # more would wait for the interpreter: what only computes needs few drainers however much it is
+                "computers": max(SHORT_STEP_DRAINERS * loads.processes - loads.computing, 0),
+            },
+        )
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -140,19 +169,26 @@ def waiting_serve() -> int:
     One query when nobody waits.
     """
     served = 0
+    passed_over: set[UUID] = set()  # tenants whose next task may have none of the slots that there are
     for _ in range(SERVE_AT_ONCE):
-        task_id = _next_task() if _somebody_waits() else None
-        if task_id is None:
+        found = _next_task(passed_over) if _somebody_waits() else None
+        if found is None:
             break
-        served += task_serve(task_id) > 0
+        task_id, tenant_id = found
+        with TURNS.drainer(tenant_id, takes_thread=False):
+            TURNS.give_way()
+            is_served = task_serve(task_id) > 0
+        served += is_served
+        if not is_served:
+            passed_over.add(tenant_id)
     return served
 
 
-def _next_task() -> UUID | None:
-    """Return the waiting task whose turn it is, or None when none may have a slot."""
+def _next_task(passed_over: Collection[UUID]) -> tuple[UUID, UUID] | None:
+    """Return the waiting task whose turn it is, and its tenant; None when none may have a slot."""
     with prepared_cursor() as cursor:
         loads = _loads(cursor, tenant_id=None, task_id=None)
-        tenant_id = next_tenant(loads.by_tenant, loads.shared)
+        tenant_id = next_tenant(loads.by_tenant, loads.shared, passed_over=passed_over)
         if tenant_id is None:
             return None
         cursor.execute(
@@ -161,7 +197,7 @@ def _next_task() -> UUID | None:
             [tenant_id],
         )
         row = cursor.fetchone()
-        return row[0] if row else None
+        return (row[0], tenant_id) if row else None
 
 
 def _somebody_waits() -> bool:
@@ -181,6 +217,7 @@ def _loads(cursor: Any, *, tenant_id: UUID | None, task_id: UUID | None) -> Load
         {
             "task": task_id,
             "tenant": tenant_id,
+            "computing": _COMPUTING,
             "lost": settings.SHANNON_DOORBELL_LOST_SECONDS,
             "gone": settings.SHANNON_PRESENCE_SECONDS * 3,
         },
@@ -199,7 +236,8 @@ def _loads(cursor: Any, *, tenant_id: UUID | None, task_id: UUID | None) -> Load
     threads = int(rows[0][7] or 0) if rows else 0
     # no worker has told of itself yet: as many as one of ours would have
     shared = shared_slots(threads or settings.CELERY_WORKER_CONCURRENCY, settings.SHANNON_RESERVED_SHARE)
-    return Loads(by_tenant, sum(row[4] for row in rows), shared)
+    processes = max(int(rows[0][8]), 1) if rows else 1
+    return Loads(by_tenant, sum(row[4] for row in rows), shared, sum(row[9] for row in rows), processes)
 
 
 _WAITERS: Final[Desk[str, None, bool]] = Desk(lambda _, asking: [_waiters_look()] * len(asking), at_once=ASKING_AT_ONCE)

@@ -67,6 +67,7 @@ class Turns:
         self._tenants: dict[UUID, _Tenant] = {}
         self._present: dict[UUID, _Tenant] = {}
         self._tenant_of: dict[int, UUID] = {}
+        self._seats: dict[int, UUID] = {}
         self._hurried: Counter[UUID] = Counter()
         self._virtual_seconds = 0.0
         self._looked_at_seconds = now_seconds()
@@ -77,14 +78,15 @@ class Turns:
         self._capacity = threads
 
     @contextmanager
-    def drainer(self, tenant_id: UUID, *, weight: int = 1) -> Iterator[bool]:
+    def drainer(self, tenant_id: UUID, *, weight: int | None = None, takes_thread: bool = True) -> Iterator[bool]:
         """Surround this thread's drainer of a tenant. Yields False when the tenant has all threads that it may have.
 
         The reserve of a process is for the first drainer of a tenant only. Postgres knows what tenants hold but for an
-        instant, between two steps of a drainer; here it is known exactly.
+        instant, between two steps of a drainer; here it is known exactly. What is done for a tenant in a thread that is
+        not one of those (`takes_thread`) is never refused. No `weight`: the one that was told last.
         """
         ident = threading.get_ident()
-        if not self._enter(tenant_id, weight, ident):
+        if not self._enter(tenant_id, weight, ident, takes_thread=takes_thread):
             yield False
             return
         try:
@@ -130,14 +132,16 @@ class Turns:
                 self._changed.wait(LOOK_SECONDS)
         return stood
 
-    def _enter(self, tenant_id: UUID, weight: int, ident: int) -> bool:
+    def _enter(self, tenant_id: UUID, weight: int | None, ident: int, *, takes_thread: bool) -> bool:
         with self._changed:
             tenant = self._tenants.setdefault(tenant_id, _Tenant())
-            if tenant.threads and self._is_full():
-                return False
+            if takes_thread:
+                if tenant_id in self._seats.values() and self._is_full():
+                    return False
+                self._seats[ident] = tenant_id
             self._look()
             if not tenant.threads:
-                tenant.weight = max(weight, 1)
+                tenant.weight = weight or tenant.weight
                 credit = CREDIT_SECONDS / tenant.weight
                 tenant.served_seconds = max(tenant.served_seconds, self._virtual_seconds - credit)
                 tenant.stands_since_seconds, tenant.works_until_seconds = None, 0.0
@@ -153,12 +157,13 @@ class Turns:
             return False
         reserve = self._capacity - shared_slots(self._capacity, settings.SHANNON_RESERVED_SHARE)
         # Messages fall unevenly on processes: of a large reserve half is for the process that got more of them.
-        return len(self._tenant_of) >= self._capacity - min(reserve, max(KEPT_THREADS, reserve // 2))
+        return len(self._seats) >= self._capacity - min(reserve, max(KEPT_THREADS, reserve // 2))
 
     def _leave(self, tenant_id: UUID, ident: int) -> None:
         with self._changed:
             self._look()
             del self._tenant_of[ident]
+            self._seats.pop(ident, None)
             tenant = self._present[tenant_id]
             del tenant.threads[ident]
             if not tenant.threads:

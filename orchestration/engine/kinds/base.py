@@ -31,6 +31,9 @@ class KindExecutor(ABC):
     """Executes steps of one kind."""
 
     kind: ClassVar[StepKind]
+    only_computes: ClassVar[bool] = False
+    """Whether its steps wait for nothing outside: a process does few of them at once, since they share an interpreter.
+    """
     announces_start: ClassVar[bool] = True
     """Whether readers are told that the step has begun: together with the start of its first effect."""
 

@@ -13,6 +13,7 @@ class NoopKind(KindExecutor):
 
     kind: ClassVar[StepKind] = StepKind.NOOP
     announces_start: ClassVar[bool] = False
+    only_computes: ClassVar[bool] = True
 
     def charges(self, work: Work) -> tuple[Charge, ...]:
         """One token."""

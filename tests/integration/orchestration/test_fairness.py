@@ -57,9 +57,17 @@ def _worker(principal: Principal) -> None:
     Presence("worker@here:1", THREADS).tell()
 
 
-def submitted(principal: Principal, width: int = 1, limit: int = 8, priority: Priority = Priority.NORMAL) -> UUID:
-    """Submit and advance once, as the first doorbell does."""
-    task = fanout_submit(principal=principal, width=width, concurrency_limit=limit)
+def submitted(
+    principal: Principal,
+    width: int = 1,
+    limit: int = 8,
+    priority: Priority = Priority.NORMAL,
+    *,
+    only_computes: bool = False,
+) -> UUID:
+    """Submit and advance once, as the first doorbell does. Steps are agents', which wait, or do nothing."""
+    asked = "" if only_computes else "Who are you?"
+    task = fanout_submit(principal=principal, width=width, concurrency_limit=limit, instruction=asked)
     Task.objects.filter(id=task.id).update(priority=PRIORITY_RANK[priority])
     task_advance(task.id)
     return task.id
@@ -97,6 +105,35 @@ def test_ten_thousand_ready_steps_of_a_tenant_leave_threads_for_another_at_once(
     simple = submitted(other)
     assert rung(simple) == 1
     assert not is_waiting(simple)
+
+
+def test_steps_that_only_compute_get_as_many_drainers_as_processes_can_use(principal: Principal) -> None:
+    wide = submitted(principal, width=10_000, limit=20, only_computes=True)
+    assert rung(wide) == SHORT_STEP_DRAINERS
+    Presence("worker@there:1", THREADS).tell()
+    task_advance(wide)
+    assert rung(wide) == 2 * SHORT_STEP_DRAINERS
+    begin(wide, "a-0")
+    task_advance(wide)
+    assert rung(wide) == 2 * SHORT_STEP_DRAINERS - 1
+
+
+def test_however_many_tasks_of_a_tenant_only_compute_its_others_wait_and_are_served_in_turn(
+    principal: Principal, other: Principal
+) -> None:
+    tasks = [submitted(principal, width=8, only_computes=True) for _ in range(4)]
+    assert (rung(*tasks), rung(tasks[0])) == (SHORT_STEP_DRAINERS, SHORT_STEP_DRAINERS)
+    assert [is_waiting(task_id) for task_id in tasks] == [False, True, True, True]
+    agents = submitted(principal, width=3)
+    assert rung(agents) == 0, "it came later than those that wait"
+    busy = [submitted(other, 20, 20), submitted(other)]
+    assert waiting_serve() == 0, "who cannot be served keeps nobody else from it, but there is nothing free"
+    for task_id in busy:
+        Task.objects.filter(id=task_id).update(status="CANCELLED")
+        Step.objects.filter(task_id=task_id).update(status="cancelled")
+    Step.objects.filter(task_id=tasks[0]).update(status="succeeded")
+    assert waiting_serve() == 1
+    assert (is_waiting(tasks[1]), rung(tasks[1]), is_waiting(tasks[2])) == (False, SHORT_STEP_DRAINERS, True)
 
 
 def test_a_thousand_tasks_of_a_tenant_do_not_fill_the_queue(principal: Principal, other: Principal) -> None:
@@ -172,7 +209,7 @@ def test_a_drainer_makes_room_while_others_wait_and_its_rest_waits_behind_them(
 ) -> None:
     WorkerPresence.objects.update(threads=1)
     settings.SHANNON_DRAIN_CONTENDED_SLICE_SECONDS = 0.0
-    wide, simple = submitted(principal, 200), submitted(principal)
+    wide, simple = submitted(principal, 200, only_computes=True), submitted(principal, only_computes=True)
     assert (rung(wide), is_waiting(simple)) == (1, True)
     ended = drain(wide, first=None)
     assert 0 < ended < 200
@@ -228,7 +265,7 @@ def test_a_worker_that_is_not_heard_of_any_more_has_nothing_to_share(principal: 
 
 
 def test_a_drainer_asks_once_more_whether_somebody_waits(principal: Principal) -> None:
-    task_id = submitted(principal, 200, 1)
+    task_id = submitted(principal, 200, 1, only_computes=True)
     asked: list[str] = []
 
     def note(execute: Callable[..., object], sql: str, *args: object) -> object:
@@ -245,7 +282,7 @@ def test_a_drainer_that_finds_no_thread_gives_its_slot_back_and_its_task_is_serv
     principal: Principal, other: Principal, capacity: Callable[[int], None]
 ) -> None:
     capacity(2)  # one of them is kept for a tenant that has none yet
-    refused, light = submitted(principal), submitted(other)
+    refused, light = submitted(principal, only_computes=True), submitted(other, only_computes=True)
     with ThreadPoolExecutor(1) as elsewhere, ExitStack() as at_work:
         elsewhere.submit(at_work.enter_context, TURNS.drainer(principal.tenant_id)).result()
         first = Step.objects.get(task_id=refused)
@@ -272,7 +309,7 @@ def test_no_more_drainers_than_can_compute_do_a_tasks_short_steps(
     principal: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(draining, "SHORT_STEP_SECONDS", float("inf"))
-    task_id = submitted(principal, 200)
+    task_id = submitted(principal, 200, only_computes=True)
     with ExitStack() as others:
         for _ in range(SHORT_STEP_DRAINERS):
             assert others.enter_context(TURNS.hurry())(task_id)

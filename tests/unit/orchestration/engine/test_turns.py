@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from uuid import UUID, uuid4
 
 import pytest
@@ -37,8 +37,9 @@ class Process:
     def close(self) -> None:
         self._stack.close()
 
-    def begin(self, tenant_id: UUID, *, weight: int = 1) -> "Drainer":
-        drainer = Drainer(self, self._stack.enter_context(ThreadPoolExecutor(1)), tenant_id, weight)
+    def begin(self, tenant_id: UUID, *, weight: int | None = None, takes_thread: bool = True) -> "Drainer":
+        context = self.turns.drainer(tenant_id, weight=weight, takes_thread=takes_thread)
+        drainer = Drainer(self, self._stack.enter_context(ThreadPoolExecutor(1)), context)
         self._drainers.append(drainer)
         return drainer
 
@@ -46,9 +47,8 @@ class Process:
 class Drainer:
     """A drainer in its thread."""
 
-    def __init__(self, process: Process, pool: ThreadPoolExecutor, tenant_id: UUID, weight: int) -> None:
-        self._process, self._pool = process, pool
-        self._context = process.turns.drainer(tenant_id, weight=weight)
+    def __init__(self, process: Process, pool: ThreadPoolExecutor, context: AbstractContextManager[bool]) -> None:
+        self._process, self._pool, self._context = process, pool, context
         self.ident = pool.submit(threading.get_ident).result()
         self.has_thread = pool.submit(self._context.__enter__).result()
 
@@ -188,6 +188,20 @@ def test_a_thread_that_was_given_back_is_given_out_again(process: Process, setti
     assert not process.begin(HEAVY).has_thread
     drainers[0].end()
     assert process.begin(HEAVY).has_thread
+
+
+def test_what_is_done_in_another_thread_takes_none_of_the_drainers_and_lets_others_pass(
+    process: Process, settings: Settings
+) -> None:
+    settings.SHANNON_RESERVED_SHARE = 0.5
+    process.turns.capacity_set(2)
+    heavy = process.begin(HEAVY, takes_thread=False)
+    heavy.computes(1.0)
+    assert [process.begin(HEAVY).has_thread for _ in range(2)] == [True, False]
+    light = process.begin(LIGHT)
+    with standing(process, heavy) as wait:
+        light.end()
+        assert wait.result() is True
 
 
 def test_few_drainers_do_the_short_steps_of_a_task_and_the_next_when_they_have_ended() -> None:
