@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,11 +33,15 @@ class Call:
 class Witness:
     """Notes model calls by what they are for (`plan`, `a:1`, `a:2`, ..., `synthesis`), and the tool's effects by key.
 
-    `latency_seconds` is how long a model takes to answer.
+    `latency_seconds` is how long a model takes to answer, `tool` what agents call, and `calls_at_once` how often they
+    do in their one turn. No call of a tool is answered before so many as `gate` has parties have come.
     """
 
     def __init__(self) -> None:
         self.latency_seconds = 0.0
+        self.tool = "count"
+        self.calls_at_once = 1
+        self.gate: threading.Barrier | None = None
         self._lock = threading.Lock()
         self._calls: dict[str, dict[str, list[Call]]] = {}
         self._effects: Counter[str] = Counter()
@@ -73,14 +77,30 @@ class Witness:
         """Count one call of the tool."""
         with self._lock:
             self._effects[key] += 1
-            return {"count": self._effects[key]}
+            count = self._effects[key]
+        if (gate := self.gate) is not None:
+            gate.wait()
+        return {"count": count}
+
+    def _calls_wanted(self, key: str) -> list[dict[str, Any]]:
+        """Return the calls of an agent's turn: of its key, and of as many more keys as it calls at once."""
+        keys = [key, *(f"{key}{number}" for number in range(2, self.calls_at_once + 1))]
+        asked = {"count": lambda key: {"key": key}, "http_fetch": lambda key: {"url": f"{self.url}/count/{key}"}}
+        return [
+            {
+                "id": f"call-{key}",
+                "type": "function",
+                "function": {"name": self.tool, "arguments": json.dumps(asked[self.tool](key))},
+            }
+            for key in keys
+        ]
 
     def answer(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Count one model call and return the assistant's message."""
         asked = json.dumps(body["messages"], sort_keys=True)
         found = _NONCE.search(asked)
         nonce = found[0] if found else ""
-        label, message = _answer(nonce, body)
+        label, message = _answer(nonce, body, self._calls_wanted)
         call = Call(datetime.now(UTC), hashlib.sha256(asked.encode()).hexdigest())
         with self._lock:
             self._calls.setdefault(nonce, {}).setdefault(label, []).append(call)
@@ -88,7 +108,9 @@ class Witness:
         return message
 
 
-def _answer(nonce: str, body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _answer(
+    nonce: str, body: Mapping[str, Any], calls_wanted: Callable[[str], list[dict[str, Any]]]
+) -> tuple[str, dict[str, Any]]:
     """Return what a call is for, and the assistant's message."""
     if body.get("response_format"):
         return "plan", {"role": "assistant", "content": json.dumps(_plan(nonce))}
@@ -99,8 +121,7 @@ def _answer(nonce: str, body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     name = key.removeprefix(f"{nonce}-")
     if body["messages"][-1]["role"] == "tool":
         return f"{name}:2", {"role": "assistant", "content": f"Counted {name} of {nonce}."}
-    call = {"id": f"call-{key}", "type": "function", "function": {"name": "count", "arguments": f'{{"key": "{key}"}}'}}
-    return f"{name}:1", {"role": "assistant", "content": None, "tool_calls": [call]}
+    return f"{name}:1", {"role": "assistant", "content": None, "tool_calls": calls_wanted(key)}
 
 
 def _plan(nonce: str) -> dict[str, Any]:
@@ -110,7 +131,7 @@ def _plan(nonce: str) -> dict[str, Any]:
             "title": f"Count {name}",
             "instruction": f"Count {nonce}-{name}.",
             "depends_on": list(needed),
-            "tools": ["count"],
+            "tools": ["count", "http_fetch"],
         }
         for name, needed in SUBTASKS.items()
     ]

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import anyio
 import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -62,6 +63,13 @@ def tools_of(site: McpSite) -> MCPServer:
             site.calls.append(("charge", amount))
         site.keys.append(key)
         return f"{amount} is paid"
+
+    @server.tool(annotations=ToolAnnotations(read_only_hint=True))
+    async def doze() -> str:
+        """Sleep for longer than anybody waits."""
+        site.calls.append("doze")
+        await anyio.sleep(600)
+        return "awake"
 
     @server.tool(annotations=ToolAnnotations(read_only_hint=True))
     async def grow(ctx: Context) -> str:

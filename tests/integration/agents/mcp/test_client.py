@@ -55,7 +55,7 @@ def call(principal: Principal, name: str, **arguments: Any) -> ToolResult:
 def test_a_servers_tools_are_found_and_called(principal: Principal, site: McpSite) -> None:
     server = registered(principal, site)
     assert server.discovery_error == ""
-    assert {tool["name"] for tool in server.tools} == {"add", "wipe", "fail", "grow", "charge"}
+    assert {tool["name"] for tool in server.tools} == {"add", "wipe", "fail", "doze", "grow", "charge"}
     assert names_of(principal)["mcp__calc__add"] is False
     result = call(principal, "mcp__calc__add", a=2, b=3)
     assert (result.ok, result.output) == (True, {"result": 5})
@@ -112,6 +112,27 @@ def test_a_failure_of_the_tool_is_told_to_the_model(principal: Principal, site: 
     assert error is not None
     assert (error.code, error.final) == ("MCP_TOOL_FAILED", False)
     assert "it is raining" in error.message
+
+
+def test_a_call_that_takes_longer_than_the_server_may_is_given_up(principal: Principal, site: McpSite) -> None:
+    registered(principal, site, timeout_seconds=1.0)
+    given_up = call(principal, "mcp__calc__doze")
+    assert given_up.error is not None
+    assert given_up.error.code in {"MCP_SERVER_FAILED", "TOOL_TIMEOUT"}
+    assert site.calls == ["doze"]
+    assert call(principal, "mcp__calc__add", a=1, b=2).output == {"result": 3}
+
+
+def test_only_servers_on_hosts_that_the_operator_allows_are_asked(
+    principal: Principal, site: McpSite, settings: Any
+) -> None:
+    settings.SHANNON_HTTP_HOSTS_ALLOWED = "tools.example.com"
+    settings.SHANNON_HTTP_ENDPOINTS_ALLOWED = ""
+    with pytest.raises(McpServerInvalid):
+        registered(principal, site)
+    with pytest.raises(McpServerInvalid):
+        mcp_server_create(principal=principal, name="x", changes=McpServerChanges(url="https://mcp.example.org/mcp"))
+    assert site.headers == []
 
 
 def test_credentials_are_sent_and_lie_nowhere_open(principal: Principal, site: McpSite) -> None:
