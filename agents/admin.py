@@ -85,10 +85,19 @@ class MessageAdmin(ReadOnlyAdmin):
 class MemoryAdmin(ReadOnlyAdmin):
     """What is remembered; embeddings mean nothing to a person."""
 
-    list_display: ClassVar = ["created_at", "tenant", "beginning", "task_id"]
+    list_display: ClassVar = ["created_at", "tenant", "beginning", "feedback_score", "task_id"]
     list_filter: ClassVar = ["tenant", "created_at"]
     search_fields: ClassVar = ["content", "task_id"]
-    fields: ClassVar = ["id", "tenant", "session", "task_id", "content", "created_at"]
+    fields: ClassVar = [
+        "id",
+        "tenant",
+        "session",
+        "task_id",
+        "content",
+        "feedback_score",
+        "feedback_comment",
+        "created_at",
+    ]
     list_select_related: ClassVar = ["tenant"]
     ordering: ClassVar = ["-created_at"]
 

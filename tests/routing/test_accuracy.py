@@ -1,9 +1,11 @@
 """How well the router chooses, on requests that people labelled; the table is printed with `pytest -s`."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import yaml
+from django.conf import settings
 
 from orchestration.choosing import ROUTED
 from orchestration.strategies.router import route
@@ -41,6 +43,15 @@ def test_the_router_is_right_often_enough_and_seldom_asks_a_model() -> None:
     assert right / count >= FLOOR_OVERALL
     assert {label: found for label, found in rows.items() if found[0] / found[2] < FLOOR_EACH} == {}
     assert unsure / count <= MOST_UNSURE
+
+
+def test_the_page_on_strategies_has_the_table() -> None:
+    rows = table()
+    page = (Path(settings.BASE_DIR) / "docs" / "strategies.md").read_text()
+    found = re.findall(r"^\| `?(\w+)`? \| (\d+) of (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    sums = [sum(column) for column in zip(*rows.values(), strict=True)]
+    wanted = {**rows, "all": tuple(sums)}
+    assert {label: (int(right), int(unsure), int(count)) for label, right, count, unsure in found} == wanted
 
 
 def test_a_request_that_needs_one_agent_never_asks_a_model() -> None:
