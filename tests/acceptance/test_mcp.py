@@ -27,7 +27,7 @@ async def client_of(stack: Stack, **headers: str) -> AsyncIterator[Client]:
 async def test_tools_are_listed_with_their_schemas_and_called(stack: Stack) -> None:
     async with client_of(stack, Authorization=f"Bearer {stack.api_key}") as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert {"submit_task", "get_task", "cancel_task", "search_memory", "calculator", "python"} <= set(tools)
+        assert {"submit_task", "get_task", "cancel_task", "judge_answer", "calculator", "python"} <= set(tools)
         assert tools["calculator"].input_schema["required"] == ["expression"]
         result = await client.call_tool("calculator", {"expression": "17 * 23"})
     assert (result.is_error, result.structured_content) == (False, {"result": 391, "text": "391"})
@@ -46,6 +46,12 @@ async def test_a_task_is_answered_with_its_progress(stack: Stack) -> None:
         assert "42" in answer["result"]
         again = await client.call_tool("get_task", {"task_id": answer["task_id"]})
         assert again.structured_content == answer
+        said = {"task_id": answer["task_id"], "rating": "good", "comment": "as it should be"}
+        judged = await client.call_tool("judge_answer", said)
+        assert judged.structured_content["feedback"] == {"score": 1.0, "count": 1}
+        found = (await client.call_tool("search_memory", {"query": "What is 6 * 7?", "limit": 20})).structured_content
+        (own,) = (one for one in found["memories"] if one["task_id"] == answer["task_id"])
+        assert (own["rating"], own["comment"]) == ("good", "as it should be")
         resource = (await client.read_resource(f"shannon://tasks/{answer['task_id']}")).contents[0]
         assert "42" in resource.text  # type: ignore[union-attr] # a task is text
         listed = {str(one.uri) for one in (await client.list_resources()).resources}

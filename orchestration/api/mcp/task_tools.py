@@ -1,4 +1,4 @@
-"""Tasks as tools of the protocol: submit with progress, look, cancel, and search the memory."""
+"""Tasks as tools of the protocol: submit with progress, look, cancel, judge, and search the memory."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,10 +16,11 @@ from orchestration.api.http import uuid_of
 from orchestration.control import task_cancel
 from orchestration.errors import TaskNotFound
 from orchestration.events.follow import follow
+from orchestration.feedback import COMMENT_MAX_CHARACTERS, feedback_give
 from orchestration.models import Event, Task
 from orchestration.selectors import task_for
 from orchestration.services import task_submit
-from orchestration.types import TASK_TERMINAL, TaskRequest, TaskStatus
+from orchestration.types import TASK_TERMINAL, Rating, TaskRequest, TaskStatus
 from policy.errors import ScopeMissing
 from policy.types import Principal
 from shannon_project.foundation.errors import InvalidInput
@@ -37,6 +38,7 @@ _SCOPES: Final = {
     "submit_task": "tasks:write",
     "get_task": "tasks:read",
     "cancel_task": "tasks:write",
+    "judge_answer": "tasks:write",
     "search_memory": "sessions:read",
 }
 _TOOLS: Final = {
@@ -66,6 +68,21 @@ _TOOLS: Final = {
         description="Cancel a task that has not ended.",
         input_schema=_schema(["task_id"], task_id=_TASK_ID, reason={"type": "string", "maxLength": 500}),
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
+    ),
+    "judge_answer": Tool(
+        name="judge_answer",
+        description=(
+            "Say for the user how good a task's answer is, once the user has said so. Whoever finds the answer again "
+            "is told; another word replaces the one before."
+        ),
+        input_schema=_schema(
+            ["task_id", "rating"],
+            task_id=_TASK_ID,
+            rating={"type": "string", "enum": [str(rating) for rating in Rating]},
+            score={"type": "number", "minimum": 0, "maximum": 1, "description": "0.5 or more with good, else less."},
+            comment={"type": "string", "maxLength": COMMENT_MAX_CHARACTERS, "description": "Why."},
+        ),
+        annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
     ),
     "search_memory": Tool(
         name="search_memory",
@@ -112,6 +129,10 @@ async def call(principal: Principal, name: str, arguments: Mapping[str, Any], re
         raise TaskNotFound(details={"task_id": arguments["task_id"][:100]})
     if name == "cancel_task":
         await in_thread(task_cancel, principal=principal, task_id=task_id, reason=arguments.get("reason", ""))
+    if name == "judge_answer":
+        said = {"score": arguments.get("score"), "comment": arguments.get("comment", "")}
+        rating = Rating(arguments["rating"])
+        await in_thread(feedback_give, principal=principal, task_id=task_id, rating=rating, **said)
     return _answer(await in_thread(task_for, principal=principal, task_id=task_id))
 
 
@@ -165,6 +186,7 @@ def _answer(task: Task) -> CallToolResult:
             "status": str(task.status),
             "result": task.result,
             "error": task.error,
+            "feedback": {"score": task.feedback_score, "count": task.feedback_count},
             "usage": {
                 "total_tokens": task.prompt_tokens + task.completion_tokens,
                 "cost_usd": str(task.cost_usd) if task.cost_is_complete else None,

@@ -8,10 +8,14 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Permission, User
 from django.test import AsyncClient, Client
 
+from orchestration.api.mcp.task_tools import call, tools_for
 from orchestration.engine.finish import task_finish
+from orchestration.errors import TaskNotFound
 from orchestration.models import Task
 from orchestration.strategies import Finish
 from orchestration.strategy_models import AnswerFeedback
+from policy.errors import ScopeMissing
+from shannon_project.foundation.errors import InvalidInput
 from tests.integration.api.callers import Caller, error_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,6 +120,30 @@ async def test_a_stream_ends_all_the_same_and_at_once(behind: int) -> None:
     frames = b"".join([part async for part in response.streaming_content]).decode()  # type: ignore[attr-defined]
     assert frames.rstrip().endswith("data: [DONE]")
     assert "ping" not in frames, "nobody waited for more"
+
+
+async def test_a_client_of_the_protocol_judges_by_a_tool() -> None:
+    from tests.integration.api.callers import ALL_SCOPES, caller_of  # noqa: PLC0415 - needs the database
+
+    async def report(*_: object) -> None:
+        """Nobody listens."""
+
+    caller = await sync_to_async(caller_of)("ours", ALL_SCOPES)
+    stranger = await sync_to_async(caller_of)("theirs", ALL_SCOPES)
+    reader = await sync_to_async(caller_of)("ours", ["tasks:read"])
+    task = await sync_to_async(answered)(caller)
+    said = {"task_id": str(task.id), "rating": "bad", "score": 0.25, "comment": "VAT is missing"}
+    result = await call(caller.principal, "judge_answer", said, report)
+    assert result.structured_content["feedback"] == {"score": 0.25, "count": 1}
+    for principal, arguments, refusal in (
+        (stranger.principal, said, TaskNotFound),
+        (reader.principal, said, ScopeMissing),
+        (caller.principal, {**said, "rating": "good"}, InvalidInput),
+        (caller.principal, {**said, "rating": "fine"}, InvalidInput),
+    ):
+        with pytest.raises(refusal):
+            await call(principal, "judge_answer", arguments, report)
+    assert "judge_answer" not in {tool.name for tool in tools_for(reader.principal)}
 
 
 def test_on_the_page_of_a_run_staff_say_it_and_see_what_others_said(staff: Client, caller: Caller) -> None:
