@@ -75,6 +75,7 @@ class Route:
     hedge_after_seconds: float | None = None
     has_text: bool = False
     attempts: list[Attempt] = field(default_factory=list)
+    _of_this_round: Sequence[tuple[CatalogueModel, Credential]] = ()
     _reason: str = ""
     _prompt_tokens: int = 0
 
@@ -110,7 +111,7 @@ class Route:
     def _round(self, failures: list[ModelFailure]) -> ModelReply | None:
         """Try every choice once; None: all of them failed. Those that are full are waited for after the others."""
         again: list[tuple[CatalogueModel, Credential]] = []
-        ways = list(self._ways())
+        ways = self._of_this_round = list(self._ways())
         skipped: set[str] = set()
         for model, credential in ways:
             if model.name in skipped:
@@ -216,7 +217,7 @@ class Route:
 
     def _hedge(self, first: Trial) -> Trial | None:
         """Return a trial of the next model, if it has a turn at once."""
-        for model, credential in self._ways():
+        for model, credential in self._of_this_round:  # a second asking for ways would take the keys' turns as well
             if model.name != first.model.name:
                 self._reason = HEDGE
                 try:

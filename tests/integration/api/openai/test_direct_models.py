@@ -172,6 +172,29 @@ def test_a_used_up_budget_refuses_and_the_refusal_names_it(client: openai.OpenAI
     assert AuditEntry.objects.filter(rule="BUDGET_EXCEEDED", tenant=caller.tenant).count() == 1
 
 
+def test_an_answer_is_asked_for_again_only_if_the_budget_covers_both(
+    client: openai.OpenAI, caller: Caller, provider: Provider
+) -> None:
+    schema: Any = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
+    ask: Any = {"model": "openai/loopback-m", "messages": ASK, "max_tokens": 20, "response_format": schema}
+    provider.body = whole("{}")
+    client.chat.completions.create(**ask)
+    one_attempt = Reservation.objects.get().tokens
+    budget = Budget.objects.get(scope="tenant", scope_id=caller.tenant.id)
+    budget_limit(budget=budget, limit_tokens=budget.spent_tokens + one_attempt, limit_usd=None)
+    provider.body, asked_before = whole("no object"), len(provider.asked)
+
+    with pytest.raises(openai.APIStatusError, match="budget of the tenant") as refused:
+        client.chat.completions.create(**ask)
+
+    assert (refused.value.status_code, refused.value.code) == (402, "BUDGET_EXCEEDED")
+    assert len(provider.asked) == asked_before + 1
+    before = budget.spent_tokens
+    budget.refresh_from_db()
+    assert (budget.spent_tokens, budget.reserved_tokens) == (before + 18, 0)
+    assert AuditEntry.objects.filter(rule="BUDGET_EXCEEDED", tenant=caller.tenant).count() == 1
+
+
 def test_a_call_that_a_budget_made_cheaper_says_so_whole_and_streamed(client: openai.OpenAI, caller: Caller) -> None:
     budget = Budget.objects.get(scope="tenant", scope_id=caller.tenant.id)
     budget_limit(budget=budget, limit_tokens=10**6, limit_usd=None, percents={"smaller_output_percent": 1})

@@ -415,6 +415,16 @@ def test_a_silent_first_choice_is_hedged_and_the_first_to_answer_wins(is_streame
     assert "".join(told) == ("I am second" if is_streamed else "")
 
 
+def test_keys_take_turns_in_hedged_calls_too() -> None:
+    def key_of_first() -> str:
+        choices = choice("hedged", "a", "b"), choice("beside", "c", "d")
+        route = route_of(Slow({"hedged": 0.3, "beside": 0.0}), *choices, hedge_after_seconds=0.01)
+        assert route.run().model == "beside"
+        return route.attempts[0].key_id
+
+    assert {key_of_first(), key_of_first()} == {"a", "b"}
+
+
 def test_a_first_choice_that_speaks_in_time_is_not_hedged() -> None:
     route = route_of(Slow({"first": 0.0}), choice("first"), choice("second"), hedge_after_seconds=5.0)
 
