@@ -174,8 +174,8 @@ def worker_warm() -> None:
     try:
         with ThreadPoolExecutor(1, "warm") as pool:
             host = pool.submit(sandbox_warm)  # a process of its own: it starts while this one imports
+            embedder().embed(["warm"])  # first: what it needs for a moment is taken again by what follows
             gateway_in_use().warm()
-            embedder().embed(["warm"])
             host.result()
         gc.freeze()  # nor shall a collection in the middle of a step
         memory_trim()

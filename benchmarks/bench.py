@@ -115,7 +115,10 @@ def task_wait(task_id: UUID, *, patience_seconds: float) -> None:
 
 
 class PeakMemory:
-    """The most resident memory that processes had together while it was watched, in MB; children not counted."""
+    """The most resident memory that processes had together while it was watched, in MB; children not counted.
+
+    Pages that processes share are counted in each: what one of them would take on a machine of its own.
+    """
 
     def __init__(self, processes: list[psutil.Process]) -> None:
         self._processes = processes

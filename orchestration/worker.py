@@ -30,7 +30,7 @@ from orchestration.engine.turns import TURNS
 from orchestration.metrics import WORKERS_DEAF
 from orchestration.retention import months_keep
 from orchestration.upkeep import upkeep
-from shannon_project.foundation.memory import memory_arenas_limit
+from shannon_project.foundation.memory import memory_thrift
 from shannon_project.foundation.tracing import tracing_start, tracing_stop
 
 log = structlog.get_logger(__name__)
@@ -86,7 +86,7 @@ def _begin(sender: Any = None, **_: Any) -> None:
     """Load what is slow to load before the first step is claimed."""
     started = time.monotonic()
     sys.setswitchinterval(SWITCH_SECONDS)
-    memory_arenas_limit()
+    memory_thrift()
     if takes_steps(sender.app.amqp.queues.consume_from):  # this signal comes without the worker's options
         try:
             worker_warm()

@@ -6,13 +6,19 @@ from collections.abc import Callable
 from typing import Final
 
 ARENAS: Final = 2  # glibc's default is eight for each core, and what one thread frees there, another cannot take
+MAPPED_FROM_BYTES: Final = 128 * 1024  # glibc begins with this, and raises it to the size of what was freed last
 _M_ARENA_MAX: Final = -8  # malloc.h
+_M_MMAP_THRESHOLD: Final = -3
 
 
-def memory_arenas_limit() -> None:
-    """Have threads allocate from few arenas: those of one interpreter take turns anyway. Call it before most start."""
+def memory_thrift() -> None:
+    """Have threads allocate from few arenas, and give large values back when they are freed. Call it before most start.
+
+    Threads of one interpreter take turns anyway. A prompt of a megabyte that lay in an arena would keep it that large.
+    """
     if (mallopt := _of_libc("mallopt")) is not None:
         mallopt(_M_ARENA_MAX, ARENAS)
+        mallopt(_M_MMAP_THRESHOLD, MAPPED_FROM_BYTES)
 
 
 def memory_trim() -> None:
