@@ -204,7 +204,7 @@ def test_of_a_tier_by_latency_the_model_that_was_measured_to_be_faster_answers(
     add(principal, provider, "slow")
     add(principal, provider, "fast")
     tier(principal, "slow", "fast", select="latency")
-    provider.will(Fault(model="slow", times=0, first_token_seconds=0.2))
+    provider.will(Fault(model="slow", times=0, first_token_seconds=0.8))
     ctx = step_of(principal)
     journal = Journal(ctx)
     models = [model_call(ctx, journal, REQUEST).model for _ in range(12)]

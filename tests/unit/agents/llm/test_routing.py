@@ -418,7 +418,7 @@ def test_a_silent_first_choice_is_hedged_and_the_first_to_answer_wins(is_streame
 def test_keys_take_turns_in_hedged_calls_too() -> None:
     def key_of_first() -> str:
         choices = choice("hedged", "a", "b"), choice("beside", "c", "d")
-        route = route_of(Slow({"hedged": 0.3, "beside": 0.0}), *choices, hedge_after_seconds=0.01)
+        route = route_of(Slow({"hedged": 2.0, "beside": 0.0}), *choices, hedge_after_seconds=0.01)
         assert route.run().model == "beside"
         return route.attempts[0].key_id
 
