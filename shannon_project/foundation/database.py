@@ -27,7 +27,7 @@ def prepared_cursor() -> CursorWrapper:
     connection.ensure_connection()
     wrapper: Any = connection  # what follows is how Django makes its own cursors
     made = PreparedCursor(wrapper.connection)
-    made.wait_for_all = wrapper.wait_for_all
+    made.after, made.wait_for_all = wrapper.mark_end, wrapper.wait_for_all
     cursor: CursorWrapper = wrapper._prepare_cursor(made)
     return cursor
 
@@ -63,7 +63,10 @@ def pipelined() -> Iterator[None]:
 
     Outside of a transaction they are one together. A statement that fails fails the block.
     """
-    connection.ensure_connection()
+    if not connection.in_atomic_block:
+        with pipelined_transaction():
+            yield
+        return
     raw: Any = connection.connection
     if not settings.SHANNON_DATABASE_PREPARES or raw._pipeline is not None:
         yield

@@ -66,9 +66,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def create_cursor(self, name: str | None = None) -> Any:
         """Return a cursor that waits for the answers to what it executes, in a pipeline too."""
         cursor = super().create_cursor(name)
-        if self._pipeline is not None and self._orm_waits:
-            cursor.wait_for_all = self.wait_for_all
+        if self._pipeline is not None:
+            cursor.after = self.wait_for_all if self._orm_waits else self.mark_end
         return cursor
+
+    def mark_end(self) -> None:
+        """Tell the server that a statement is complete, without waiting; see `_Pipeline.mark_end`."""
+        if self._pipeline is not None:
+            self._pipeline.mark_end()
 
     def wait_for_all(self) -> None:
         """Wait for every answer that is still to come; raise the first error among them."""
@@ -82,14 +87,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if self._pipelines_next:
                 self._pipeline = _Pipeline(self.connection)
             self.connection.execute("BEGIN")
+            self.mark_end()
 
     def _commit(self) -> None:
         if self._pipeline is None:
             self._django._commit()
             return
         with debug_transaction(self, "COMMIT"), self.wrap_database_errors:
-            self.connection.execute("COMMIT")  # skipped by the server if a statement before it failed
+            commit = self.connection.execute("COMMIT")
             self._leave_pipeline()
+            if commit.statusmessage != "COMMIT":  # the server rolls back what failed before, and calls that no error
+                raise psycopg.errors.InFailedSqlTransaction("a statement of the transaction had failed")
 
     def _rollback(self) -> None:
         with suppress(psycopg.Error):  # of statements whose answers nobody wants any more
@@ -122,8 +130,22 @@ class _Pipeline:
     """A pipeline that is open from its making until it is left."""
 
     def __init__(self, connection: "psycopg.Connection[Any]") -> None:
+        self._connection = connection
         self._context: AbstractContextManager[psycopg.Pipeline] = connection.pipeline()
-        self.sync = self._context.__enter__().sync
+        self._pipeline = self._context.__enter__()
+
+    def sync(self) -> None:
+        """Wait for what is still to come."""
+        self._pipeline.sync()
+
+    def mark_end(self) -> None:
+        """End a statement by a Sync message, as `sync` does, but do not wait for the answer.
+
+        Without it the server takes the session for busy until the next one: were this process to stand still there, no
+        limit on idle transactions would hold, and what it has locked would stay locked.
+        """
+        self._connection.pgconn.pipeline_sync()
+        self._pipeline.result_queue.append(None)  # so psycopg expects the answer
 
     def leave(self) -> None:
         """Wait for what is still to come, and end it."""

@@ -14,24 +14,27 @@ def _nothing_to_wait_for() -> None:
 class WaitingCursor(base.Cursor):
     """Django's own cursor. The ORM looks at what a statement did as soon as it was executed, so it waits for that."""
 
-    wait_for_all: Callable[[], None] = staticmethod(_nothing_to_wait_for)
+    after: Callable[[], None] = staticmethod(_nothing_to_wait_for)
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         """Execute a statement and wait for its answer, and for those before it."""
         django: Any = super()  # its type stubs do not know the driver's part
         django.execute(query, params, **options)
-        self.wait_for_all()
+        self.after()
         return self
 
 
 class PreparedCursor(psycopg.Cursor[Any]):
     """Sends parameters apart from the statement, which the server then keeps parsed and planned."""
 
+    after: Callable[[], None] = staticmethod(_nothing_to_wait_for)
     wait_for_all: Callable[[], None] = staticmethod(_nothing_to_wait_for)
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         """Execute a statement; in a pipeline its answer is waited for where it is read."""
-        return super().execute(query, params, **{"prepare": True, **options})
+        super().execute(query, params, **{"prepare": True, **options})
+        self.after()
+        return self
 
     @property
     def rowcount(self) -> int:

@@ -1,5 +1,6 @@
 """Transactions whose statements do not wait for each other, and connections that are not asked whether they live."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
@@ -7,7 +8,7 @@ import pytest
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
 from policy.models import Tenant
-from shannon_project.foundation.database import connection_release, pipelined_transaction, prepared_cursor
+from shannon_project.foundation.database import connection_release, pipelined_transaction, prepared_cursor, rows_unread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -131,6 +132,28 @@ def test_a_connection_that_is_lost_in_a_pipeline_is_told_and_replaced(numbers: N
         add_and_read(1, "SELECT pg_terminate_backend(pg_backend_pid())")
     add_all([2])
     assert all_numbers() == [2]
+
+
+def test_a_process_that_stands_still_between_statements_is_idle_for_the_server(numbers: None) -> None:
+    with pipelined_transaction():
+        backend = _backend()
+        add(1)
+        until_idle_in_transaction(backend)
+        with rows_unread():
+            Tenant.objects.create(slug="acme", name="Acme")
+        until_idle_in_transaction(backend)
+    assert all_numbers() == [1]
+
+
+def until_idle_in_transaction(backend: int) -> None:
+    """Wait until the server says so, by which its limit on idle transactions holds."""
+    with psycopg.connect(**{**connection.get_connection_params(), "autocommit": True}) as other:
+        for _ in range(500):
+            state = other.execute("SELECT state FROM pg_stat_activity WHERE pid = %s", [backend]).fetchone()
+            if state == ("idle in transaction",):
+                return
+            threading.Event().wait(0.02)
+    raise AssertionError(f"the server takes the session for {state}")
 
 
 def _backend() -> int:
