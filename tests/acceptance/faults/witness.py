@@ -85,14 +85,10 @@ class Witness:
     def _calls_wanted(self, key: str) -> list[dict[str, Any]]:
         """Return the calls of an agent's turn: of its key, and of as many more keys as it calls at once."""
         keys = [key, *(f"{key}{number}" for number in range(2, self.calls_at_once + 1))]
-        asked = {"count": lambda key: {"key": key}, "http_fetch": lambda key: {"url": f"{self.url}/count/{key}"}}
+        arguments = [{"key": key} if self.tool == "count" else {"url": f"{self.url}/count/{key}"} for key in keys]
         return [
-            {
-                "id": f"call-{key}",
-                "type": "function",
-                "function": {"name": self.tool, "arguments": json.dumps(asked[self.tool](key))},
-            }
-            for key in keys
+            {"id": f"call-{key}", "type": "function", "function": {"name": self.tool, "arguments": json.dumps(asked)}}
+            for key, asked in zip(keys, arguments, strict=True)
         ]
 
     def answer(self, body: Mapping[str, Any]) -> dict[str, Any]:

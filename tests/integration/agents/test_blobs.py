@@ -24,7 +24,7 @@ from shannon_project.foundation.partitions import (
     months_drop,
 )
 from tests.integration.agents.steps import next_attempt, step_of
-from tests.integration.agents.test_tool_calls import call, output_of
+from tests.integration.agents.tool_calls.calls import call, output_of
 
 LONG = "0123456789" * 30_000
 TABLE = MonthTable("agents_blob", "month", MonthKey.DATE)
