@@ -31,6 +31,7 @@ from agents.llm.wire import (
     WireAssembly,
     WireFailed,
     WireRequest,
+    WireTooLarge,
     WireUnreadable,
     is_mended_by_litellm,
     named_by_litellm,
@@ -124,6 +125,10 @@ def _by_wire(asked: _Asked) -> Answer | None:
         if is_mended_by_litellm(refusal):
             return None
         raise _failure_of(refusal, asked.model) from None
+    except WireTooLarge as error:
+        failure = giant_failure(asked.model)
+        failure.used = usage_of(asked.request, Answer(error.said, (), None, None), asked.price)
+        raise failure from None
     except (*_FAILURES_OF_WAITING, WireUnreadable) as error:
         raise _failure_of(error, asked.model) from None
 
@@ -240,13 +245,15 @@ def _whole(answer: Any, model: CatalogueModel) -> Answer:
 
 def _failures() -> tuple[type[Exception], ...]:
     """Return what is raised where an answer does not come; all exceptions of litellm's providers derive from one."""
-    return (*_FAILURES_OF_WAITING, WireFailed, WireUnreadable, _library.exceptions.openai.OpenAIError)
+    return (*_FAILURES_OF_WAITING, WireFailed, WireTooLarge, WireUnreadable, _library.exceptions.openai.OpenAIError)
 
 
 def _failure_of(error: Exception, model: CatalogueModel) -> ModelFailure:
     """Return our failure for what was raised."""
     if isinstance(error, WireFailed):
         return typed_failure(_library, named_by_litellm(_library, error, model.litellm_name), model)
+    if isinstance(error, WireTooLarge):
+        return giant_failure(model)
     if isinstance(error, WireUnreadable):
         return ModelAnswerInvalid(f"The answer of {model.name} could not be read.")
     if not isinstance(error, _FAILURES_OF_WAITING):

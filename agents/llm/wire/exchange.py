@@ -20,7 +20,7 @@ _KEEP_SECONDS: Final = 30.0
 _OK: Final = 200
 _BROKEN: Final = 500  # what litellm says of an error that a server put into a stream
 _ERROR_MAX_BYTES: Final = 64 * 1024
-_ANSWER_MAX_BYTES: Final = 32 * 1024 * 1024
+_ANSWER_MAX_BYTES: Final = 8 * 1024 * 1024  # of JSON: longer than any answer that is kept, and read in a moment
 _DATA: Final = b"data:"
 _END: Final = b"[DONE]"
 _HEADERS: Final = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -42,14 +42,25 @@ class WireUnreadable(Exception):
     """What the server sent is no JSON object."""
 
 
+class WireTooLarge(Exception):
+    """The answer, or one piece of it, is longer than any may be; `said` is its beginning."""
+
+    def __init__(self, said: bytes) -> None:
+        """Make the failure of what came until then."""
+        super().__init__(f"more than {_ANSWER_MAX_BYTES} bytes")
+        self.said = said.decode("utf-8", "replace")
+
+
 async def whole_read(request: WireRequest, timeouts: CallTimeouts) -> dict[str, Any]:
     """Send a request and return the answer.
 
     Raises:
         WireFailed: The server refused, or broke off. WireUnreadable: It sent something else.
-        CallOverdue: Its time is over.
+        WireTooLarge: It sent too much. CallOverdue: Its time is over.
     """
     content = await _Patience(timeouts).part(_whole(request, timeouts))
+    if len(content) > _ANSWER_MAX_BYTES:
+        raise WireTooLarge(content)
     return _object(content)
 
 
@@ -111,6 +122,8 @@ class _Events:
     def add(self, content: bytes) -> list[bytes]:
         """Return the data of the events that are complete by now, up to the mark of the end."""
         *lines, self._rest = (self._rest + content).split(b"\n")
+        if len(self._rest) > _ANSWER_MAX_BYTES:
+            raise WireTooLarge(self._rest)
         found: list[bytes] = []
         for line in lines:
             text = line.rstrip(b"\r")
@@ -155,11 +168,11 @@ async def _some(response: aiohttp.ClientResponse) -> bytes:
 
 
 async def _up_to(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    """Read a body; of a longer one its beginning, which is no JSON any more."""
-    content = await response.content.readany()
+    """Read a body; of a longer one a beginning of more than that."""
+    content = bytearray(await response.content.readany())
     while not response.content.at_eof() and len(content) <= max_bytes:
         content += await response.content.readany()
-    return content
+    return bytes(content)
 
 
 @contextmanager
