@@ -1,6 +1,6 @@
-"""What litellm would keep in each process although nobody here asks for it: about 55 MB of 150.
+"""What litellm would keep in each process although nobody here asks for it: about 60 MB of 157.
 
-Everything stays usable: what is left out is loaded by whoever asks for it after all.
+What is left out of what anybody uses is loaded by whoever asks for it after all.
 """
 
 import sys
@@ -40,18 +40,24 @@ class _VocabularyDropper(MetaPathFinder):
 
 
 def lighten(library: Any) -> None:
-    """Have litellm load its tokenizer when somebody counts with it, and keep its price list once.
+    """Have litellm load its tokenizer when somebody counts with it, no more of its proxy, and keep its price list once.
 
     It hands a tokenizer of 40 MB to each provider's code, which counts with it only when a provider does not say what
-    a call used. The second copy of the price list is for the reloads of its proxy.
+    a call used. The second copy of the price list is for the reloads of its proxy; and each call looks in its messages
+    for ids of files that were uploaded to that proxy, for which it imports a part of it.
 
     Args:
         library: The module `litellm`, loaded.
     """
     tokenizer = _TokenizerAtUse(library)
     library.main._get_encoding = lambda: tokenizer
+    library.main.update_messages_with_model_file_ids = _messages_as_they_are
     prices = library.litellm_core_utils.get_model_cost_map.GetModelCostMap
     prices._loaded_catalog = MappingProxyType({})
+
+
+def _messages_as_they_are(messages: Any, **_: Any) -> Any:
+    return messages
 
 
 class _TokenizerAtUse:

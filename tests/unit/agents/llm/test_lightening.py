@@ -17,6 +17,7 @@ library = gateway._library
 tokenizer = "litellm.litellm_core_utils.default_encoding"
 print(json.dumps({
     "tokenizer_after_warming": tokenizer in sys.modules,
+    "proxy": "litellm.proxy._types" in sys.modules,
     "vocabularies": [name for name in ("json_data", "claude_json_str") if name in vars(library.utils)],
     "second_prices": len(library.litellm_core_utils.get_model_cost_map.GetModelCostMap.loaded_model_cost_map()),
     "prices": len(library.model_cost),
@@ -43,6 +44,10 @@ def test_its_tokenizer_is_loaded_when_somebody_counts_with_it(seen: dict[str, An
 
 def test_its_other_vocabulary_is_kept_once(seen: dict[str, Any]) -> None:
     assert seen["vocabularies"] == ["claude_json_str"]
+
+
+def test_a_call_loads_nothing_of_its_proxy(seen: dict[str, Any]) -> None:
+    assert not seen["proxy"]
 
 
 def test_its_price_list_is_kept_once(seen: dict[str, Any]) -> None:
