@@ -15,6 +15,7 @@ from sandbox.host.options import HostOptions
 
 _SOURCE_DIR = Path(__file__).resolve().parent.parent.parent
 _STDERR_TAIL_BYTES = 2000
+_END_SECONDS = 5.0  # to end all hosts, before it is killed itself
 # Nothing of the worker's environment goes in: it holds keys of providers and servers.
 _ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -88,7 +89,11 @@ class Zygote:
         """End the process and all of its hosts."""
         with self._lock:
             self._asks.close()
-            self._process.wait()
+            try:
+                self._process.wait(timeout=_END_SECONDS)
+            except subprocess.TimeoutExpired:  # somebody stopped it; its hosts end with it
+                self._process.kill()
+                self._process.wait()
             self._stderr.close()
 
     def _answer(self, kind: bytes, pid: int, descriptors: tuple[int, ...] = ()) -> int:
@@ -99,8 +104,10 @@ class Zygote:
                 socket.send_fds(self._asks, [forking.REQUEST.pack(kind, pid)], descriptors)
                 answer = self._asks.recv(forking.ANSWER.size)
             except OSError as error:
+                self._asks.close()  # an answer that comes too late would be taken for that of the next request
                 raise ZygoteGone(self._why(str(error))) from error
             if len(answer) < forking.ANSWER.size:
+                self._asks.close()
                 raise ZygoteGone(self._why("end of file"))
         return int(forking.ANSWER.unpack(answer)[0])
 

@@ -283,6 +283,22 @@ def test_what_hosts_are_forked_from_may_die_and_costs_no_run(make: Callable[...,
     assert supervisor.zygote_pid() not in {None, zygote}
 
 
+def test_what_hosts_are_forked_from_may_hang_and_is_replaced() -> None:
+    options = replace(supervisor_options(WasmerRuntime), hosts_max=1, start_seconds=20.0)
+    nothing = replace(options.host, runtime="benchmarks.peers.nothing.NothingRuntime", runs_max=1)
+    supervisor = Supervisor(replace(options, host=nothing))
+    try:
+        assert execute(supervisor, "one").stdout == "one"
+        hung = supervisor.zygote_pid()
+        assert hung is not None
+        os.kill(hung, signal.SIGSTOP)
+        assert execute(supervisor, "two").stdout == "two"
+        assert supervisor.zygote_pid() != hung
+        assert not psutil.pid_exists(hung)
+    finally:
+        supervisor.shutdown()
+
+
 def test_a_run_survives_the_death_of_what_its_host_was_forked_from(make: Callable[..., Supervisor]) -> None:
     supervisor = make()
     execute(supervisor, "pass")
