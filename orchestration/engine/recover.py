@@ -33,6 +33,15 @@ _END_STOPPED_HOLDER: Final = """
       AND a.state LIKE 'idle%%' AND a.state_change < now() - make_interval(secs => %s)
 """
 
+# Postgres ends by itself what is idle in a transaction. In a pipeline a session is not idle before the client asks for
+# the answers: one whose process was stopped in between would keep its locks for as long as it stands.
+_END_STOPPED_WRITERS: Final = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+      AND state = 'active' AND wait_event = 'ClientRead' AND query NOT ILIKE 'copy%%'
+      AND state_change < now() - make_interval(secs => %s)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
@@ -57,6 +66,7 @@ def recover() -> Recovered:
     with _alone() as is_ours:
         if not is_ours:
             return Recovered()
+        _stopped_writers_end()
         recovered = Recovered(
             steps=steps_take_back(),
             approvals_expired=approvals_expire(),
@@ -66,6 +76,14 @@ def recover() -> Recovered:
         _line_tell()
         MEASURING.maybe()
         return recovered
+
+
+def _stopped_writers_end() -> None:
+    """End sessions that stand still in the middle of a pipelined transaction; what they had written is undone."""
+    with connection.cursor() as cursor:
+        cursor.execute(_END_STOPPED_WRITERS, [settings.SHANNON_DATABASE_TRANSACTION_IDLE_SECONDS])
+        if ended := cursor.fetchall():
+            log.warning("writers_stood_still", sessions=len(ended))
 
 
 @contextmanager

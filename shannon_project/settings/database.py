@@ -31,4 +31,5 @@ _DEFAULT["OPTIONS"] = {
 _DEFAULT["ENGINE"] = "shannon_project.foundation.postgres"
 _DEFAULT["CONN_HEALTH_CHECKS"] = False  # our backend sees a connection's end without asking
 DATABASES = {"default": _DEFAULT}
+SHANNON_DATABASE_TRANSACTION_IDLE_SECONDS = ENV.database_transaction_idle_seconds
 SHANNON_DATABASE_PREPARES = ENV.database_prepares

@@ -2,20 +2,21 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from pytest_django import Settings
 
 from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.recover import ADVISORY_LOCK, Recovered, recover
-from orchestration.models import Step
+from orchestration.models import Step, Task
 from orchestration.services import fanout_submit
 from policy.types import Principal
 from tests.integration.orchestration.playing import principal
@@ -66,3 +67,36 @@ def test_a_recoverer_that_stands_still_keeps_nobody_from_recovering(
     assert Step.objects.get().status == "ready"
     with pytest.raises(psycopg.OperationalError):
         holder.execute("SELECT 1")
+
+
+def test_a_writer_that_stands_still_in_a_pipeline_locks_its_task_no_longer_than_allowed(
+    principal: Principal, settings: Settings, holder: "psycopg.Connection[Any]"
+) -> None:
+    holder.execute("SELECT pg_advisory_unlock_all()")
+    task_id = lapsed(principal)
+    with suppress(psycopg.OperationalError), holder.pipeline():
+        holder.execute("BEGIN")
+        holder.execute("SELECT 1 FROM orchestration_task WHERE id = %s FOR NO KEY UPDATE", [task_id])
+        holder.pgconn.send_flush_request()
+        holder.pgconn.flush()
+        until_locked(task_id)
+        assert recover().steps == 0, "it may be at work"
+        settings.SHANNON_DATABASE_TRANSACTION_IDLE_SECONDS = 0.0
+        pause = threading.Event()
+        for _ in range(500):  # the server ends the session a moment after it was told to
+            if recover().steps:
+                break
+            pause.wait(0.02)
+    assert Step.objects.get().status == "ready"
+
+
+def until_locked(task_id: UUID) -> None:
+    """Wait until somebody has the task's row."""
+    pause = threading.Event()
+    for _ in range(500):
+        with transaction.atomic():
+            rows = Task.objects.select_for_update(no_key=True, skip_locked=True)
+            if not rows.filter(id=task_id).exists():
+                return
+        pause.wait(0.02)
+    raise AssertionError("nobody locked the task")
