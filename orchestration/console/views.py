@@ -12,19 +12,18 @@ from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from orchestration.api.serializers.stream import last_seq_of
 from orchestration.api.sse import EVENT_NAMES, task_frames
 from orchestration.api.views.stream import stream_response
 from orchestration.console.people import FeedbackForm, staff_principal
+from orchestration.console.running import run_shown
 from orchestration.console.status import links, parts_status
 from orchestration.console.strategies import strategies_shown
 from orchestration.events.follow import Opening
-from orchestration.feedback import feedback_give, feedback_of
+from orchestration.feedback import feedback_give
 from orchestration.models import Task
-from orchestration.selectors import approvals_pending, steps_of
 from orchestration.types import Rating
 from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import InvalidInput, ShannonError
@@ -104,56 +103,8 @@ def run_feedback(request: HttpRequest, task_id: UUID) -> HttpResponse:
 @permission_required(VIEW_TASK, raise_exception=True)
 def run_state(_request: HttpRequest, task_id: UUID) -> JsonResponse:
     """Tell where a run is: its numbers and its steps."""
-    task = get_object_or_404(Task, id=task_id)
-    return JsonResponse(
-        {
-            "status": task.status,
-            "result": task.result,
-            "error": task.error["message"] if task.error else "",
-            "metadata": {name: task.result_metadata.get(name, []) for name in ("citations", "claims")},
-            "feedback": {
-                "score": task.feedback_score,
-                "said": [
-                    {"rating": row.rating, "score": row.score, "comment": row.comment, "by": row.given_by}
-                    for row in (feedback_of(task_id=task.id) if task.feedback_count else ())
-                ],
-            },
-            "tokens": task.prompt_tokens + task.completion_tokens,
-            "cost_usd": str(task.cost_usd),
-            "model_calls": task.model_calls,
-            "tool_calls": task.tool_calls,
-            "model_used": task.model_used,
-            "started_at": task.created_at,
-            "completed_at": task.completed_at,
-            "steps": [
-                {
-                    "key": step.key,
-                    "kind": step.kind,
-                    "title": step.title,
-                    "status": step.status,
-                    "attempt": step.attempt,
-                    "depends_on": step.depends_on,
-                    "tokens": step.prompt_tokens + step.completion_tokens,
-                    "cost_usd": None if step.cost_usd is None else str(step.cost_usd),
-                    "error": step.error["message"] if step.error else "",
-                    "started_at": step.started_at,
-                    "completed_at": step.completed_at,
-                }
-                for step in steps_of(task_id=task.id)
-            ],
-            "waits_for": [
-                {
-                    "message": approval.message,
-                    "step_key": approval.step.key if approval.step else "",
-                    "subject": approval.subject,
-                    "expires_at": approval.expires_at,
-                    "address": reverse("admin:orchestration_approval_change", args=[approval.id]),
-                }
-                for approval in approvals_pending(task_id=task.id)
-            ],
-        },
-        headers={"Cache-Control": "no-store"},
-    )
+    shown = run_shown(get_object_or_404(Task, id=task_id))
+    return JsonResponse(shown, headers={"Cache-Control": "no-store"})
 
 
 async def run_stream(request: HttpRequest, task_id: UUID) -> HttpResponseBase:
