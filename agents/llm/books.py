@@ -69,7 +69,7 @@ class StepBooks:
 
 
 def ended_write(ended: Sequence[Ended]) -> None:
-    """Settle calls of one tenant and write their rows; outside of a transaction that is one of its own.
+    """Settle calls and write their rows; outside of a transaction that is one of its own.
 
     Raises:
         ReservationMissing: See `policy.services.budgets_settle`.

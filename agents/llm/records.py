@@ -105,18 +105,19 @@ class CallRows:
 
 
 def calls_write(calls: Sequence[CallRows]) -> None:
-    """Insert the rows of a tenant's calls in one statement; one more keeps their texts, where the tenant wants that.
+    """Insert the rows of calls in one statement; one more keeps the texts of each tenant that wants that.
 
     They may be on their way when this returns.
     """
     rows: list[Row] = []
-    texts: list[Texts] = []
+    texts: dict[UUID, list[Texts]] = {}
     for call in calls:
         found, kept = _rows_and_texts(call)
         rows += found
-        texts.append(kept)
+        texts.setdefault(call.facts.ctx.principal.tenant_id, []).append(kept)
     if rows:
-        texts_keep(calls[0].facts.ctx.principal.tenant_id, texts)
+        for tenant_id in sorted(texts):
+            texts_keep(tenant_id, texts[tenant_id])
         _rows_send(rows)
 
 
