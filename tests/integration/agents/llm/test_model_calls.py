@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from agents.errors import TaskCancelled
@@ -206,15 +208,16 @@ def test_what_a_repeated_attempt_may_cost_is_set_aside_before_it_and_given_back_
 
 
 def test_an_attempt_after_one_that_cost_nothing_asks_no_budget_again(
-    principal: Principal, gateway: FakeGateway, django_assert_num_queries: Any, settings: Settings
+    principal: Principal, gateway: FakeGateway
 ) -> None:
-    settings.SHANNON_POLICY_RECHECK_SECONDS = 600.0
     ctx = step_of(principal)
-    journal = Journal(ctx)
-    model_call(ctx, journal, REQUEST)
     will_say(gateway, ModelUnavailable(), ModelUnavailable(), REPLY)
-    with django_assert_num_queries(9):  # as for a call without failures
-        model_call(ctx, journal, REQUEST)
+    with CaptureQueriesContext(connection) as asked:
+        model_call(ctx, Journal(ctx), REQUEST)
+
+    of_budgets = [query["sql"] for query in asked if "policy_budget" in query["sql"]]
+    assert len(gateway.requests) == 3
+    assert len(of_budgets) == 2, "one to reserve, one to settle, as for a call without failures"
 
 
 def test_the_limit_of_each_call_holds_for_all_its_attempts(principal: Principal, gateway: FakeGateway) -> None:
