@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
+from orchestration.engine.presence import Presence
 from orchestration.models import Event, Step, Task
 from orchestration.replaying import task_replay
 from orchestration.services import fanout_submit
@@ -74,13 +75,14 @@ def test_a_task_whose_strategy_breaks_for_long_fails_and_says_so(
 def test_a_drainer_whose_task_cannot_go_on_passes_its_place_to_others(
     principal: Principal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task = submitted(principal)
-    task_advance(task.id)
-    served: list[bool] = []
-    monkeypatch.setattr("orchestration.engine.drain.waiting_serve", lambda: served.append(True))
+    Presence("worker@here:1", 1).tell()
+    task, other = submitted(principal), submitted(principal)
+    for each in (task, other):
+        task_advance(each.id)
+    assert Task.objects.get(id=other.id).waits_since is not None
     monkeypatch.setattr(FanoutStrategy, "next", broken)
     assert drain(task.id, first=None) == 2
-    assert served
+    assert Task.objects.get(id=other.id).waits_since is None
     long_ago(task)
     task_advance(task.id)
     report = task_replay(principal=principal, task_id=task.id)
