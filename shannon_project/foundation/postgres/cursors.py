@@ -27,11 +27,15 @@ class WaitingCursor(base.Cursor):
 class PreparedCursor(psycopg.Cursor[Any]):
     """Sends parameters apart from the statement, which the server then keeps parsed and planned."""
 
+    _was_used = False
     after: Callable[[], None] = staticmethod(_nothing_to_wait_for)
     wait_for_all: Callable[[], None] = staticmethod(_nothing_to_wait_for)
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        """Execute a statement; in a pipeline its answer is waited for where it is read."""
+        """Execute a statement; in a pipeline its answer is waited for where it is read, or before the next."""
+        if self._was_used and self.pgresult is None:
+            self.wait_for_all()  # an answer that comes late would be taken for the next one's
+        self._was_used = True
         super().execute(query, params, **{"prepare": True, **options})
         self.after()
         return self

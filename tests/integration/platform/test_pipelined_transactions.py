@@ -60,6 +60,14 @@ def test_a_statement_does_not_wait_for_an_answer_that_nobody_reads(numbers: None
     assert all_numbers() == [7]
 
 
+def test_a_cursor_that_is_used_again_never_reads_the_answer_of_before(numbers: None) -> None:
+    for _ in range(50):
+        with pipelined_transaction(), prepared_cursor() as cursor:
+            cursor.execute("SELECT 1, 2, 3")
+            cursor.execute("SELECT 4")
+            assert cursor.fetchall() == [(4,)]
+
+
 def test_what_a_statement_did_is_waited_for_when_it_is_asked(numbers: None) -> None:
     with pipelined_transaction(), prepared_cursor() as cursor:
         cursor.execute("INSERT INTO number SELECT * FROM generate_series(1, 3)")
