@@ -1,14 +1,14 @@
 """The tools that tenants made of programs: registered here or over the API, by the same rules."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils import timezone
-from unfold.admin import ModelAdmin
 
 from agents.models import OwnToolRow
+from agents.tenant_rows_admin import TenantRowAdmin
 from agents.tools.own.rows import NAME, own_tool_check
 from agents.tools.registry import tenant_tools_changed
 from shannon_project.foundation.errors import ShannonError
@@ -38,7 +38,7 @@ class OwnToolForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin g
 
 
 @admin.register(OwnToolRow)
-class OwnToolAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+class OwnToolAdmin(TenantRowAdmin):
     """Tools of tenants that run a module or a program of their own."""
 
     form = OwnToolForm
@@ -65,22 +65,12 @@ class OwnToolAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         "created_at",
         "updated_at",
     ]
-    list_select_related: ClassVar = ["tenant"]
-    ordering: ClassVar = ["tenant", "name"]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: OwnToolRow | None = None) -> list[str]:  # noqa: ARG002
-        """Whose a tool is and what it is called stays."""
-        return ["created_by", "created_at", "updated_at", *(["tenant", "name"] if obj else [])]
 
     def save_model(self, request: HttpRequest, obj: OwnToolRow, form: Any, change: bool) -> None:
-        """Keep it, and let this process see it at once."""
-        obj.created_by = obj.created_by or f"user:{request.user.get_username()}"[:128]
-        obj.updated_at = timezone.now()
+        """Keep it; a tool that says nothing of its output may return anything."""
         obj.returns = obj.returns or {}
         super().save_model(request, obj, form, change)
-        tenant_tools_changed(obj.tenant_id)
 
-    def delete_model(self, request: HttpRequest, obj: OwnToolRow) -> None:
-        """Delete it, and let this process see it at once."""
-        super().delete_model(request, obj)
-        tenant_tools_changed(obj.tenant_id)
+    def row_changed(self, tenant_id: UUID) -> None:
+        """Let this process see it."""
+        tenant_tools_changed(tenant_id)

@@ -1,16 +1,15 @@
 """The roles of tenants: made and changed here or over the API, by the same rules."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
-from django.utils import timezone
-from unfold.admin import ModelAdmin
 
 from agents.llm.types import ModelTier
 from agents.models import AgentRole
 from agents.roles.rows import NAME, RoleChanges, role_values, roles_changed
+from agents.tenant_rows_admin import TenantRowAdmin
 from shannon_project.foundation.errors import ShannonError
 
 
@@ -41,7 +40,7 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin give
 
 
 @admin.register(AgentRole)
-class AgentRoleAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+class AgentRoleAdmin(TenantRowAdmin):
     """Roles of tenants; the shipped ones are in `agents/roles/roles.yaml`."""
 
     form = RoleForm
@@ -65,21 +64,7 @@ class AgentRoleAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         "created_at",
         "updated_at",
     ]
-    list_select_related: ClassVar = ["tenant"]
-    ordering: ClassVar = ["tenant", "name"]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: AgentRole | None = None) -> list[str]:  # noqa: ARG002
-        """Whose a role is and what it is called stays."""
-        return ["created_by", "created_at", "updated_at", *(["tenant", "name"] if obj else [])]
-
-    def save_model(self, request: HttpRequest, obj: AgentRole, form: Any, change: bool) -> None:
-        """Keep it, and let this process see it at once."""
-        obj.created_by = obj.created_by or f"user:{request.user.get_username()}"[:128]
-        obj.updated_at = timezone.now()
-        super().save_model(request, obj, form, change)
-        roles_changed(obj.tenant_id)
-
-    def delete_model(self, request: HttpRequest, obj: AgentRole) -> None:
-        """Delete it, and let this process see it at once."""
-        super().delete_model(request, obj)
-        roles_changed(obj.tenant_id)
+    def row_changed(self, tenant_id: UUID) -> None:
+        """Let this process see it."""
+        roles_changed(tenant_id)

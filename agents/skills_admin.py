@@ -1,15 +1,14 @@
 """The skills of tenants: registered and switched here or over the API, by the same rules."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
-from django.utils import timezone
-from unfold.admin import ModelAdmin
 
 from agents.models import TenantSkill
 from agents.skills.rows import skill_checked, skills_changed
+from agents.tenant_rows_admin import TenantRowAdmin
 from shannon_project.foundation.errors import ShannonError
 
 
@@ -40,7 +39,7 @@ class SkillForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin giv
 
 
 @admin.register(TenantSkill)
-class TenantSkillAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+class TenantSkillAdmin(TenantRowAdmin):
     """Skills of tenants; those of the installation are folders."""
 
     form = SkillForm
@@ -58,22 +57,10 @@ class TenantSkillAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         "created_at",
         "updated_at",
     ]
-    list_select_related: ClassVar = ["tenant"]
     ordering: ClassVar = ["tenant", "name", "version"]
+    readonly_fields: ClassVar = ["name", "version", *TenantRowAdmin.readonly_fields]
+    kept_fields: ClassVar = ["tenant", "document", "scripts"]  # a version stays what it was when it was registered
 
-    def get_readonly_fields(self, request: HttpRequest, obj: TenantSkill | None = None) -> list[str]:  # noqa: ARG002
-        """A version stays what it was when it was registered; it is switched on and off."""
-        fixed = ["name", "version", "created_by", "created_at", "updated_at"]
-        return [*fixed, *(["tenant", "document", "scripts"] if obj else [])]
-
-    def save_model(self, request: HttpRequest, obj: TenantSkill, form: Any, change: bool) -> None:
-        """Keep it, and let this process see it at once."""
-        obj.created_by = obj.created_by or f"user:{request.user.get_username()}"[:128]
-        obj.updated_at = timezone.now()
-        super().save_model(request, obj, form, change)
-        skills_changed(obj.tenant_id)
-
-    def delete_model(self, request: HttpRequest, obj: TenantSkill) -> None:
-        """Delete it, and let this process see it at once."""
-        super().delete_model(request, obj)
-        skills_changed(obj.tenant_id)
+    def row_changed(self, tenant_id: UUID) -> None:
+        """Let this process see it."""
+        skills_changed(tenant_id)

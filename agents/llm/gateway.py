@@ -88,6 +88,8 @@ class LitellmGateway(ModelGateway):
     ) -> ModelReply:
         """Ask the model once; see `ModelGateway.complete`."""
         _litellm()
+        if not all(isinstance(message.get("content"), str | list | None) for message in request.messages):
+            raise unwritable_failure(TypeError("the content of a message"), model)  # litellm does not always look
         timeouts = CallTimeouts.whole(timeout_seconds) if on_delta is None else CallTimeouts.within(timeout_seconds)
         parameters = parameters_of(request, model, credential, timeouts) | ({} if on_delta is None else _STREAMED)
         asked = _Asked(request, model, self.price_of(model), timeouts, parameters, on_delta)

@@ -20,7 +20,7 @@ from agents.llm.base import gateway_in_use
 from agents.llm.types import ModelRequest
 from agents.services import Journal, model_call, session_open
 from benchmarks.report import Row
-from policy.services import principal_authenticate
+from policy.services import principal_authenticate, tenant_seed
 from policy.types import BudgetRef, BudgetScope, Principal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,8 @@ class _Took:
 
 def model_call_rows(stack: dict[str, Any], runs: int) -> list[Row]:  # noqa: ARG001 - a row of many short runs
     """Measure both in turn, A B A B …, whole and streamed, with a provider on loopback that answers at once."""
-    principal = principal_authenticate(api_key=stack["api_key"])
+    tenant = tenant_seed(slug="bench-model-call", name="Bench: model call")  # its own: its rows must not serve others
+    principal = replace(principal_authenticate(api_key=stack["api_key"]), tenant_id=tenant.id)
     gateway_in_use().warm()
     with _provider() as base_url:
         _serve_small_by(principal, base_url)

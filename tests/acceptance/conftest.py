@@ -46,9 +46,9 @@ class Stack:
 
     @property
     def pids(self) -> dict[str, int]:
-        """The pids of this moment by role; 0 for one of our roles that does not run just now."""
+        """The pids of this moment by role; 0 for one that does not run just now."""
         state = state_of(self.paths)
-        told = {**dict.fromkeys(APP_ROLES, 0), **(state.pids if state else {})}
+        told = {**dict.fromkeys((*APP_ROLES, "postgres", "valkey"), 0), **(state.pids if state else {})}
         return {role: pid if _lives(pid) else 0 for role, pid in told.items()}
 
     def wait_healthy(self) -> None:

@@ -42,9 +42,12 @@ class MeetingGateway(FakeGateway):
 
 
 def clients_of_postgres() -> int:
-    """Count the connections to this run's database, the one that asks included."""
+    """Count the connections of clients to this run's database, the one that asks included."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND backend_type = 'client backend'"
+        )
         return int(cursor.fetchone()[0])
 
 

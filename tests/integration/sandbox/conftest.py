@@ -12,14 +12,21 @@ RunProgram = Callable[..., ExecutionResult]
 LANES = ["wasmer", "eryx"] if find_spec("eryx") else ["wasmer"]  # pyeryx has no wheel for Python 3.11
 
 
-@pytest.fixture(scope="session", autouse=True)
-def warm_sandbox() -> Iterator[None]:
-    """Compile once, and end the hosts at the end."""
+@pytest.fixture(scope="session")
+def hosts_end() -> Iterator[None]:
+    """End the hosts at the end."""
     from sandbox import services  # noqa: PLC0415 - pytest loads this file before Django is ready
 
-    services.warm(wait_for_fast_lane=True)
     yield
     services.shutdown()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm_sandbox(hosts_end: None) -> None:
+    """Compile once; open the fast lane again if a test of another folder, run between two files, ended it."""
+    from sandbox import services  # noqa: PLC0415 - see above
+
+    services.warm(wait_for_fast_lane=True)
 
 
 @pytest.fixture(params=LANES)
