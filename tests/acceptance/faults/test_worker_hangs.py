@@ -1,13 +1,14 @@
 """Threads of a worker are in calls that never return: it makes room for a new process, and the work goes on."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.acceptance.conftest import PATIENCE_SECONDS, wait_until
-from tests.acceptance.faults.cluster import Cluster
+from tests.acceptance.faults.cluster import Child, Cluster
 
 pytestmark = pytest.mark.acceptance
 THREADS = 4
@@ -24,10 +25,14 @@ def call(cluster: Cluster, key: str) -> dict[str, Any]:
 
 def answered_by_the_next(cluster: Cluster, calls: list["Future[dict[str, Any]]"]) -> None:
     """Start workers until all calls are answered: one that had not begun when a worker left hangs in the next."""
+
+    def is_over(worker: Child) -> bool:
+        return not worker.lives or all(made.done() for made in calls)
+
     for _ in calls:
         worker = cluster.worker_start(threads=THREADS, grace_seconds=1.0)
-        wait_until(lambda one=worker: not one.lives or all(made.done() for made in calls), "it answers or makes room")
-        if all(made.done() for made in calls):
+        wait_until(partial(is_over, worker), "it answers or makes room")
+        if worker.lives:
             return
 
 
