@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 _LOCK_CLASS = 0x5357  # of advisory locks: writers of one workspace take turns
 _STALE = timedelta(hours=1)  # no writer takes this long
 _SWEPT_AT_ONCE = 100
-_OPEN_TRIES = 3  # a file may be replaced between asking for its name and opening it
+_OPEN_TRIES = 20  # a file may be replaced between asking for its name and opening it, again and again
 _PIECE_BYTES = 1024 * 1024
 _Ids = list[UUID]  # the class has a method of the name `list`
 
@@ -79,17 +79,18 @@ class StoredWorkspace(Workspace):
     def open_file(self, path: str) -> BinaryIO:
         """See `Workspace`."""
         relative = path_checked(path)
-        for _ in range(_OPEN_TRIES):
+        tries = 0
+        while True:
             found = self._files().filter(path=relative).values_list("id", "name").first()
             if found is None:
                 raise self._absent(relative)
             connection_release()
+            tries += 1
             try:
                 return self._copied(found[1])
             except WorkspaceUnavailable:  # of an object that is gone, too: the row says whether it is
-                if self._files().filter(id=found[0]).exists():
+                if tries == _OPEN_TRIES or self._files().filter(id=found[0]).exists():
                     raise
-        raise self._absent(relative)
 
     def write_pieces(self, path: str, pieces: Iterable[bytes]) -> int:
         """See `Workspace`."""

@@ -20,7 +20,7 @@ def test_a_worker_that_hears_the_broker_no_more_makes_room_and_nothing_is_repeat
     task_id = submit(slow_stack)
     wait_until(lambda: in_the_middle(slow_stack, task_id), "the fan-out is half done")
     node = f"worker@{socket.gethostname()}"
-    with Celery("test", broker=slow_stack.broker_url) as app:
+    with Celery("test", broker=slow_stack.broker_url, set_as_current=False) as app:
         # It stays alive, keeps its connection and answers pings, as the failing of the client library leaves it.
         for queue in ("steps", f"{node}.dq2"):
             answers = app.control.cancel_consumer(queue, destination=[node], reply=True, timeout=10) or []
