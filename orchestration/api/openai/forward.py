@@ -15,7 +15,7 @@ from shannon_project.foundation.errors import Unavailable
 from shannon_project.foundation.internal import PRINCIPAL_HEADER, REQUEST_ID_HEADER, TOKEN_HEADER, internal_token
 from shannon_project.foundation.tracing import traceparent
 
-_CONNECT_SECONDS: Final = 2.0
+_CONNECT_SECONDS: Final = 10.0  # one that is dead refuses at once; a thousand calls at a time keep a live one busy
 _KEEP_SECONDS: Final = 3.0  # less than the gateway keeps a connection that nobody uses: none is used as it is closed
 _sessions: "WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession]" = WeakKeyDictionary()
 
