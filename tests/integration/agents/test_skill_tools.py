@@ -12,24 +12,9 @@ from agents.tools.base import ToolContext
 from agents.tools.builtin.skill_read import SkillReadTool
 from agents.tools.builtin.skill_run import SkillRunTool
 from policy.errors import ScopeMissing
+from tests.skills import write
 
 pytestmark = pytest.mark.django_db
-
-SKILL = """---
-name: {name}
-version: {version}
-description: A way of working, for a test.
-category: {category}
-enabled: {enabled}
----
-# {name} {version}
-"""
-
-
-def write(folder: Path, name: str, version: str, *, category: str = "general", enabled: str = "true") -> None:
-    path = folder / name / version / "SKILL.md"
-    path.parent.mkdir(parents=True)
-    path.write_text(SKILL.format(name=name, version=version, category=category, enabled=enabled))
 
 
 def test_agents_are_told_the_names_and_read_a_text_when_they_ask() -> None:

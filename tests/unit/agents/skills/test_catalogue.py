@@ -9,22 +9,7 @@ import pytest
 from agents.errors import SkillNotFound, SkillUnreadable
 from agents.skills.catalogue import skill_for, skill_read, skill_versions, skills
 from agents.tools.registry import tool_for
-
-SKILL = """---
-name: {name}
-version: {version}
-description: A way of working, for a test.
-category: {category}
-enabled: {enabled}
----
-# {name} {version}
-"""
-
-
-def write(folder: Path, name: str, version: str, *, category: str = "general", enabled: str = "true") -> None:
-    path = folder / name / version / "SKILL.md"
-    path.parent.mkdir(parents=True)
-    path.write_text(SKILL.format(name=name, version=version, category=category, enabled=enabled))
+from tests.skills import write
 
 
 def test_the_shipped_skills_need_only_tools_that_exist() -> None:
