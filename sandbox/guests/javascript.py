@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sandbox.guests.base import GuestAltered, GuestMissing, WasiGuest
 from sandbox.runtimes.wasm_command import reactor_as_command
+from sandbox.runtimes.wasm_repeat import repeated_while_positive
 
 PROGRAM_NAME = ".shannon-program.mjs"  # a name that no file of a workspace can have
 START_PATH = "/shannon/start.mjs"
@@ -49,4 +50,5 @@ def module_bytes() -> bytes:
     module = path.read_bytes()
     if hashlib.sha256(module).hexdigest() != _SHA256:
         raise GuestAltered(f"{path.name} is not the file that {_DISTRIBUTION} 0.17.0 ships")
+    module = repeated_while_positive(module, function="JS_ExecutePendingJob")
     return reactor_as_command(module, function="qjs_init_argv", arguments=_ARGUMENTS)

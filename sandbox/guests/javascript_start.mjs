@@ -57,6 +57,7 @@ function shown(value) {
 globalThis.setTimeout = (action, milliseconds, ...values) => timer(false, action, milliseconds, ...values);
 globalThis.setInterval = (action, milliseconds, ...values) => timer(true, action, milliseconds, ...values);
 globalThis.clearTimeout = globalThis.clearInterval = stop;
+globalThis.os = { ...os, setTimeout: globalThis.setTimeout, clearTimeout: stop }; // counted too
 globalThis.queueMicrotask = (action) => void Promise.resolve().then(action).catch(fail);
 
 os.chdir("/workspace");

@@ -43,6 +43,30 @@ queueMicrotask(() => console.log("soon"));
     assert run(code).stdout == "soon\ntick\ntick\nlate\n"
 
 
+def test_every_reaction_of_a_promise_runs_before_a_timer_however_late_it_is() -> None:
+    code = """
+const spin = (milliseconds) => { const start = Date.now(); while (Date.now() - start < milliseconds); };
+setTimeout(() => {
+  console.log("first timer");
+  Promise.resolve().then(() => console.log("its reaction")).then(() => console.log("the next"));
+}, 1);
+os.setTimeout(() => console.log("second timer"), 1);
+let chain = Promise.resolve();
+for (let i = 0; i < 4; i++) chain = chain.then(() => { spin(3); console.log(`reaction ${i}`); });
+"""
+    expected = [*(f"reaction {i}" for i in range(4)), "first timer", "its reaction", "the next", "second timer"]
+    assert run(code).stdout.splitlines() == expected
+
+
+def test_a_chain_of_promises_runs_to_its_end_without_being_awaited() -> None:
+    code = """
+let rounds = 0;
+const go = () => Promise.resolve().then(() => { if (++rounds < 5000) return go(); console.log(rounds); });
+go();
+"""
+    assert run(code).stdout == "5000\n"
+
+
 @pytest.mark.parametrize(
     ("code", "exit_code", "stderr"),
     [
@@ -52,6 +76,8 @@ queueMicrotask(() => console.log("soon"));
         ("function f() { f() } f()", 1, "RangeError: Maximum call stack size exceeded"),
         ("setTimeout(() => { throw new TypeError('late') }, 1)", 1, "TypeError: late"),
         ("await Promise.reject(new Error('refused'))", 1, "Error: refused"),
+        ("Promise.reject(new Error('unseen'))", 1, "Error: unseen"),
+        ("(async () => { await null; throw new Error('inside') })()", 1, "Error: inside"),
     ],
 )
 def test_a_failed_program_says_why(code: str, exit_code: int, stderr: str) -> None:
