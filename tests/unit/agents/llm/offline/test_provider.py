@@ -111,4 +111,4 @@ def test_strange_requests_are_answered_soon(text: str) -> None:
 
     ask(text, tools=[definition("calculator"), definition("python")])
 
-    assert time.monotonic() - started < 5.0
+    assert time.monotonic() - started < 20  # one that is quadratic takes minutes
