@@ -4,11 +4,11 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
 from orchestration.errors import QueueFull
 from orchestration.types import TASK_TERMINAL
 from shannon_project.foundation.database import prepared_cursor
+from shannon_project.foundation.locks import advisory_lock_take
 
 LOCK_CLASS: Final = 0x5155_4555  # "QUEU"
 _TERMINAL: Final = tuple(sorted(TASK_TERMINAL))
@@ -29,8 +29,7 @@ def queue_admit(tenant_id: UUID) -> None:
     own, count = _limit_and_open_tasks(tenant_id)
     limit = settings.SHANNON_TENANT_MAX_OPEN_TASKS if own is None else own
     if count >= limit - NEAR_TASKS:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK_CLASS, str(tenant_id)])
+        advisory_lock_take(LOCK_CLASS, str(tenant_id))
         _, count = _limit_and_open_tasks(tenant_id)
     if count >= limit:
         raise QueueFull(

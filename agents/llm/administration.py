@@ -5,8 +5,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from agents.gateway_models import ModelOverride, ModelRules, ProviderKey, TierOverride
 from agents.llm.catalogues import models_load
+from agents.models import ModelOverride, ModelRules, ProviderKey, TierOverride
 from policy.services import audit_record, generation_advance
 from policy.types import AuditOutcome
 from shannon_project.foundation.encryption import secret_encrypt

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db.models import Count, F, Q, Sum
 
-from agents.gateway_models import ModelCall
 from agents.llm.routing.attempts import OK
+from agents.models import ModelCall
 
 _PERCENT = Decimal(100)
 

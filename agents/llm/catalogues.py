@@ -9,8 +9,8 @@ from uuid import UUID
 from django.db.models import Q
 from pydantic import ValidationError
 
-from agents.gateway_models import ModelOverride, ModelRules, ProviderKey, TierOverride
 from agents.llm.credentials import ENVIRONMENT, Credential
+from agents.models import ModelOverride, ModelRules, ProviderKey, TierOverride
 from policy.services import rules_generation
 from shannon_project.config.catalogue import (
     Catalogue,

@@ -10,9 +10,9 @@ from uuid import UUID
 from django.db import connection
 from django.db.models.functions import Now
 
-from agents.gateway_models import KeptText
 from agents.llm.redaction import text_redacted
 from agents.llm.types import ModelReply, ModelRequest
+from agents.models import KeptText
 from shannon_project.foundation.database import sent
 from shannon_project.foundation.text import storable_text
 

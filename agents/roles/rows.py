@@ -8,15 +8,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError
-from django.db.models.functions import Now
 
 from agents.errors import RoleExists, RoleInvalid, RoleNotFound
-from agents.inserting import row_inserted
 from agents.llm.types import ModelTier
 from agents.models import AgentRole
 from agents.roles.role import Role
-from agents.tenant_cache import TenantCache
+from agents.tenant_rows.cache import TenantCache
+from agents.tenant_rows.repository import TenantRepository
 from agents.tools.registry import tool_infos
 from agents.types import Insert, inserted
 from policy.types import Principal
@@ -48,7 +46,7 @@ def tenant_roles(tenant_id: UUID) -> Mapping[str, Role]:
 
 def role_rows(*, principal: Principal) -> list[AgentRole]:
     """Return the tenant's own roles by name; one query."""
-    return list(AgentRole.objects.filter(tenant_id=principal.tenant_id).order_by("name"))
+    return list(_ROWS.of(principal))
 
 
 def role_row(*, principal: Principal, name: str) -> AgentRole:
@@ -57,10 +55,7 @@ def role_row(*, principal: Principal, name: str) -> AgentRole:
     Raises:
         RoleNotFound: It has none of this name (the caller's fault).
     """
-    row = AgentRole.objects.filter(tenant_id=principal.tenant_id, name=name).first()
-    if row is None:
-        raise RoleNotFound(f"The tenant has no role {name[:100]!r} of its own.", details={"name": name[:100]})
-    return row
+    return _ROWS.get(principal, name=name)
 
 
 def role_row_of(*, principal: Principal, role_id: UUID) -> AgentRole:
@@ -69,10 +64,7 @@ def role_row_of(*, principal: Principal, role_id: UUID) -> AgentRole:
     Raises:
         RoleNotFound: It has none of this id.
     """
-    row = AgentRole.objects.filter(tenant_id=principal.tenant_id, id=role_id).first()
-    if row is None:
-        raise RoleNotFound(details={"role_id": str(role_id)})
-    return row
+    return _ROWS.get(principal, id=role_id)
 
 
 def role_create(*, principal: Principal, name: str, changes: RoleChanges, insert: Insert = inserted) -> AgentRole:
@@ -84,16 +76,8 @@ def role_create(*, principal: Principal, name: str, changes: RoleChanges, insert
     """
     if not NAME.fullmatch(name):
         raise RoleInvalid(details={"name": name[:100]})
-    if AgentRole.objects.filter(tenant_id=principal.tenant_id).count() >= settings.SHANNON_ROLES_MAX:
-        raise RoleExists(f"A tenant may have {settings.SHANNON_ROLES_MAX} roles of its own.")
-    values = role_values(principal.tenant_id, changes)
-    try:
-        row = AgentRole(tenant_id=principal.tenant_id, name=name, created_by=principal.actor[:128], **values)
-        insert(lambda: row_inserted(row))
-    except IntegrityError as error:
-        raise RoleExists(details={"name": name}) from error
-    roles_changed(principal.tenant_id)
-    return role_row(principal=principal, name=name)
+    row = AgentRole(name=name, **role_values(principal.tenant_id, changes))
+    return _ROWS.add(principal, row, insert=insert)
 
 
 def role_change(*, principal: Principal, name: str, changes: RoleChanges) -> AgentRole:
@@ -103,9 +87,8 @@ def role_change(*, principal: Principal, name: str, changes: RoleChanges) -> Age
         RoleNotFound: The tenant has none of this name (the caller's fault).
         RoleInvalid: It names a tool or tier that there is not (the caller's fault).
     """
-    row = role_row(principal=principal, name=name)
-    AgentRole.objects.filter(id=row.id).update(**role_values(principal.tenant_id, changes), updated_at=Now())
-    roles_changed(principal.tenant_id)
+    role_row(principal=principal, name=name)  # first: a role that there is not is no matter of what it would become
+    _ROWS.change(principal, role_values(principal.tenant_id, changes), name=name)
     return role_row(principal=principal, name=name)
 
 
@@ -115,8 +98,7 @@ def role_delete(*, principal: Principal, name: str) -> None:
     Raises:
         RoleNotFound: The tenant has none of this name (the caller's fault).
     """
-    role_row(principal=principal, name=name).delete()
-    roles_changed(principal.tenant_id)
+    _ROWS.delete(principal, name=name)
 
 
 def roles_changed(tenant_id: UUID) -> None:
@@ -165,3 +147,13 @@ def role_from_row(row: AgentRole) -> Role:
 
 
 _ROLES: TenantCache[Role] = TenantCache(_roles_of)
+_ROWS: Final = TenantRepository(
+    AgentRole,
+    kind="role",
+    kinds="roles",
+    id_name="role_id",
+    missing=RoleNotFound,
+    taken=RoleExists,
+    limit=lambda: settings.SHANNON_ROLES_MAX,
+    changed=roles_changed,
+)

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError
-from django.db.models.functions import Now
 
 from agents.errors import SkillExists, SkillInvalid, SkillNotFound
-from agents.inserting import row_inserted
 from agents.models import TenantSkill
 from agents.roles.catalogue import role_names
 from agents.skills.document import Skill, SkillProblem, skill_parse
-from agents.tenant_cache import TenantCache
+from agents.tenant_rows.cache import TenantCache
+from agents.tenant_rows.repository import TenantRepository
 from agents.tools.registry import tools_known
 from agents.types import Insert, inserted
 from policy.types import Principal
@@ -30,10 +29,7 @@ def skill_row_of(*, principal: Principal, skill_id: UUID) -> TenantSkill:
     Raises:
         SkillNotFound: It has none.
     """
-    row = TenantSkill.objects.filter(tenant_id=principal.tenant_id, id=skill_id).first()
-    if row is None:
-        raise SkillNotFound(details={"skill_id": str(skill_id)})
-    return row
+    return _ROWS.get(principal, id=skill_id)
 
 
 def skill_create(
@@ -53,22 +49,8 @@ def skill_create(
         SkillExists: The tenant has this version, or as many skills as it may have.
     """
     skill = skill_checked(principal.tenant_id, document, scripts)
-    if TenantSkill.objects.filter(tenant_id=principal.tenant_id).count() >= settings.SHANNON_SKILLS_MAX:
-        raise SkillExists(f"A tenant may have {settings.SHANNON_SKILLS_MAX} versions of skills of its own.")
-    row = TenantSkill(
-        tenant_id=principal.tenant_id,
-        name=skill.name,
-        version=skill.version,
-        document=document,
-        scripts=dict(scripts),
-        created_by=principal.actor[:128],
-    )
-    try:
-        insert(lambda: row_inserted(row))
-    except IntegrityError as error:
-        raise SkillExists(details={"name": skill.name, "version": skill.version}) from error
-    skills_changed(principal.tenant_id)
-    return row
+    row = TenantSkill(name=skill.name, version=skill.version, document=document, scripts=dict(scripts))
+    return _ROWS.add(principal, row, insert=insert)
 
 
 def skill_switch(*, principal: Principal, name: str, is_active: bool) -> None:
@@ -77,12 +59,7 @@ def skill_switch(*, principal: Principal, name: str, is_active: bool) -> None:
     Raises:
         SkillNotFound: It has none (the caller's fault).
     """
-    wanted, _, version = name.partition("@")
-    named = {"name": wanted, **({"version": version} if version else {})}
-    rows = TenantSkill.objects.filter(tenant_id=principal.tenant_id, **named)
-    if not rows.update(is_active=is_active, updated_at=Now()):
-        raise _none_own(name)
-    skills_changed(principal.tenant_id)
+    _ROWS.change(principal, {"is_active": is_active}, **_which(name))
 
 
 def skill_delete(*, principal: Principal, name: str) -> None:
@@ -91,12 +68,7 @@ def skill_delete(*, principal: Principal, name: str) -> None:
     Raises:
         SkillNotFound: It has none (the caller's fault).
     """
-    wanted, _, version = name.partition("@")
-    named = {"name": wanted, **({"version": version} if version else {})}
-    deleted, _ = TenantSkill.objects.filter(tenant_id=principal.tenant_id, **named).delete()
-    if not deleted:
-        raise _none_own(name)
-    skills_changed(principal.tenant_id)
+    _ROWS.delete(principal, **_which(name))
 
 
 def skill_checked(tenant_id: UUID, document: str, scripts: Mapping[str, str]) -> Skill:
@@ -134,8 +106,9 @@ def skills_changed(tenant_id: UUID) -> None:
     _SKILLS.forget(tenant_id)
 
 
-def _none_own(name: str) -> SkillNotFound:
-    return SkillNotFound(f"The tenant has no skill {name[:100]!r} of its own.", details={"name": name[:100]})
+def _which(name: str) -> dict[str, str]:
+    name, _, version = name.partition("@")
+    return {"name": name, **({"version": version} if version else {})}
 
 
 def _skills_of(tenant_id: UUID) -> Mapping[str, Skill]:
@@ -144,3 +117,13 @@ def _skills_of(tenant_id: UUID) -> Mapping[str, Skill]:
 
 
 _SKILLS: TenantCache[Skill] = TenantCache(_skills_of)
+_ROWS: Final = TenantRepository(
+    TenantSkill,
+    kind="skill",
+    kinds="versions of skills",
+    id_name="skill_id",
+    missing=SkillNotFound,
+    taken=SkillExists,
+    limit=lambda: settings.SHANNON_SKILLS_MAX,
+    changed=skills_changed,
+)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from agents.errors import ToolNotFound
-from agents.tenant_cache import TenantCache
+from agents.tenant_rows.cache import TenantCache
 from agents.tools.base import Tool
 from agents.tools.sources.base import SEPARATOR, ToolSource
 from agents.types import ToolInfo

@@ -14,10 +14,10 @@ from typing import Any
 
 from agents.context import StepContext
 from agents.fake_engine import FakeStepEngine, fake_context
-from agents.gateway_models import ModelOverride, TierOverride
 from agents.llm.administration import gateway_row_save
 from agents.llm.base import gateway_in_use
 from agents.llm.types import ModelRequest
+from agents.models import ModelOverride, TierOverride
 from agents.services import Journal, model_call, session_open
 from benchmarks.report import Row
 from policy.services import principal_authenticate, tenant_seed

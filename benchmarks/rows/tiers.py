@@ -9,9 +9,9 @@ import yaml
 from django.db.models import Sum
 
 from agents.fake_engine import FakeStepEngine, fake_context
-from agents.gateway_models import ModelOverride, TierOverride
 from agents.llm.administration import gateway_row_save
 from agents.llm.types import ModelRequest
+from agents.models import ModelOverride, TierOverride
 from agents.services import Journal, model_call, session_open
 from benchmarks.bench import ROOT, Bench
 from benchmarks.report import Row

@@ -2,14 +2,12 @@
 
 from orchestration.admin.answers import AnswerFeedbackAdmin
 from orchestration.admin.approvals import ApprovalAdmin
-from orchestration.admin.base import JSON_SHOWN_CHARS
 from orchestration.admin.records import RouteRecordAdmin
 from orchestration.admin.runs import EventAdmin, IdempotencyRecordAdmin, StepAdmin, TaskAdmin
 from orchestration.admin.schedules import ScheduleAdmin, ScheduleRunAdmin
 from orchestration.admin.templates import WorkflowTemplateAdmin
 
 __all__ = [
-    "JSON_SHOWN_CHARS",
     "AnswerFeedbackAdmin",
     "ApprovalAdmin",
     "EventAdmin",

@@ -5,13 +5,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from orchestration.admin.base import ReadOnlyAdmin, cut_short, lineage_links
+from orchestration.admin.base import cut_short, lineage_links
 from orchestration.console.people import staff_principal
 from orchestration.errors import AnswerMissing
 from orchestration.feedback import feedback_give
 from orchestration.models import Task
 from orchestration.strategy_models import AnswerFeedback
 from orchestration.types import Rating
+from shannon_project.foundation.admin import ReadOnlyAdmin
 
 RATING_COLOURS = {"good": "success", "bad": "danger"}
 

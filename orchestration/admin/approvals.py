@@ -11,12 +11,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from orchestration.admin.base import ReadOnlyAdmin, cut_short, json_shown
+from orchestration.admin.base import cut_short
 from orchestration.approvals import approval_decide
 from orchestration.console.colours import STATUS_COLOURS
 from orchestration.console.people import staff_principal
 from orchestration.errors import ApprovalAlreadyDecided
 from orchestration.models import Approval
+from shannon_project.foundation.admin import ReadOnlyAdmin, json_shown
 
 
 @admin.register(Approval)

@@ -8,8 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from orchestration.admin.base import ReadOnlyAdmin, cut_short
+from orchestration.admin.base import cut_short
 from orchestration.strategy_models import RouteRecord
+from shannon_project.foundation.admin import ReadOnlyAdmin
 
 
 @admin.register(RouteRecord)

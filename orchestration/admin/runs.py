@@ -13,10 +13,7 @@ from unfold.decorators import display
 
 from orchestration.admin.answers import answers_judge
 from orchestration.admin.base import (
-    JSON_SHOWN_CHARS,
-    ReadOnlyAdmin,
     cut_short,
-    json_shown,
     lineage_links,
 )
 from orchestration.console.colours import STATUS_COLOURS
@@ -25,6 +22,7 @@ from orchestration.control import task_cancel
 from orchestration.models import Event, IdempotencyRecord, Step, Task, WorkerPresence
 from orchestration.selectors import forks_of
 from orchestration.types import Rating
+from shannon_project.foundation.admin import JSON_SHOWN_CHARACTERS, ReadOnlyAdmin, json_shown
 
 
 class StepInline(TabularInline):  # type: ignore[misc]
@@ -153,7 +151,7 @@ class TaskAdmin(ReadOnlyAdmin):
     @admin.display(description="Result")
     def shown_result(self, task: Task) -> str:
         """The answer, cut short."""
-        return "" if task.result is None else task.result[:JSON_SHOWN_CHARS]
+        return "" if task.result is None else task.result[:JSON_SHOWN_CHARACTERS]
 
     @admin.display(description="Error")
     def shown_error(self, task: Task) -> SafeString:

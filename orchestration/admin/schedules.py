@@ -7,11 +7,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import TabularInline
 
-from orchestration.admin.base import ReadOnlyAdmin, cut_short
+from orchestration.admin.base import cut_short
 from orchestration.console.people import staff_principal
 from orchestration.models import Schedule, ScheduleRun
 from orchestration.schedules.writing import schedule_pause, schedule_resume
 from orchestration.types import ScheduleStatus
+from shannon_project.foundation.admin import ReadOnlyAdmin
 
 
 class RunInline(TabularInline):  # type: ignore[misc]

@@ -8,10 +8,11 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from agents.selectors import roles_of
-from orchestration.admin.base import ReadOnlyAdmin, cut_short, json_shown
+from orchestration.admin.base import cut_short
 from orchestration.strategies.workflow import Workflow
 from orchestration.strategy_models import WorkflowTemplate
 from orchestration.workflows.estimate import dry_run
+from shannon_project.foundation.admin import ReadOnlyAdmin, json_shown
 
 
 @admin.register(WorkflowTemplate)

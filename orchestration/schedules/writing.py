@@ -21,6 +21,7 @@ from orchestration.schedules.beat import beat_forget, beat_write
 from orchestration.schedules.cron import cron_check, next_after
 from orchestration.types import MissedRunPolicy, OverlapPolicy, RunOutcome, ScheduleStatus, TaskRequest
 from policy.types import Principal
+from shannon_project.foundation.locks import advisory_lock_take
 
 ENDPOINT: Final = "schedules"
 LOCK_CLASS: Final = 0x5343_4845  # "SCHE"
@@ -180,8 +181,7 @@ def _check(spec: ScheduleSpec) -> None:
 
 
 def _room_check(principal: Principal) -> None:
-    with connection.cursor() as cursor:  # in turn, so that none of two passes the limit
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK_CLASS, str(principal.tenant_id)])
+    advisory_lock_take(LOCK_CLASS, str(principal.tenant_id))  # in turn, so that none of two passes the limit
     limit = settings.SHANNON_SCHEDULES_MAX
     kept = Schedule.objects.filter(tenant_id=principal.tenant_id).exclude(status=ScheduleStatus.DELETED)
     if kept.count() >= limit:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 
 from agents.selectors import builtin_tool_infos, problems_of, role_names, tool_infos
@@ -20,8 +20,10 @@ from orchestration.workflows.inheritance import complete, inherited
 from orchestration.workflows.source import Source, source_parse, workflow_check
 from policy.types import Principal
 from shannon_project.foundation.errors import InvalidInput
+from shannon_project.foundation.locks import advisory_lock_take
 
 MAX_ANCESTORS: Final = 5
+LOCK_CLASS: Final = 0x5445_4D50  # "TEMP"
 
 
 def template_save(*, tenant_id: UUID | None, text: str, origin: str) -> tuple[WorkflowTemplate, bool]:
@@ -46,8 +48,7 @@ def template_save(*, tenant_id: UUID | None, text: str, origin: str) -> tuple[Wo
     stored = workflow.model_dump(mode="json", by_alias=True, exclude_unset=True)
     digest = hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
     with transaction.atomic():
-        with connection.cursor() as cursor:  # one at a time, also of a name that is new, so that none passes the limit
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"template:{tenant_id}"])
+        advisory_lock_take(LOCK_CLASS, str(tenant_id))  # in turn, also of a new name, so that none passes the limit
         owner = Q(tenant_id=tenant_id) if tenant_id else Q(tenant_id__isnull=True)
         owned = WorkflowTemplate.objects.filter(owner)
         latest = owned.filter(name=workflow.name).order_by("-version").first()

@@ -7,10 +7,11 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from policy.admin.base import KeptAdmin, ReadOnlyAdmin, actor_of
+from policy.admin.base import KeptAdmin
 from policy.models import Budget, LedgerEntry, Reservation
 from policy.services import budget_limit, budget_open
 from policy.types import BudgetPeriod, BudgetScope, user_scope_id
+from shannon_project.foundation.admin import ReadOnlyAdmin, actor_of
 
 _PERCENTS = ("notify_percent", "cheaper_tier_percent", "smaller_output_percent", "ask_person_percent")
 _OPENED_HERE = (BudgetScope.TENANT, BudgetScope.USER)
@@ -140,7 +141,6 @@ class ReservationAdmin(ReadOnlyAdmin):
     list_filter = ["status"]
     search_fields = ["step_id"]
     ordering = ["-created_at"]
-    show_full_result_count = False
 
 
 @admin.register(LedgerEntry)
@@ -166,4 +166,3 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     search_fields = ["task_id", "step_id", "user_id"]
     date_hierarchy = "created_at"
     ordering = ["-created_at"]
-    show_full_result_count = False

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from policy.admin.base import ReadOnlyAdmin
 from policy.models import AuditEntry
+from shannon_project.foundation.admin import ReadOnlyAdmin
 
 
 @admin.register(AuditEntry)
@@ -15,4 +15,3 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_select_related = ["tenant"]
     search_fields = ["actor", "rule", "reason"]
     ordering = ["-created_at"]
-    show_full_result_count = False

@@ -8,10 +8,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from policy.admin.base import KeptAdmin, ReadOnlyAdmin, actor_of
+from policy.admin.base import KeptAdmin
 from policy.errors import PolicyInvalid
 from policy.models import Policy, PolicyGeneration
 from policy.services import policy_activate, policy_check, policy_deactivate, policy_save
+from shannon_project.foundation.admin import ReadOnlyAdmin, actor_of
 
 
 class PolicyForm(forms.ModelForm):  # type: ignore[type-arg]

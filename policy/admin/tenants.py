@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from policy.admin.base import KeptAdmin, actor_of
+from policy.admin.base import KeptAdmin
 from policy.models import ApiKey, Tenant
 from policy.services import api_key_issue, api_key_revoke, tenant_limits_set, tenant_seed, tenant_switch
 from policy.types import SCOPES, TenantLimits
+from shannon_project.foundation.admin import actor_of
 
 
 @admin.register(Tenant)

@@ -145,7 +145,7 @@ def model_add(stack: Stack, row: Mapping[str, Any]) -> None:
     """Add a model for everyone, as the admin does."""
     environment = {**stack.environment, "DATABASE_URL": stack.database_url, "REDIS_URL": stack.broker_url}
     code = (
-        "import json; from agents.gateway_models import ModelOverride;"
+        "import json; from agents.models import ModelOverride;"
         " from agents.llm.administration import gateway_row_save;"
         f" gateway_row_save(row=ModelOverride(**json.loads({json.dumps(row)!r})))"
     )

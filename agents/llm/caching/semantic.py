@@ -14,10 +14,10 @@ from uuid import UUID
 from django.db.models.functions import Now
 from pgvector.django import CosineDistance
 
-from agents.gateway_models import CachedAnswer
 from agents.journal.bounds import canonical_digest, storable_json
 from agents.llm.types import ModelReply, ModelRequest, SemanticRule
 from agents.memory.selection import embedder
+from agents.models import CachedAnswer
 from shannon_project.config.catalogue import CatalogueModel
 from shannon_project.foundation.text import storable_text
 

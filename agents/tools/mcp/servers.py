@@ -9,13 +9,12 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from agents.errors import McpServerExists, McpServerFailed, McpServerInvalid, McpServerNotFound
-from agents.inserting import row_inserted
 from agents.models import McpServer
+from agents.tenant_rows.repository import TenantRepository
 from agents.tools.mcp.base import Endpoint, HttpEndpoint, ToolRecord, connector_in_use
 from agents.tools.registry import tenant_tools_changed
 from agents.types import Insert, inserted
@@ -46,7 +45,7 @@ class McpServerChanges:
 
 def mcp_servers(*, principal: Principal) -> "QuerySet[McpServer]":
     """Return the tenant's servers by name."""
-    return McpServer.objects.filter(tenant_id=principal.tenant_id).order_by("name")
+    return _ROWS.of(principal)
 
 
 def mcp_server_for(*, principal: Principal, server_id: UUID) -> McpServer:
@@ -55,10 +54,7 @@ def mcp_server_for(*, principal: Principal, server_id: UUID) -> McpServer:
     Raises:
         McpServerNotFound: The tenant has none of this id.
     """
-    server = McpServer.objects.filter(tenant_id=principal.tenant_id, id=server_id).first()
-    if server is None:
-        raise McpServerNotFound(details={"server_id": str(server_id)})
-    return server
+    return _ROWS.get(principal, id=server_id)
 
 
 def mcp_server_create(
@@ -74,14 +70,7 @@ def mcp_server_create(
     _trust_check(principal, changes)
     if not _NAME.match(name) or len(name) > _NAME_MAX_CHARACTERS or changes.url is None:
         raise McpServerInvalid
-    if mcp_servers(principal=principal).count() >= settings.SHANNON_MCP_SERVERS_MAX:
-        raise McpServerExists(f"A tenant has at most {settings.SHANNON_MCP_SERVERS_MAX} MCP servers.")
-    values = _values(changes)
-    try:
-        server = McpServer(tenant_id=principal.tenant_id, name=name, created_by=principal.actor[:128], **values)
-        insert(lambda: row_inserted(server))
-    except IntegrityError as error:
-        raise McpServerExists(details={"name": name}) from error
+    server = _ROWS.add(principal, McpServer(name=name, **_values(changes)), insert=insert)
     return mcp_server_refresh(principal=principal, server_id=server.id)
 
 
@@ -100,8 +89,7 @@ def mcp_server_change(*, principal: Principal, server_id: UUID, changes: McpServ
     values = _values(changes)
     if changes.url is not None and changes.headers is None and _origin(changes.url) != _origin(server.url):
         values["encrypted_headers"] = ""  # credentials are for whom they were given to
-    McpServer.objects.filter(id=server.id).update(**values, updated_at=Now())
-    tenant_tools_changed(principal.tenant_id)
+    _ROWS.change(principal, values, id=server_id)
     if changes.url is not None or changes.headers is not None:
         return mcp_server_refresh(principal=principal, server_id=server_id)
     return mcp_server_for(principal=principal, server_id=server_id)
@@ -113,8 +101,7 @@ def mcp_server_delete(*, principal: Principal, server_id: UUID) -> None:
     Raises:
         McpServerNotFound: The tenant has none of this id.
     """
-    mcp_server_for(principal=principal, server_id=server_id).delete()
-    tenant_tools_changed(principal.tenant_id)
+    _ROWS.delete(principal, id=server_id)
 
 
 def mcp_server_refresh(*, principal: Principal, server_id: UUID) -> McpServer:
@@ -204,3 +191,15 @@ def _encrypted(headers: Mapping[str, str]) -> str:
                 details={"header": name[:100]},
             )
     return secret_encrypt(json.dumps(dict(headers)))
+
+
+_ROWS: Final = TenantRepository(
+    McpServer,
+    kind="MCP server",
+    kinds="MCP servers",
+    id_name="server_id",
+    missing=McpServerNotFound,
+    taken=McpServerExists,
+    limit=lambda: settings.SHANNON_MCP_SERVERS_MAX,
+    changed=tenant_tools_changed,
+)

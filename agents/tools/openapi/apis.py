@@ -8,13 +8,12 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from agents.errors import OpenApiExists, OpenApiInvalid, OpenApiNotFound
-from agents.inserting import row_inserted
 from agents.models import OpenApi
+from agents.tenant_rows.repository import TenantRepository
 from agents.tools.openapi.documents import document_read
 from agents.tools.openapi.operations import Wanted, operations_read
 from agents.tools.openapi.security import Credentials, Signer, credentials_check, origins_for, schemes_of
@@ -59,7 +58,7 @@ class OpenApiChanges:
 
 def openapi_apis(*, principal: Principal) -> "QuerySet[OpenApi]":
     """Return the tenant's APIs by name, without their documents."""
-    return OpenApi.objects.filter(tenant_id=principal.tenant_id).defer("document").order_by("name")
+    return _ROWS.of(principal).defer("document")
 
 
 def openapi_api_for(*, principal: Principal, api_id: UUID) -> OpenApi:
@@ -68,10 +67,7 @@ def openapi_api_for(*, principal: Principal, api_id: UUID) -> OpenApi:
     Raises:
         OpenApiNotFound: The tenant has none of this id.
     """
-    api = OpenApi.objects.filter(tenant_id=principal.tenant_id, id=api_id).first()
-    if api is None:
-        raise OpenApiNotFound(details={"api_id": str(api_id)})
-    return api
+    return _ROWS.get(principal, id=api_id)
 
 
 def openapi_api_create(
@@ -90,16 +86,10 @@ def openapi_api_create(
         raise OpenApiInvalid
     if bool(changes.url) == bool(changes.document):
         raise OpenApiInvalid("Give either `url` or `document`.")
-    if openapi_apis(principal=principal).count() >= settings.SHANNON_OPENAPI_APIS_MAX:
-        raise OpenApiExists(f"A tenant has at most {settings.SHANNON_OPENAPI_APIS_MAX} APIs.")
-    api = OpenApi(tenant_id=principal.tenant_id, name=name, created_by=principal.actor[:128])
+    _ROWS.room_check(principal)  # before anything is fetched
+    api = OpenApi(name=name)
     _change(api, changes)
-    try:
-        insert(lambda: row_inserted(api))
-    except IntegrityError as error:
-        raise OpenApiExists(details={"name": name}) from error
-    tenant_tools_changed(principal.tenant_id)
-    return openapi_api_for(principal=principal, api_id=api.id)
+    return _ROWS.add(principal, api, insert=insert)
 
 
 def openapi_api_change(*, principal: Principal, api_id: UUID, changes: OpenApiChanges) -> OpenApi:
@@ -138,8 +128,7 @@ def openapi_api_delete(*, principal: Principal, api_id: UUID) -> None:
     Raises:
         OpenApiNotFound: The tenant has none of this id.
     """
-    openapi_api_for(principal=principal, api_id=api_id).delete()
-    tenant_tools_changed(principal.tenant_id)
+    _ROWS.delete(principal, id=api_id)
 
 
 def signer_of(api: OpenApi) -> Signer:
@@ -153,9 +142,7 @@ def signer_of(api: OpenApi) -> Signer:
 
 
 def _saved(principal: Principal, api: OpenApi) -> OpenApi:
-    api.updated_at = Now()
-    api.save(force_update=True)
-    tenant_tools_changed(principal.tenant_id)
+    _ROWS.change(principal, {name: getattr(api, name) for name in _CHANGEABLE}, id=api.id)
     return openapi_api_for(principal=principal, api_id=api.id)
 
 
@@ -250,3 +237,18 @@ def _trust_check(principal: Principal, changes: OpenApiChanges) -> None:
     """Nobody lets agents call as harmless what the own key may not call."""
     if changes.operations_trusted and not principal.has_scope(_DANGEROUS):
         raise ScopeMissing(f"Trusting operations needs the scope {_DANGEROUS}.", details={"required": _DANGEROUS})
+
+
+_CHANGEABLE: Final = frozenset(field.attname for field in OpenApi._meta.concrete_fields) - {
+    *("id", "tenant_id", "name", "created_by", "created_at", "updated_at")
+}
+_ROWS: Final = TenantRepository(
+    OpenApi,
+    kind="API",
+    kinds="APIs",
+    id_name="api_id",
+    missing=OpenApiNotFound,
+    taken=OpenApiExists,
+    limit=lambda: settings.SHANNON_OPENAPI_APIS_MAX,
+    changed=tenant_tools_changed,
+)

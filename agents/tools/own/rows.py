@@ -8,12 +8,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError
-from django.db.models.functions import Now
 
 from agents.errors import OwnToolExists, OwnToolInvalid, ToolNotFound
-from agents.inserting import row_inserted
 from agents.models import OwnToolRow
+from agents.tenant_rows.repository import TenantRepository
 from agents.tools.arguments import schema_problem
 from agents.tools.own.tool import PREFIX
 from agents.tools.registry import tenant_tools_changed
@@ -54,10 +52,9 @@ def own_tool_row(*, principal: Principal, name: str) -> OwnToolRow:
     Raises:
         ToolNotFound: It has none of this name (the caller's fault).
     """
-    rows = OwnToolRow.objects.filter(tenant_id=principal.tenant_id, name=name.removeprefix(PREFIX))
-    row = rows.first() if name.startswith(PREFIX) else None
+    row = _ROWS.find(principal, name=name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
     if row is None:
-        raise ToolNotFound(f"The tenant has no tool {name[:100]!r} of its own.", details={"name": name[:100]})
+        raise _ROWS.absent(name=name)
     return row
 
 
@@ -67,10 +64,7 @@ def own_tool_row_of(*, principal: Principal, tool_id: UUID) -> OwnToolRow:
     Raises:
         ToolNotFound: It has none of this id.
     """
-    row = OwnToolRow.objects.filter(tenant_id=principal.tenant_id, id=tool_id).first()
-    if row is None:
-        raise ToolNotFound(details={"tool_id": str(tool_id)})
-    return row
+    return _ROWS.get(principal, id=tool_id)
 
 
 def own_tool_create(
@@ -84,23 +78,15 @@ def own_tool_create(
     """
     if not NAME.fullmatch(name) or len(name) > _NAME_MAX_CHARACTERS:
         raise OwnToolInvalid("A tool's name is up to 40 letters a-z, digits and single _, a letter first.")
-    if OwnToolRow.objects.filter(tenant_id=principal.tenant_id).count() >= settings.SHANNON_OWN_TOOLS_MAX:
-        raise OwnToolExists(f"A tenant may have {settings.SHANNON_OWN_TOOLS_MAX} tools of its own.")
     row = OwnToolRow(
         tenant_id=principal.tenant_id,
         name=name,
         parameters={"type": "object"},
         wall_seconds=settings.SHANNON_SANDBOX_WALL_SECONDS,
-        created_by=principal.actor[:128],
     )
-    _set(row, changes)
+    _set(row, _values(changes))
     own_tool_check(row)
-    try:
-        insert(lambda: row_inserted(row))
-    except IntegrityError as error:
-        raise OwnToolExists(details={"name": name}) from error
-    tenant_tools_changed(principal.tenant_id)
-    return own_tool_row_of(principal=principal, tool_id=row.id)
+    return _ROWS.add(principal, row, insert=insert)
 
 
 def own_tool_change(*, principal: Principal, name: str, changes: OwnToolChanges) -> OwnToolRow:
@@ -110,13 +96,11 @@ def own_tool_change(*, principal: Principal, name: str, changes: OwnToolChanges)
         ToolNotFound: The tenant has none of this name (the caller's fault).
         OwnToolInvalid: What comes out is not as it must be (the caller's fault); nothing is changed.
     """
-    row = own_tool_row(principal=principal, name=name)
-    _set(row, changes)
+    row, values = own_tool_row(principal=principal, name=name), _values(changes)
+    _set(row, values)
     own_tool_check(row)
-    row.updated_at = Now()
-    row.save(force_update=True)
-    tenant_tools_changed(principal.tenant_id)
-    return own_tool_row(principal=principal, name=name)
+    _ROWS.change(principal, values, id=row.id)
+    return _ROWS.get(principal, id=row.id)
 
 
 def own_tool_delete(*, principal: Principal, name: str) -> None:
@@ -125,8 +109,7 @@ def own_tool_delete(*, principal: Principal, name: str) -> None:
     Raises:
         ToolNotFound: The tenant has none of this name (the caller's fault).
     """
-    own_tool_row(principal=principal, name=name).delete()
-    tenant_tools_changed(principal.tenant_id)
+    _ROWS.delete(principal, id=own_tool_row(principal=principal, name=name).id)
 
 
 def own_tool_check(row: OwnToolRow) -> None:
@@ -171,10 +154,26 @@ def _schema_check(field: str, schema: Any) -> None:
         raise OwnToolInvalid(f"`{field}` is no JSON schema: {problem}.")
 
 
-def _set(row: OwnToolRow, changes: OwnToolChanges) -> None:
+def _values(changes: OwnToolChanges) -> dict[str, Any]:
     values = {name: value for name, value in asdict(changes).items() if value is not None}
     for name in ("calls_per_minute", "memory_bytes"):
         if name in values:
             values[name] = values[name] or None
+    return values
+
+
+def _set(row: OwnToolRow, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         setattr(row, name, value)
+
+
+_ROWS: Final = TenantRepository(
+    OwnToolRow,
+    kind="tool",
+    kinds="tools",
+    id_name="tool_id",
+    missing=ToolNotFound,
+    taken=OwnToolExists,
+    limit=lambda: settings.SHANNON_OWN_TOOLS_MAX,
+    changed=tenant_tools_changed,
+)

@@ -44,7 +44,7 @@ def test_rows_can_be_listed_and_looked_at(
 def test_a_journal_entry_is_shown_cut_short(admin: Client) -> None:
     entry = JournalEntry.objects.get(kind="memory_write")
     page = admin.get(reverse("admin:agents_journalentry_change", args=[entry.pk])).content.decode()
-    assert "[cut:" in page
+    assert "characters more" in page
     assert "x" * 5_000 not in page
 
 

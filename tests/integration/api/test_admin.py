@@ -11,9 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
-from orchestration.admin import JSON_SHOWN_CHARS
 from orchestration.models import Event, IdempotencyRecord, Step, Task
 from orchestration.schedules.writing import ScheduleSpec, schedule_create
+from shannon_project.foundation.admin import JSON_SHOWN_CHARACTERS
 from tests.integration.api.callers import Caller
 
 INTERNAL = {"PolicyGeneration"}  # one row that counts changes of policies
@@ -133,7 +133,7 @@ def test_what_a_model_wrote_is_shown_as_text_and_cut_short(staff: Client, caller
     page = staff.get(f"/admin/orchestration/step/{Step.objects.get().pk}/change/").content.decode()
     assert hostile not in page
     assert "characters more" in page
-    assert page.count("x") < JSON_SHOWN_CHARS * 3
+    assert page.count("x") < JSON_SHOWN_CHARACTERS * 3
 
 
 def test_the_events_of_a_task_are_one_click_away(staff: Client, caller: Caller) -> None:

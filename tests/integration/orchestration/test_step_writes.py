@@ -9,12 +9,11 @@ import pytest
 from pytest_django import Settings
 
 from agents.errors import StepSuperseded, TaskPaused
-from agents.gateway_models import ModelCall
 from agents.journal.effect import Begun, EffectDraft
 from agents.journal.entries import entry_new, entry_start
 from agents.journal.postgres import PostgresJournalStore
 from agents.journal.writing import Beginning, Ending
-from agents.models import JournalEntry
+from agents.models import JournalEntry, ModelCall
 from agents.types import JournalStatus
 from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import ClaimedStep, steps_claim

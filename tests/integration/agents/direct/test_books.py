@@ -13,12 +13,12 @@ from django.utils import timezone
 from agents.direct import books as module
 from agents.direct.books import DirectBooks
 from agents.direct.engine import DirectEngine, direct_context
-from agents.gateway_models import ModelCall
 from agents.llm.books import Ended
 from agents.llm.errors import ModelUsage
 from agents.llm.records import COLUMNS, CallFacts, CallRows
 from agents.llm.routing import Attempt
 from agents.llm.types import ModelRequest
+from agents.models import ModelCall
 from policy.errors import BudgetExceeded
 from policy.models import Budget, LedgerEntry, Reservation, Tenant
 from policy.services import budget_limit, budgets_reserve, ledger_check, tenant_seed

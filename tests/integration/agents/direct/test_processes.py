@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from agents.gateway_models import ModelCall
+from agents.models import ModelCall
 from policy.models import AuditEntry, Budget, LedgerEntry, Reservation, Tenant
 from policy.services import budget_limit, ledger_check, policies_seed, tenant_seed
 

@@ -14,7 +14,6 @@ from django.db.models.functions import Now
 from prometheus_client import REGISTRY
 from pytest_django import Settings
 
-from agents.gateway_models import CachedAnswer, KeptText, ModelCall, ModelOverride, ModelRules, TierOverride
 from agents.journal import Journal
 from agents.llm.administration import gateway_row_save
 from agents.llm.base import gateway_in_use
@@ -22,6 +21,7 @@ from agents.llm.caching.answering import CacheRules, answer_through_caches
 from agents.llm.calls import model_call
 from agents.llm.keeping import text_kept, texts_purge
 from agents.llm.types import ModelReply, ModelRequest, SemanticRule
+from agents.models import CachedAnswer, KeptText, ModelCall, ModelOverride, ModelRules, TierOverride
 from agents.roles.catalogue import SemanticCache
 from policy.selectors import budget_states
 from policy.types import Principal

@@ -10,7 +10,6 @@ import pytest
 from prometheus_client import REGISTRY
 from pytest_django import Settings
 
-from agents.gateway_models import ModelCall, ModelOverride, TierOverride
 from agents.journal import Journal
 from agents.llm.administration import gateway_row_save
 from agents.llm.base import gateway_in_use
@@ -18,6 +17,7 @@ from agents.llm.calls import model_call
 from agents.llm.errors import ModelAnswerInvalid, ModelWindowExceeded
 from agents.llm.routing.narrowing import NARROWINGS_MAX
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest
+from agents.models import ModelCall, ModelOverride, TierOverride
 from policy.errors import BudgetExceeded
 from policy.models import Budget
 from policy.selectors import budget_states

@@ -13,7 +13,6 @@ from pytest_django import Settings
 
 from agents.errors import TaskCancelled
 from agents.fake_engine import FakeStepEngine
-from agents.gateway_models import ModelCall, ModelOverride, ModelRules, ProviderKey, TierOverride
 from agents.journal import Journal
 from agents.llm.administration import gateway_row_delete, gateway_row_save, provider_key_save
 from agents.llm.base import gateway_in_use
@@ -22,7 +21,7 @@ from agents.llm.catalogues import models_of
 from agents.llm.errors import ModelUnavailable
 from agents.llm.gate.selection import _gate_of
 from agents.llm.types import ModelRequest
-from agents.models import JournalEntry
+from agents.models import JournalEntry, ModelCall, ModelOverride, ModelRules, ProviderKey, TierOverride
 from agents.selectors import catalogue_of, model_breakdown
 from agents.services import model_override_check
 from orchestration.api.openai.names import models_listed

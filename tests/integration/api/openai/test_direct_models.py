@@ -15,7 +15,7 @@ from langchain_openai import OpenAIEmbeddings
 from pydantic import SecretStr
 from pytest_django import Settings
 
-from agents.gateway_models import ModelCall
+from agents.models import ModelCall
 from orchestration.models import Task
 from policy.models import AuditEntry, Budget, LedgerEntry, Reservation
 from policy.services import budget_limit, ledger_check, policies_forget, policy_save

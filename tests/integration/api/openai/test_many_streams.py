@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from agents.direct.server import Gateway
-from agents.gateway_models import ModelCall
+from agents.models import ModelCall
 from benchmarks.peers.provider import PIECES, application
 from policy.models import Budget, Reservation
 from policy.services import ledger_check

@@ -7,7 +7,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from agents.gateway_models import ModelCall
+from agents.models import ModelCall
 from orchestration.models import Task
 from orchestration.types import TaskStatus
 from policy.models import Budget

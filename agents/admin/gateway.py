@@ -11,7 +11,14 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from agents.gateway_models import (
+from agents.llm.administration import (
+    GatewayRow,
+    gateway_row_check,
+    gateway_row_delete,
+    gateway_row_save,
+    provider_key_save,
+)
+from agents.models import (
     CachedAnswer,
     KeptText,
     ModelCall,
@@ -20,19 +27,8 @@ from agents.gateway_models import (
     ProviderKey,
     TierOverride,
 )
-from agents.llm.administration import (
-    GatewayRow,
-    gateway_row_check,
-    gateway_row_delete,
-    gateway_row_save,
-    provider_key_save,
-)
 from shannon_project.config.catalogue import CatalogueInvalid
-
-
-def actor_of(request: HttpRequest) -> str:
-    """Return how the audit log names who is logged in."""
-    return f"user:{request.user.get_username()}"
+from shannon_project.foundation.admin import ReadOnlyAdmin, actor_of
 
 
 class CheckedForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -149,38 +145,21 @@ class ProviderKeyAdmin(GatewayRowAdmin):
             obj.pk = kept.pk
 
 
-class WindowAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
-    """Shows rows that calls make."""
-
-    list_select_related: ClassVar = ["tenant"]
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
-        """Calls make their rows."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
-        """Nobody changes."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - as above
-        """Nobody deletes."""
-        return False
-
-
 @admin.register(KeptText)
-class KeptTextAdmin(WindowAdmin):
+class KeptTextAdmin(ReadOnlyAdmin):
     """Prompts and answers that tenants keep, until their time is over."""
 
+    list_select_related: ClassVar = ["tenant"]
     list_display: ClassVar = ["created_at", "tenant", "digest", "expires_at"]
     search_fields: ClassVar = ["digest"]
     ordering: ClassVar = ["-id"]
 
 
 @admin.register(CachedAnswer)
-class CachedAnswerAdmin(WindowAdmin):
+class CachedAnswerAdmin(ReadOnlyAdmin):
     """Answers that serve questions that mean the same; embeddings mean nothing to a person."""
 
+    list_select_related: ClassVar = ["tenant"]
     list_display: ClassVar = ["created_at", "tenant", "question", "cost_usd", "expires_at"]
     list_filter: ClassVar = ["tenant"]
     fields: ClassVar = ["id", "tenant", "scope_digest", "question", "reply", "cost_usd", "created_at", "expires_at"]
@@ -188,9 +167,10 @@ class CachedAnswerAdmin(WindowAdmin):
 
 
 @admin.register(ModelCall)
-class ModelCallAdmin(WindowAdmin):
+class ModelCallAdmin(ReadOnlyAdmin):
     """Every attempt at a model, newest first."""
 
+    list_select_related: ClassVar = ["tenant"]
     list_display: ClassVar = [
         "started_at",
         "tenant",

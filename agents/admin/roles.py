@@ -6,10 +6,10 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 
+from agents.admin.tenant_rows import TenantRowAdmin
 from agents.llm.types import ModelTier
 from agents.models import AgentRole
 from agents.roles.rows import NAME, RoleChanges, role_values, roles_changed
-from agents.tenant_rows_admin import TenantRowAdmin
 from shannon_project.foundation.errors import ShannonError
 
 

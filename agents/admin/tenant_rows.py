@@ -1,11 +1,14 @@
-"""What the admin's pages of tenants' own rows have in common: roles, skills and tools."""
+"""What the admin's pages of tenants' own rows have in common: roles, skills, tools, MCP servers and APIs."""
 
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
+
+from shannon_project.foundation.admin import actor_of
 
 
 class TenantRowAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
@@ -26,7 +29,7 @@ class TenantRowAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Keep it."""
-        obj.created_by = obj.created_by or f"user:{request.user.get_username()}"[:128]
+        obj.created_by = obj.created_by or actor_of(request)[:128]
         obj.updated_at = timezone.now()
         super().save_model(request, obj, form, change)
         self.row_changed(obj.tenant_id)
@@ -35,3 +38,10 @@ class TenantRowAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         """Delete it."""
         super().delete_model(request, obj)
         self.row_changed(obj.tenant_id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        """Delete several."""
+        tenant_ids = set(queryset.values_list("tenant_id", flat=True))
+        super().delete_queryset(request, queryset)
+        for tenant_id in tenant_ids:
+            self.row_changed(tenant_id)

@@ -3,10 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Generic, TypeVar
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
 T = TypeVar("T")
 
@@ -18,23 +20,34 @@ class TenantCache(Generic[T]):
         """Take what reads a tenant's rows."""
         self._read = read
         self._kept: dict[UUID, tuple[float, Mapping[str, T]]] = {}
+        self._forgotten = 0  # how often anything was
         self._lock = threading.Lock()
 
     def of(self, tenant_id: UUID) -> Mapping[str, T]:
         """Return what the tenant has, by name."""
         now = time.monotonic()
         with self._lock:
-            kept = self._kept.get(tenant_id)
+            kept, forgotten = self._kept.get(tenant_id), self._forgotten
         if kept is not None and now - kept[0] < settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS:
             return kept[1]
         found = self._read(tenant_id)
         with self._lock:
-            if len(self._kept) >= settings.SHANNON_TENANT_TOOLS_CACHED_TENANTS:
-                self._kept.clear()
-            self._kept[tenant_id] = (now, found)
+            if forgotten == self._forgotten:  # otherwise it may be what was read before a change
+                if len(self._kept) >= settings.SHANNON_TENANT_TOOLS_CACHED_TENANTS:
+                    self._kept.clear()
+                self._kept[tenant_id] = (now, found)
         return found
 
     def forget(self, tenant_id: UUID) -> None:
-        """Read it anew the next time."""
+        """Read it anew the next time; what others read before this transaction commits is not kept longer than that.
+
+        Other processes see the change when what they have kept is too old.
+        """
+        self._forget(tenant_id)
+        if transaction.get_connection().in_atomic_block:
+            transaction.on_commit(partial(self._forget, tenant_id))
+
+    def _forget(self, tenant_id: UUID) -> None:
         with self._lock:
+            self._forgotten += 1
             self._kept.pop(tenant_id, None)

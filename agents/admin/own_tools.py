@@ -7,8 +7,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from agents.admin.tenant_rows import TenantRowAdmin
 from agents.models import OwnToolRow
-from agents.tenant_rows_admin import TenantRowAdmin
 from agents.tools.own.rows import NAME, own_tool_check
 from agents.tools.registry import tenant_tools_changed
 from shannon_project.foundation.errors import ShannonError

@@ -6,9 +6,9 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin
 
+from agents.admin.tenant_rows import TenantRowAdmin
 from agents.models import TenantSkill
 from agents.skills.rows import skill_checked, skills_changed
-from agents.tenant_rows_admin import TenantRowAdmin
 from shannon_project.foundation.errors import ShannonError
 
 

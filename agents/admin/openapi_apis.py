@@ -1,0 +1,69 @@
+"""Imported APIs in the admin."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from agents.admin.tenant_rows import TenantRowAdmin
+from agents.models import OpenApi
+from agents.tools.registry import tenant_tools_changed
+from shannon_project.foundation.admin import json_shown
+
+
+@admin.register(OpenApi)
+class OpenApiAdmin(TenantRowAdmin):
+    """Imported APIs: switched off and limited here; imported over the API, which alone takes credentials."""
+
+    list_display: ClassVar = ["name", "tenant", "title", "version", "url", "is_active", "imported_at"]
+    list_filter: ClassVar = ["tenant", "is_active"]
+    search_fields: ClassVar = ["name", "title", "url"]
+    fields: ClassVar = [
+        "name",
+        "tenant",
+        "title",
+        "version",
+        "url",
+        "server_url",
+        "is_active",
+        "operations_trusted",
+        "timeout_seconds",
+        "tags",
+        "operations_wanted",
+        "credential_origins",
+        "operations_shown",
+        "report_shown",
+        "imported_at",
+        "created_by",
+        "created_at",
+        "updated_at",
+    ]
+    readonly_fields: ClassVar = [
+        name for name in fields if name not in {"is_active", "operations_trusted", "timeout_seconds"}
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[OpenApi]":
+        """Leave the documents where they are."""
+        rows: QuerySet[OpenApi] = super().get_queryset(request).defer("document")
+        return rows
+
+    @admin.display(description="operations")
+    def operations_shown(self, api: OpenApi) -> str:
+        """Return which operations agents may call."""
+        return "\n".join(f"{one['method']} {one['path']} ({one['tool']})" for one in api.operations) or "-"
+
+    @admin.display(description="report")
+    def report_shown(self, api: OpenApi) -> SafeString:
+        """Return the beginning of what became of the document."""
+        return json_shown(api.report)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """APIs are imported over the API."""
+        return False
+
+    def row_changed(self, tenant_id: UUID) -> None:
+        """Let this process see it."""
+        tenant_tools_changed(tenant_id)
