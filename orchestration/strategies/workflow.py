@@ -10,12 +10,22 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from orchestration.strategies.base import Tier
 
 COMBINE: Final = "combine"
+BUDGET_MOST_TOKENS: Final = 10**12  # as of a request: larger numbers are mistakes
 PLACEHOLDER: Final = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 NodeId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Misplaced(ValueError):
+    """What is wrong with the graph as a whole; `path` is the part of the workflow that is to be changed."""
+
+    def __init__(self, message: str, path: str) -> None:
+        """Say what is wrong and where."""
+        super().__init__(message)
+        self.path = path
 
 
 class When(_Strict):
@@ -61,7 +71,9 @@ class Node(_Strict):
     )
     role: str = Field("", max_length=64)
     tier: Tier | Literal[""] = ""
-    budget_tokens: int | None = Field(None, ge=1, description="With less than its strategy needs, that degrades.")
+    budget_tokens: int | None = Field(
+        None, ge=1, le=BUDGET_MOST_TOKENS, description="With less than its strategy needs, that degrades."
+    )
     when: When | None = None
     for_each: str = Field("", description="`inputs.<name>` or `nodes.<id>`: done once for each item of the list.")
     max_items: int = Field(10, ge=1, le=50)
@@ -104,26 +116,36 @@ class Workflow(_Strict):
     @model_validator(mode="after")
     def _graph(self) -> Self:
         ids = [node.id for node in self.nodes]
-        if len(set(ids)) < len(ids):
-            raise ValueError(
-                f"node ids are not unique: {', '.join(sorted({name for name in ids if ids.count(name) > 1}))}"
-            )
-        for name in {name for node in self.nodes for name in self.before(node)} | {self.answer} - {""}:
+        for number, name in enumerate(ids):
+            if name in ids[:number]:
+                raise Misplaced(f"node ids are not unique: {name}", f"nodes.{number}.id")
+        for path, name in self._named():
             if name not in ids:
-                raise ValueError(f"there is no node {name!r}")
+                raise Misplaced(f"there is no node {name!r}", path)
         try:
-            order = list(TopologicalSorter({node.id: self.before(node) for node in self.nodes}).static_order())
+            TopologicalSorter({node.id: self.before(node) for node in self.nodes}).prepare()
         except CycleError as error:
-            raise ValueError(f"the nodes form a cycle: {' -> '.join(reversed(error.args[1]))}") from error
-        for node in self.nodes:
+            around = list(reversed(error.args[1]))
+            path = f"nodes.{ids.index(around[0])}.depends_on"
+            raise Misplaced(f"the nodes form a cycle: {' -> '.join(around)}", path) from error
+        for number, node in enumerate(self.nodes):
             if node.strategy == COMBINE and not self.before(node):
-                raise ValueError(f"{node.id} combines nothing: it depends on no node")
+                raise Misplaced(f"{node.id} combines nothing: it depends on no node", f"nodes.{number}.strategy")
             if missing := set(node.needed_nodes) - set(self.before(node)):
-                raise ValueError(f"{node.id} reads {', '.join(sorted(missing))} and does not depend on it")
+                what = f"{node.id} reads {', '.join(sorted(missing))} and does not depend on it"
+                raise Misplaced(what, f"nodes.{number}.instruction")
         if not self.answer and len(self.sinks()) != 1:
-            raise ValueError(f"several nodes are last ({', '.join(self.sinks())}): say which is the answer")
-        del order
+            raise Misplaced(f"several nodes are last ({', '.join(self.sinks())}): say which is the answer", "nodes")
         return self
+
+    def _named(self) -> Iterable[tuple[str, str]]:
+        """Return each node that is named somewhere, with the path of that place."""
+        for number, node in enumerate(self.nodes):
+            yield from ((f"nodes.{number}.depends_on", name) for name in node.depends_on)
+        for number, edge in enumerate(self.edges):
+            yield from ((f"edges.{number}", name) for name in (edge.source, edge.to))
+        if self.answer:
+            yield "answer", self.answer
 
     def before(self, node: Node) -> list[str]:
         """Return what a node depends on: what it says, and the edges to it."""
