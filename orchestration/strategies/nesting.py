@@ -11,8 +11,13 @@ SEPARATOR: Final = "/"
 _ASKS_FOR_THE_QUERY: Final = frozenset({StepKind.PLAN, StepKind.DECIDE, StepKind.SYNTHESIZE})
 
 
-def inner_view(view: TaskView, prefix: str, *, query: str, parameters: Mapping[str, Any]) -> TaskView:
-    """Return what a strategy under a prefix may know: its own steps by their own keys, its request, its parameters."""
+def inner_view(
+    view: TaskView, prefix: str, *, query: str, parameters: Mapping[str, Any], tools: Collection[str] | None = None
+) -> TaskView:
+    """Return what a strategy under a prefix may know: its own steps by their own keys, its request, its parameters.
+
+    `tools`: the only ones that it may hand out or call; None: those of the task.
+    """
     begin = prefix + SEPARATOR
     steps = {
         key.removeprefix(begin): replace(
@@ -23,7 +28,8 @@ def inner_view(view: TaskView, prefix: str, *, query: str, parameters: Mapping[s
         for key, step in view.steps.items()
         if key.startswith(begin)
     }
-    return TaskView(view.task_id, query, {**view.parameters, **parameters}, steps)
+    known = {} if tools is None else {"tools": list(tools)}
+    return TaskView(view.task_id, query, {**view.parameters, **parameters, **known}, steps)
 
 
 def outer_spawn(
@@ -43,7 +49,7 @@ def outer_spawn(
         query: Its request, for steps that ask for the task's.
         after: Keys of the steps whose results its first steps are told.
         role: Role of its agents that have no other; empty: none.
-        tools: The only tools that its agents may have; None: as they say.
+        tools: The only tools that its agents may have, and that its models are told of; None: as they say.
     """
     steps = tuple(_outer(spec, prefix, query=query, after=after, role=role, tools=tools) for spec in move.steps)
     return replace(move, steps=steps)
@@ -57,6 +63,8 @@ def _outer(
         given.setdefault("query", query)
     if spec.kind is StepKind.AGENT and tools is not None and given.get("tools") is None:
         given["tools"] = list(tools)
+    if tools is not None and (spec.kind is StepKind.PLAN or "tools" in given.get("shows", ())):
+        given["tools_shown"] = list(tools)
     if spec.kind is StepKind.AGENT and role:
         given.setdefault("role", role)
     given.pop("is_final", None)  # the answer is the task's, not a part's

@@ -9,14 +9,13 @@ from typing import Any, ClassVar, Final
 from orchestration.errors import SubtasksFailed
 from orchestration.strategies.affording import Degradation, Means, affordable
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, Told, Wait
+from orchestration.strategies.listing import items_of
 from orchestration.strategies.nesting import inner_view, outer_spawn
 from orchestration.strategies.reading import is_done, text_of
 from orchestration.strategies.workflow import COMBINE, PLACEHOLDER, Node, When, Workflow
 from orchestration.types import EventKind, OnDependencyFailure, StepKind, StepSpec, TaskView
 
-_LIST_LINE: Final = re.compile(r"^\s{0,8}(?:[-*•]|\d{1,3}[.)])\s+(.+)$", re.MULTILINE)
 _NUMBER: Final = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
-_MARK: Final = "[offline model]"
 
 
 @dataclass(slots=True)
@@ -159,7 +158,8 @@ class _Run:
         told = (*told, *_told_cheaper(node, passed))
         if tier:
             parameters["tiers"] = dict.fromkeys(chosen.parts, tier)
-        view = inner_view(self.view, prefix, query=query, parameters={"strategy": parameters, "role": node.role})
+        inner_parameters = {"strategy": parameters, "role": node.role}
+        view = inner_view(self.view, prefix, query=query, parameters=inner_parameters, tools=node.tools)
         move = chosen.next(view)
         if isinstance(move, Spawn):
             title = node.title or node.id
@@ -224,22 +224,6 @@ def _means(node: Node) -> Means | None:
 def _told_cheaper(node: Node, passed: Sequence[Degradation]) -> list[Told]:
     """Return the events of strategies that the node's budget does not begin."""
     return [Told(EventKind.BUDGET_THRESHOLD, one.message, {"node": node.id, **one.as_json()}) for one in passed]
-
-
-def items_of(value: Any) -> list[str]:
-    """Return a list's items as texts: of a JSON list, of one in a text, or the lines of a Markdown list."""
-    if isinstance(value, list):
-        return [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value]
-    text = str(value or "")
-    start = text.find("[", text.find(_MARK) + len(_MARK) if _MARK in text else 0)
-    if start >= 0:
-        try:
-            found, _ = json.JSONDecoder().raw_decode(text, start)
-        except (ValueError, RecursionError):
-            found = None
-        if isinstance(found, list):
-            return items_of(found)
-    return [item.strip() for item in _LIST_LINE.findall(text)]
 
 
 def holds(when: When, value: Any) -> bool:

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from agents.selectors import Role
 from orchestration.strategies import OFFERED
-from orchestration.strategies.template import items_of
+from orchestration.strategies.listing import items_of
 from orchestration.strategies.workflow import COMBINE, Node, Workflow
 from orchestration.workflows.calls import most_model_calls, roles_in
 from shannon_project.config.catalogue import CatalogueModel, ModelUnknown, catalogue

@@ -88,6 +88,12 @@ def model_for(work: Work) -> str | None:
     return work.step.input.get("model") or work.facts.parameters.get("model_override")
 
 
+def tools_told(work: Work) -> frozenset[str]:
+    """Return the tools of which a model may be told: those of the step, else those of the task."""
+    shown = work.step.input.get("tools_shown")
+    return frozenset(work.facts.parameters["tools"] if shown is None else shown)
+
+
 def roles_told(work: Work) -> list[tuple[str, str]]:
     """Return name and description of each role, as they were when the task was submitted."""
     parameters = work.facts.parameters

@@ -17,6 +17,7 @@ from orchestration.engine.kinds.base import (
     tenant_of,
     text_output,
     tier_for,
+    tools_told,
 )
 from orchestration.types import StepKind, StepOutcome
 
@@ -74,13 +75,13 @@ def _shown(work: Work) -> dict[str, str]:
 
 def _tools(work: Work) -> str:
     """What a tenant registered may change between two attempts, so then what was told is recorded."""
-    allowed = set(work.step.input.get("tools_shown") or work.facts.parameters["tools"])
+    allowed = tools_told(work)
     if not any(is_tenant_tool(name) for name in allowed):
         return _described(work, allowed)
     return str(work.journal.observe("tools", "descriptions", lambda: {"text": _described(work, allowed)})["text"])
 
 
-def _described(work: Work, allowed: set[str]) -> str:
+def _described(work: Work, allowed: frozenset[str]) -> str:
     return "\n".join(
         f"- {info.name}: {info.description} Arguments: {json.dumps(dict(info.parameters), ensure_ascii=False)}"
         for info in tool_infos(tenant_id=tenant_of(work))

@@ -5,7 +5,7 @@ from typing import ClassVar
 from agents.selectors import messages_before, tool_infos
 from agents.services import ModelTier, PlanRequest, plan_draft, workspace_overview
 from orchestration.engine.claim import ClaimedStep
-from orchestration.engine.kinds.base import KindExecutor, Work, model_for, roles_told, tenant_of, tier_for
+from orchestration.engine.kinds.base import KindExecutor, Work, model_for, roles_told, tenant_of, tier_for, tools_told
 from orchestration.types import StepKind, StepOutcome
 
 
@@ -65,5 +65,5 @@ def _history(work: Work) -> tuple[tuple[str, str], ...]:
 
 def _tools(work: Work) -> list[tuple[str, str]]:
     """Return name and description of each tool that the task may use; a tenant may change its own at any time."""
-    allowed = set(work.facts.parameters["tools"])
+    allowed = tools_told(work)
     return [(info.name, info.description) for info in tool_infos(tenant_id=tenant_of(work)) if info.name in allowed]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from agents.models import JournalEntry
 from agents.selectors import roles_of
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
@@ -217,6 +218,19 @@ def test_a_node_whose_answer_is_no_single_step_hands_on_what_it_is_made_of(princ
     assert task.status == TaskStatus.COMPLETED, task.error
     after = Step.objects.get(task=task, key="after/agent")
     assert after.depends_on == ["parts/agent-s1", "parts/agent-s2"]
+
+
+@pytest.mark.parametrize("strategy", ["dag", "react", "supervisor"])
+def test_a_node_whose_models_choose_tools_chooses_among_those_that_it_lists(
+    principal: Principal, strategy: str
+) -> None:
+    text = f"name: bare\nnodes:\n  - {{id: a, instruction: 'What is 17 * (3 + 4)?', tools: [], strategy: {strategy}}}\n"
+    template_save(tenant_id=principal.tenant_id, text=text, origin="bare.yaml")
+    task = run(principal, "bare", {})
+    assert (task.status, task.tool_calls) == (TaskStatus.COMPLETED, 0), task.error
+    asked = JournalEntry.objects.filter(task_id=task.id).values_list("request", flat=True)
+    assert asked
+    assert "- calculator:" not in str(list(asked))
 
 
 NODES = "name: x\nnodes:\n"

@@ -99,6 +99,26 @@ def test_every_step_that_asks_a_model_has_the_tier_that_the_request_gives_its_pa
     assert {spec.input.get("tier") for spec in asking} <= set(tiers.values())
 
 
+@pytest.mark.parametrize("name", sorted(set(OFFERED) - {"template"}))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), tools=st.sampled_from([(), ("calculator",)]))
+def test_a_node_of_a_template_hands_out_calls_and_tells_of_no_tool_that_it_does_not_list(
+    name: str, data: st.DataObject, tools: tuple[str, ...]
+) -> None:
+    node = {"id": "one", "instruction": "x", "strategy": name, "tools": list(tools)}
+    node |= {"parameters": data.draw(parameters_of(name))}
+    engine = Engine(OFFERED["template"], {}, data)
+    engine.parameters["template"] = {"workflow": {"name": "drawn", "nodes": [node]}, "inputs": {}}
+    engine.run()
+    for spec in engine.specs.values():
+        if spec.kind is StepKind.AGENT:
+            assert set(spec.input["tools"]) <= set(tools)
+        if spec.kind is StepKind.TOOL:
+            assert set(spec.input["offered"]) <= set(tools)
+        if spec.kind is StepKind.PLAN or "tools" in spec.input.get("shows", ()):
+            assert set(spec.input["tools_shown"]) <= set(tools)
+
+
 @pytest.mark.parametrize("name", sorted(OFFERED))
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())

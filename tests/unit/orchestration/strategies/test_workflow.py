@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from orchestration.strategies.template import holds, items_of
+from orchestration.strategies.listing import items_of
+from orchestration.strategies.template import holds
 from orchestration.strategies.workflow import When, Workflow
 from orchestration.workflows.inheritance import complete, inherited
 
@@ -94,6 +95,10 @@ def test_a_condition_has_exactly_one_comparison(comparison: dict[str, Any]) -> N
         ("- a\n* b\n  3. c\nnot this", ["a", "b", "c"]),
         ("[offline model] by rules\n\n1. a\n2) b", ["a", "b"]),
         ("[unclosed\n- a", ["a"]),
+        ("The cities [1]:\n- Paris [2]\n- Rome [3][4]", ["Paris [2]", "Rome [3][4]"]),
+        ('As said in [1], they are ["a", "b"].', ["a", "b"]),
+        ("They are [4, 5].", ["4", "5"]),
+        ("Nothing [] here:\n- a", ["a"]),
         ("no list at all", []),
         (None, []),
         ("[" * 100_000, []),
