@@ -1,6 +1,7 @@
 """Every strategy, whatever models answer and whichever steps fail: it ends, in order, and within its limits."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -105,8 +106,8 @@ def test_every_step_that_asks_a_model_has_the_tier_that_the_request_gives_its_pa
 def test_a_node_of_a_template_hands_out_calls_and_tells_of_no_tool_that_it_does_not_list(
     name: str, data: st.DataObject, tools: tuple[str, ...]
 ) -> None:
-    node = {"id": "one", "instruction": "x", "strategy": name, "tools": list(tools)}
-    node |= {"parameters": data.draw(parameters_of(name))}
+    node: dict[str, Any] = {"id": "one", "instruction": "x", "strategy": name, "tools": list(tools)}
+    node["parameters"] = data.draw(parameters_of(name))
     engine = Engine(OFFERED["template"], {}, data)
     engine.parameters["template"] = {"workflow": {"name": "drawn", "nodes": [node]}, "inputs": {}}
     engine.run()
