@@ -1,5 +1,6 @@
 """Which runtime takes a run, and that nobody can tell from its result."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -80,5 +81,6 @@ def test_what_takes_long_is_compiled_by_a_host_that_stands_back(settings: Settin
     cache = Path(settings.SHANNON_SANDBOX_CACHE_DIR)
     (cache / "niceness").unlink(missing_ok=True)
     services.warm(wait_for_fast_lane=True)
-    assert (cache / "niceness").read_text() == "15 0 "
+    own = os.nice(0)
+    assert (cache / "niceness").read_text() == f"{min(own + 15, 19)} {own} "
     assert execute("whatever").stdout == "whatever"  # the lane is open, and this runtime answers so
