@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -31,15 +30,13 @@ from orchestration.metrics import WORKERS_DEAF
 from orchestration.retention import months_keep
 from orchestration.upkeep import upkeep
 from shannon_project.foundation.memory import memory_thrift
+from shannon_project.foundation.switching import switches_pace
 from shannon_project.foundation.tracing import tracing_start, tracing_stop
 
 log = structlog.get_logger(__name__)
 
 RECOVER_EVERY_INTERVALS: Final = (
     5  # beat recovers at every interval; a worker by itself less often, in case beat is away
-)
-SWITCH_SECONDS: Final = (
-    0.001  # Python's 5 ms are long for a thread that came back from the database and has little to do
 )
 HUNG_SHARE: Final = 0.25  # of a worker's threads: when so many are in calls that never return, the process is replaced
 
@@ -85,7 +82,8 @@ def takes_steps(queues: Collection[str] | str | None) -> bool:
 def _begin(sender: Any = None, **_: Any) -> None:
     """Load what is slow to load before the first step is claimed."""
     started = time.monotonic()
-    sys.setswitchinterval(SWITCH_SECONDS)
+    switches_pace(0)
+    TURNS.crowd_heed(switches_pace)
     memory_thrift()
     if takes_steps(sender.app.amqp.queues.consume_from):  # this signal comes without the worker's options
         try:

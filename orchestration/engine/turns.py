@@ -37,6 +37,10 @@ def thread_cpu_seconds(ident: int) -> float:
     return time.clock_gettime(clock_of(ident)) if clock_of else 0.0
 
 
+def _nobody_heeds(_drainers: int) -> None:
+    """Where no worker runs, nothing depends on how many there are."""
+
+
 @dataclass(slots=True)
 class _Tenant:
     """What a tenant has had, and its drainers here: by thread, the processor time up to which it was counted."""
@@ -49,6 +53,13 @@ class _Tenant:
     window_used_seconds: float = 0.0
     stands_since_seconds: float | None = None
     works_until_seconds: float = 0.0
+
+    def count(self, ident: int, cpu_seconds: float) -> None:
+        """Count what a thread has computed, by its clock."""
+        used_seconds = cpu_seconds - self.threads[ident]
+        self.threads[ident] = cpu_seconds
+        self.served_seconds += used_seconds / self.weight
+        self.window_used_seconds += used_seconds
 
 
 class Turns:
@@ -72,6 +83,11 @@ class Turns:
         self._virtual_seconds = 0.0
         self._looked_at_seconds = now_seconds()
         self._capacity: int | None = None
+        self._crowd_heeded: Callable[[int], object] = _nobody_heeds
+
+    def crowd_heed(self, heed: Callable[[int], object]) -> None:
+        """Have somebody told, whenever a drainer comes or goes, how many there are. It is called with a lock held."""
+        self._crowd_heeded = heed
 
     def capacity_set(self, threads: int | None) -> None:
         """Say how many threads the process has for drainers; None: nobody is refused."""
@@ -139,8 +155,8 @@ class Turns:
                 if tenant_id in self._seats.values() and self._is_full():
                     return False
                 self._seats[ident] = tenant_id
-            self._look()
             if not tenant.threads:
+                self._look()
                 tenant.weight = weight or tenant.weight
                 credit = CREDIT_SECONDS / tenant.weight
                 tenant.served_seconds = max(tenant.served_seconds, self._virtual_seconds - credit)
@@ -150,6 +166,7 @@ class Turns:
             tenant.computes, tenant.window_since_seconds = True, self._looked_at_seconds
             tenant.window_used_seconds = 0.0
             self._tenant_of[ident] = tenant_id
+            self._crowd_heeded(len(self._tenant_of))
             return True
 
     def _is_full(self) -> bool:
@@ -161,10 +178,14 @@ class Turns:
 
     def _leave(self, tenant_id: UUID, ident: int) -> None:
         with self._changed:
-            self._look()
-            del self._tenant_of[ident]
-            self._seats.pop(ident, None)
             tenant = self._present[tenant_id]
+            if len(tenant.threads) == 1:
+                self._look()
+            else:
+                tenant.count(ident, self._cpu_seconds(ident))  # of hundreds that leave, each looks at itself
+            del self._tenant_of[ident]
+            self._crowd_heeded(len(self._tenant_of))
+            self._seats.pop(ident, None)
             del tenant.threads[ident]
             if not tenant.threads:
                 del self._present[tenant_id]
@@ -213,12 +234,8 @@ class Turns:
         now = self._looked_at_seconds = self._now_seconds()
         least_share = COMPUTES_SHARE if any(t.stands_since_seconds is not None for t in self._present.values()) else 0.0
         for tenant in self._present.values():
-            used_seconds = 0.0
-            for ident, counted_seconds in tenant.threads.items():
-                tenant.threads[ident] = self._cpu_seconds(ident)
-                used_seconds += tenant.threads[ident] - counted_seconds
-            tenant.served_seconds += used_seconds / tenant.weight
-            tenant.window_used_seconds += used_seconds
+            for ident in tenant.threads:
+                tenant.count(ident, self._cpu_seconds(ident))
             window_seconds = now - tenant.window_since_seconds
             if window_seconds >= LOOK_SECONDS:
                 tenant.computes = tenant.window_used_seconds > least_share * window_seconds

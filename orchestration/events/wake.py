@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -11,9 +12,12 @@ import redis
 import structlog
 from django.conf import settings
 
+from shannon_project.foundation.together import Together
+
 log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS: Final = 0.5  # publishing takes less than a millisecond; a commit waits for it
+PUBLISHED_AT_ONCE: Final = 256
 QUIET_SECONDS: Final = 5.0  # after a failure; readers poll meanwhile
 
 
@@ -24,7 +28,7 @@ def channel_name(task_id: UUID) -> str:
 
 def wake_publish(seqs: Mapping[UUID, int]) -> None:
     """Tell readers of tasks that events up to these numbers are committed; one round trip."""
-    _publish({task_id: {"seq": seq} for task_id, seq in seqs.items()})
+    _publish([_Message(task_id, seq, {"seq": seq}) for task_id, seq in seqs.items()])
 
 
 def delta_publish(
@@ -32,20 +36,41 @@ def delta_publish(
 ) -> None:
     """Send a piece of model text to whoever watches live; `position` and `attempt` tell which text it is of."""
     message = {"delta": text, "step_key": step_key, "agent_id": agent_id, "position": position, "attempt": attempt}
-    _publish({task_id: message})
+    _publish([_Message(task_id, None, message)])
 
 
-def _publish(messages: Mapping[UUID, Mapping[str, Any]]) -> None:
-    if _breaker.is_open():
-        return
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What readers of a task are told. `seq`: the number up to which events are committed; None: it is a delta."""
+
+    task_id: UUID
+    seq: int | None
+    what: Mapping[str, Any]
+
+
+def _publish(messages: Sequence[_Message]) -> None:
+    if not _breaker.is_open():
+        _PUBLISHING.do(None, messages)
+
+
+def _publish_all(_key: None, brought: Sequence[Sequence[_Message]]) -> Sequence[None]:
+    """Publish what threads brought at the same moment, in one round trip; of a task's numbers only the highest."""
+    if _breaker.is_open():  # it failed for those who came before
+        return [None] * len(brought)
+    messages = [message for some in brought for message in some]
+    highest: dict[UUID, int] = {}
+    for message in messages:
+        highest[message.task_id] = max(message.seq or 0, highest.get(message.task_id, 0))
     try:
         pipeline = _client().pipeline(transaction=False)
-        for task_id, message in messages.items():
-            pipeline.publish(channel_name(task_id), json.dumps(message))
+        for message in messages:
+            if message.seq is None or message.seq == highest[message.task_id]:
+                pipeline.publish(channel_name(message.task_id), json.dumps(message.what))
         pipeline.execute()
     except redis.RedisError as error:
         _breaker.trip()
         log.warning("wake_not_sent", tasks=len(messages), quiet_seconds=QUIET_SECONDS, error=str(error))
+    return [None] * len(brought)
 
 
 class _Breaker:
@@ -79,3 +104,9 @@ def _client() -> "redis.Redis":
     return redis.Redis.from_url(
         settings.CELERY_BROKER_URL, socket_connect_timeout=TIMEOUT_SECONDS, socket_timeout=TIMEOUT_SECONDS
     )
+
+
+# A connection for each of hundreds of threads would be more than the pool has, or the server.
+_PUBLISHING: Final[Together[None, Sequence[_Message], None]] = Together(
+    _publish_all, at_once=PUBLISHED_AT_ONCE, size=len
+)

@@ -1,19 +1,14 @@
-"""What many threads bring at the same time, one of them does for all.
+"""Database work of many threads, done together where it can be: who waits for another thread holds no connection."""
 
-A thousand agents of one task would wait for each other's locks and commits, each holding a connection of the pool. So
-whoever comes first acts, and whoever comes meanwhile waits here, without a connection; then one of those who wait acts
-for all of them.
-"""
-
-import threading
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import structlog
 from django.db import InterfaceError, InternalError, OperationalError, connection
 
 from shannon_project.foundation.database import connection_release
+from shannon_project.foundation.together import Together
 
 log = structlog.get_logger(__name__)
 
@@ -25,19 +20,15 @@ Result = TypeVar("Result")
 EVERYBODYS_ERRORS = (OperationalError, InterfaceError, InternalError)
 
 
-@dataclass(slots=True)
-class _Slip(Generic[Item, Result]):
-    """What one thread brought, and what became of it. Neither `acts` nor an end: the thread acts for itself alone."""
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """The server was lost while it was done."""
 
-    item: Item
-    called: threading.Event = field(default_factory=threading.Event)
-    acts: bool = False
-    result: Result | None = None
-    error: Exception | None = None
+    error: Exception
 
 
 class Desk(Generic[Key, Item, Result]):
-    """Collects what threads bring while another one acts. Thread-safe.
+    """Does with `Together` what asks the database. Thread-safe.
 
     Attributes:
         act: Does what belongs to one key, in a transaction of its own, and returns a result for each item, in order;
@@ -55,10 +46,9 @@ class Desk(Generic[Key, Item, Result]):
     ) -> None:
         """Make one at which nobody waits."""
         self._act = act
-        self._at_once = at_once
-        self._size = size
-        self._lock = threading.Lock()
-        self._waiting: dict[Key, list[_Slip[Item, Result]]] = {}  # by each key for which somebody acts
+        self._together: Together[Key, Item, Result | _Lost | None] = Together(
+            self._for_all, at_once=at_once, size=size, leave=connection_release
+        )
 
     def bring(self, key: Key, item: Item) -> Result:
         """Do it, together with what others brought meanwhile; return what came of it.
@@ -68,26 +58,14 @@ class Desk(Generic[Key, Item, Result]):
         """
         if connection.in_atomic_block:
             return self._alone(key, item)
-        slip: _Slip[Item, Result] = _Slip(item)
-        with self._lock:
-            if key in self._waiting:
-                self._waiting[key].append(slip)
-            else:
-                self._waiting[key] = []
-                slip.acts = True
-        if not slip.acts:
-            connection_release()  # who acts may need it
-            slip.called.wait()
-        if slip.acts:
-            return self._for_all(key, slip)
-        if slip.error is not None:
-            raise slip.error
-        return slip.result if slip.result is not None else self._alone(key, item)
+        result = self._together.do(key, item)
+        if isinstance(result, _Lost):
+            raise type(result.error)(*result.error.args)  # one error raised by several threads would mix their traces
+        return self._alone(key, item) if result is None else result
 
     def waiting(self, key: Key) -> int:
         """Return how many threads wait until somebody acts for them."""
-        with self._lock:
-            return len(self._waiting.get(key, ()))
+        return self._together.waiting(key)
 
     def _alone(self, key: Key, item: Item) -> Result:
         (result,) = self._act(key, [item])
@@ -95,47 +73,14 @@ class Desk(Generic[Key, Item, Result]):
             raise ValueError(f"what was brought alone for {key} was not done")
         return result
 
-    def _for_all(self, key: Key, slip: _Slip[Item, Result]) -> Result:
-        others = self._take(key, self._size(slip.item))
+    def _for_all(self, key: Key, items: Sequence[Item]) -> Sequence[Result | _Lost | None]:
+        if len(items) == 1:
+            return [self._alone(key, items[0])]
         try:
-            result = self._together(key, slip, others) if others else None
-            return self._alone(key, slip.item) if result is None else result
-        finally:
-            for other in others:
-                other.called.set()
-            self._hand_over(key)
-
-    def _together(self, key: Key, slip: _Slip[Item, Result], others: Sequence[_Slip[Item, Result]]) -> Result | None:
-        try:
-            results = self._act(key, [each.item for each in (slip, *others)])
+            return self._act(key, items)
         except EVERYBODYS_ERRORS as error:
-            for other in others:
-                other.error = type(error)(*error.args)  # an error that several threads raise would mix their traces
-            raise
+            log.info("lost_together", key=str(key), count=len(items), reason=repr(error)[:200])
+            return [_Lost(error)] * len(items)
         except Exception as error:  # noqa: BLE001 - whose it is shows when each acts alone
-            log.info("done_apart", key=str(key), count=len(others) + 1, reason=repr(error)[:200])
-            return None
-        for other, result in zip(others, results[1:], strict=True):
-            other.result = result
-        return results[0]
-
-    def _take(self, key: Key, count: int) -> list[_Slip[Item, Result]]:
-        """Take those who wait, in their order, as far as they fit."""
-        taken: list[_Slip[Item, Result]] = []
-        with self._lock:
-            waiting = self._waiting[key]
-            while waiting and count + self._size(waiting[0].item) <= self._at_once:
-                count += self._size(waiting[0].item)
-                taken.append(waiting.pop(0))
-        return taken
-
-    def _hand_over(self, key: Key) -> None:
-        """Let the next one act, if there is one."""
-        with self._lock:
-            waiting = self._waiting[key]
-            if not waiting:
-                del self._waiting[key]
-                return
-            following = waiting.pop(0)
-        following.acts = True
-        following.called.set()
+            log.info("done_apart", key=str(key), count=len(items), reason=repr(error)[:200])
+            return [None] * len(items)

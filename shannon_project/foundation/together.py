@@ -1,110 +1,145 @@
-"""What many ask at the same moment is done together, by one of them; who is alone does it for itself at once."""
+"""What many bring at the same moment is done together, by one of them; who is alone does it for itself at once.
+
+A thousand that do the same each for itself would wait for each other's locks, commits and round trips. So whoever
+comes first acts, and whoever comes meanwhile waits here; then one of those who wait acts for all of them.
+"""
 
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from shannon_project.foundation.coroutines import coroutine_here
 
-A = TypeVar("A")
-R = TypeVar("R")
+Key = TypeVar("Key", bound=Hashable)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 _YOUR_TURN: Final = object()
 
 
 @dataclass(slots=True)
-class _Entry:
-    what: Any
+class _Entry(Generic[Item]):
+    item: Item
     is_waited_for: bool = True
     done: "Future[Any]" = field(default_factory=Future)
 
 
-class Together(Generic[A, R]):
-    """Thread-safe. While one of those who ask does the work, the others gather; then the next one does theirs.
+def _nothing() -> None:
+    """Keep what one has."""
 
-    Nobody works on for others once its own is done, and no thread is kept. On an event loop the work has a thread of
-    the coroutine's pool.
+
+class Together(Generic[Key, Item, Result]):
+    """Thread-safe. While one of those who bring something acts, the others gather; then the next one acts for them.
+
+    What belongs to different keys is done apart, at the same time. Nobody acts for others once its own is done, and no
+    thread is kept. On an event loop a thread of the coroutine's pool acts.
     """
 
-    def __init__(self, work: Callable[[Sequence[A]], Sequence[R]], *, most: int) -> None:
-        """Take the work.
+    def __init__(
+        self,
+        act: Callable[[Key, Sequence[Item]], Sequence[Result]],
+        *,
+        at_once: int,
+        size: Callable[[Item], int] = lambda _: 1,
+        leave: Callable[[], None] = _nothing,
+    ) -> None:
+        """Make one at which nobody waits.
 
         Args:
-            work: Does it for several and returns what each gets; what it raises is raised to all of them.
-            most: How many at once.
+            act: Does what belongs to one key and returns a result for each item, in order; what it raises is raised to
+                all of them.
+            at_once: The most that is done together, by `size`.
+            size: How much an item counts; one that is larger than `at_once` is done alone.
+            leave: What a thread gives back before it waits for another one.
         """
-        self._work = work
-        self._most = most
+        self._act = act
+        self._at_once = at_once
+        self._size = size
+        self._leave = leave
         self._lock = threading.Lock()
-        self._waiting: deque[_Entry] = deque()
-        self._is_led = False
+        self._waiting: dict[Key, deque[_Entry[Item]]] = {}  # of each key for which somebody acts
 
-    def soon(self, asked: A) -> None:
-        """Have it done after what was asked before it; nobody waits for it, but for whoever has a thread of its own."""
-        here = coroutine_here()
-        if here is None:
-            self.do(asked)
-            return
-        entry = _Entry(asked, is_waited_for=False)
-        if self._join(entry):
-            here.pool.submit(self._lead, entry)
-
-    def do(self, asked: A) -> R:
-        """Return what the work gives for this.
+    def do(self, key: Key, item: Item) -> Result:
+        """Do it, with what others brought meanwhile; return what came of it.
 
         Raises:
-            Exception: What the work raised.
+            Exception: What `act` raised.
         """
-        entry = _Entry(asked)
-        leads = self._join(entry)
-        here = coroutine_here()
+        entry, here = _Entry(item), coroutine_here()
+        leads = self._join(key, entry)
         while True:
             done = entry.done
             if leads and here is None:
-                self._lead(entry)
+                self._lead(key, entry)
             elif leads and here is not None:
-                here.pool.submit(self._lead, entry)
+                here.pool.submit(self._lead, key, entry)
+            else:
+                self._leave()
             found: Any = done.result() if here is None else here.wait(asyncio.wrap_future(done), is_interruptible=False)
             if found is not _YOUR_TURN:
-                result: R = found
+                result: Result = found
                 return result
             leads = True
 
-    def _join(self, entry: _Entry) -> bool:
-        """Gather with the others; return whether there is nobody who leads, so that one must lead."""
+    def soon(self, key: Key, item: Item) -> None:
+        """Have it done after what came before it; nobody waits for it, but for whoever has a thread of its own."""
+        here = coroutine_here()
+        if here is None:
+            self.do(key, item)
+            return
+        entry = _Entry(item, is_waited_for=False)
+        if self._join(key, entry):
+            here.pool.submit(self._lead, key, entry)
+
+    def waiting(self, key: Key) -> int:
+        """Return how many items wait until somebody acts for them."""
         with self._lock:
-            self._waiting.append(entry)
-            leads = not self._is_led
-            self._is_led = True
+            return len(self._waiting.get(key, ()))
+
+    def _join(self, key: Key, entry: _Entry[Item]) -> bool:
+        """Gather with the others; return whether there is nobody who acts, so that one must."""
+        with self._lock:
+            leads = key not in self._waiting
+            self._waiting.setdefault(key, deque()).append(entry)
             return leads
 
-    def _lead(self, own: _Entry) -> None:
-        """Work until one's own is done and somebody waits, and hand the lead on to whoever waits longest."""
+    def _lead(self, key: Key, own: _Entry[Item]) -> None:
+        """Act until one's own is done and somebody waits, and hand the lead on to whoever waits longest."""
         while True:
             with self._lock:
-                if own.done.done() and (following := self._following()) is not None:
+                waiting = self._waiting[key]
+                if own.done.done() and (following := _following(waiting)) is not None:
                     told, following.done = following.done, Future()
                     break
-                batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-                if not batch:
-                    self._is_led = False
+                if not waiting:
+                    del self._waiting[key]
                     return
-            self._do(batch)
+                batch = self._take(waiting)
+            self._do(key, batch)
         told.set_result(_YOUR_TURN)
 
-    def _following(self) -> _Entry | None:
-        return next((entry for entry in self._waiting if entry.is_waited_for), None)
+    def _take(self, waiting: deque[_Entry[Item]]) -> list[_Entry[Item]]:
+        """Take those who wait, in their order, as far as they fit; one in any case."""
+        taken = [waiting.popleft()]
+        count = self._size(taken[0].item)
+        while waiting and (count := count + self._size(waiting[0].item)) <= self._at_once:
+            taken.append(waiting.popleft())
+        return taken
 
-    def _do(self, batch: Sequence[_Entry]) -> None:
+    def _do(self, key: Key, batch: Sequence[_Entry[Item]]) -> None:
         try:
-            found = list(zip(batch, self._work([entry.what for entry in batch]), strict=True))
+            found = list(zip(batch, self._act(key, [entry.item for entry in batch]), strict=True))
         except BaseException as error:  # noqa: BLE001 - it is raised to those who wait
             for entry in batch:
                 entry.done.set_exception(error)
         else:
             for entry, result in found:
                 entry.done.set_result(result)
+
+
+def _following(waiting: deque[_Entry[Item]]) -> _Entry[Item] | None:
+    return next((entry for entry in waiting if entry.is_waited_for), None)

@@ -42,7 +42,7 @@ class ValkeyGate(Gate):
         self._away_until_monotonic_seconds = 0.0
         self._latencies: dict[str, tuple[float, float | None]] = {}
         self._lock = threading.Lock()
-        self._together: Together[_Run, Any] = Together(self._run_all, most=_TOGETHER_MAX)
+        self._together: Together[None, _Run, Any] = Together(self._run_all, at_once=_TOGETHER_MAX)
 
     def admit(self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float) -> Admission:
         """See `Gate.admit`."""
@@ -105,7 +105,7 @@ class ValkeyGate(Gate):
         ]
         keys = [_key(lane, part) for part in ("state", "window", "running")] + [_latencies_key(lane.model)]
         if not self.is_away():
-            self._together.soon(("finish", keys, arguments))
+            self._together.soon(None, ("finish", keys, arguments))
 
     def leave(self, lane: Lane, call_id: str) -> None:
         """See `Gate.leave`."""
@@ -135,9 +135,9 @@ class ValkeyGate(Gate):
 
     def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
         """Run a script, with those of whoever else asks at this moment; None: Valkey is away."""
-        return None if self.is_away() else self._together.do((script, keys, arguments))
+        return None if self.is_away() else self._together.do(None, (script, keys, arguments))
 
-    def _run_all(self, runs: Sequence[_Run]) -> Sequence[Any]:
+    def _run_all(self, _key: None, runs: Sequence[_Run]) -> Sequence[Any]:
         """Run scripts in one round trip; None in place of each: Valkey is away."""
         found: Sequence[Any] = [None] * len(runs)
         with self._reaching() as is_there:

@@ -1,10 +1,12 @@
 """A broker that is there and says nothing."""
 
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
 
 import pytest
 import redis
@@ -14,6 +16,9 @@ from structlog.testing import capture_logs
 
 from orchestration.events import follow, wake
 from shannon_project.foundation.ids import uuid7
+
+PATIENCE_SECONDS: Final = 30.0
+THREADS: Final = 150  # more than the driver's pool has connections
 
 
 class SilentServer:
@@ -59,6 +64,51 @@ def test_a_silent_broker_is_waited_for_once_and_not_at_every_commit(
             wake.wake_publish({uuid7(): number})
             wake.delta_publish(task_id=uuid7(), step_key="a", agent_id="a", text="x")
     assert [entry["event"] for entry in logs] == ["wake_not_sent"]
+
+
+def test_what_hundreds_of_threads_publish_at_once_goes_over_one_connection_and_in_order(
+    silent: SilentServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task_id = uuid7()
+    real: Any = wake._client()
+    reader = real.pubsub(ignore_subscribe_messages=True)
+    reader.subscribe(wake.channel_name(task_id))
+    assert reader.get_message(timeout=PATIENCE_SECONDS) is None, "it is subscribed"
+    asked, may_go = threading.Event(), threading.Event()
+    pipelines: list[int] = []
+
+    def client() -> Any:
+        pipelines.append(1)
+        asked.set()
+        assert may_go.wait(PATIENCE_SECONDS)
+        return real
+
+    monkeypatch.setattr(wake, "_client", client)
+    with capture_logs() as logs, ThreadPoolExecutor(THREADS + 1) as threads:
+        threads.submit(wake.delta_publish, task_id=task_id, step_key="a", agent_id="a", text="first")
+        assert asked.wait(PATIENCE_SECONDS)
+        for number in range(1, THREADS + 1):
+            threads.submit(wake.wake_publish, {task_id: number})
+            while wake._PUBLISHING.waiting(None) < number:
+                threading.Event().wait(0.001)
+        may_go.set()
+    heard = [json.loads(message["data"]) for message in _messages_of(reader, 2)]
+    assert heard[0]["delta"] == "first"
+    assert heard[1] == {"seq": THREADS}, "who reads up to that number has read those before it"
+    assert len(pipelines) == 2
+    assert not logs
+
+
+def _messages_of(reader: Any, count: int) -> list[dict[str, Any]]:
+    """Return so many messages, and fail when there are more or fewer."""
+    found: list[dict[str, Any]] = []
+    while len(found) < count:
+        message = reader.get_message(timeout=PATIENCE_SECONDS)
+        assert message is not None
+        found.append(message)
+    assert reader.get_message(timeout=0.0) is None
+    reader.close()
+    return found
 
 
 class StoppedPubSub(redis.asyncio.client.PubSub):

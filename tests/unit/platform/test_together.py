@@ -21,7 +21,7 @@ class Doubling:
         self.batches: list[list[int]] = []
         self.threads: set[str] = set()
 
-    def __call__(self, asked: Sequence[int]) -> list[int]:
+    def __call__(self, _key: object, asked: Sequence[int]) -> list[int]:
         self.threads.add(threading.current_thread().name)
         self.batches.append(list(asked))
         self.begun.set()
@@ -35,18 +35,18 @@ def test_who_is_alone_does_it_in_its_own_thread() -> None:
     work = Doubling()
     work.free.set()
 
-    assert Together(work, most=8).do(21) == 42
+    assert Together(work, at_once=8).do("key", 21) == 42
     assert work.threads == {threading.current_thread().name}
 
 
 def test_those_who_come_meanwhile_are_done_together_and_no_more_at_once_than_is_said() -> None:
     work = Doubling()
-    together = Together(work, most=8)
+    together = Together(work, at_once=8)
     with ThreadPoolExecutor(21) as pool:
-        first = pool.submit(together.do, 1)
+        first = pool.submit(together.do, "key", 1)
         assert work.begun.wait(30)
-        others = [pool.submit(together.do, number) for number in range(100, 120)]
-        while len(together._waiting) < 20:
+        others = [pool.submit(together.do, "key", number) for number in range(100, 120)]
+        while together.waiting("key") < 20:
             threading.Event().wait(0.001)
         work.free.set()
 
@@ -59,19 +59,19 @@ def test_those_who_come_meanwhile_are_done_together_and_no_more_at_once_than_is_
 def test_what_fails_fails_for_those_who_were_in_it_and_the_next_ones_are_served() -> None:
     work = Doubling()
     work.free.set()
-    together = Together(work, most=8)
+    together = Together(work, at_once=8)
 
     with pytest.raises(KeyError):
-        together.do(13)
-    assert together.do(1) == 2
+        together.do("key", 13)
+    assert together.do("key", 1) == 2
 
 
 async def test_coroutines_wait_without_a_thread_each() -> None:
     work = Doubling()
     work.free.set()
-    together, pool = Together(work, most=500), ThreadPoolExecutor(4, "outside")
+    together, pool = Together(work, at_once=500), ThreadPoolExecutor(4, "outside")
 
-    calls = [Coroutine(partial(together.do, number), pool) for number in range(100, 400)]
+    calls = [Coroutine(partial(together.do, "key", number), pool) for number in range(100, 400)]
     found = await asyncio.gather(*(call.run() for call in calls))
 
     assert found == [2 * number for number in range(100, 400)]
@@ -82,13 +82,13 @@ async def test_coroutines_wait_without_a_thread_each() -> None:
 async def test_what_nobody_waits_for_is_done_all_the_same_and_in_its_turn() -> None:
     work = Doubling()
     work.free.set()
-    together, pool = Together(work, most=8), ThreadPoolExecutor(1, "outside")
+    together, pool = Together(work, at_once=8), ThreadPoolExecutor(1, "outside")
 
     def ask() -> int:
-        together.soon(1)
-        together.soon(2)
-        return together.do(3)
+        together.soon("key", 1)
+        together.soon("key", 2)
+        return together.do("key", 3)
 
     assert await Coroutine(ask, pool).run() == 6
     assert [number for batch in work.batches for number in batch] == [1, 2, 3]
-    assert together.do(4) == 8, "nobody was left with the lead"
+    assert together.do("key", 4) == 8, "nobody was left with the lead"

@@ -216,3 +216,29 @@ def test_few_drainers_do_the_short_steps_of_a_task_and_the_next_when_they_have_e
             assert of_another(other_id)
     with turns.hurry() as following:
         assert following(task_id)
+
+
+def test_how_many_drainers_there_are_is_told_whenever_one_comes_or_goes(process: Process) -> None:
+    told: list[int] = []
+    process.turns.crowd_heed(told.append)
+    first, second = process.begin(HEAVY), process.begin(LIGHT)
+    second.end()
+    first.end()
+    assert told == [1, 2, 1, 0]
+
+
+def test_each_of_many_that_come_and_go_looks_at_itself_alone(process: Process) -> None:
+    drainers = [process.begin(HEAVY) for _ in range(20)]
+    looks: list[int] = []
+    of_thread = process.turns._cpu_seconds
+
+    def counted(ident: int) -> float:
+        looks.append(ident)
+        return of_thread(ident)
+
+    process.turns._cpu_seconds = counted
+    for drainer in drainers:
+        drainer.computes(1.0)
+        drainer.end()
+    assert len(looks) == len(drainers)
+    assert process.turns._tenants[HEAVY].served_seconds == pytest.approx(20.0)
