@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 from agents.llm.base import ModelGateway
 from agents.llm.catalogues import TenantModels, models_of
-from agents.llm.estimates import is_picture, prompt_tokens_estimate
+from agents.llm.estimates import is_picture, is_reasoning_asked, prompt_tokens_estimate
 from agents.llm.gate import Gate
 from agents.llm.routing import Choice, ordered
 from agents.llm.types import ModelRequest
 from shannon_project.config.catalogue import Ability, CatalogueModel, TierEntry
-
-_NO_REASONING: Final = frozenset({None, "none"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ def abilities_needed(request: ModelRequest) -> frozenset[Ability]:
         needed.add(Ability.JSON_SCHEMA)
     if any(_has_picture(message.get("content")) for message in request.messages):
         needed.add(Ability.VISION)
-    if request.options.get("reasoning_effort") not in _NO_REASONING:
+    if is_reasoning_asked(request):
         needed.add(Ability.REASONING)
     return frozenset(needed)
 

@@ -27,6 +27,8 @@ _TOKENS_PER_MESSAGE: Final = 8  # roles and separators, generously
 # This is above what a large one takes; who sends small ones has more set aside than is used.
 _TOKENS_PER_PICTURE: Final = 5_000
 _PICTURES: Final = frozenset({"image_url", "input_image"})
+_UNSEEN_TOKENS_PER_SECOND: Final = 100  # few models write faster; what is not seen is not counted too low
+_NO_REASONING: Final = frozenset({None, "none"})
 
 
 def text_tokens_estimate(text: str) -> int:
@@ -66,6 +68,21 @@ def _beyond_ascii(raw: bytes) -> float:
     rare, indic = first.count(b"\xe1"), first.count(b"\xe0")  # Ethiopic, Khmer, Georgian; scripts of India, Thai, Lao
     rest = len(first) - two - four - rare - indic  # Chinese, Japanese, Korean, signs
     return two + 3 * (four + rare) + 1.5 * indic + rest * 4 / 3
+
+
+def unseen_tokens_estimate(request: ModelRequest, *, seconds: float, is_streamed: bool) -> int:
+    """Return how much of an answer a model may have written of which nothing came in this time.
+
+    A streamed one shows its first word at once, unless the model was asked to think before it.
+    """
+    if is_streamed and not is_reasoning_asked(request):
+        return 0
+    return min(request.max_output_tokens, math.ceil(seconds * _UNSEEN_TOKENS_PER_SECOND))
+
+
+def is_reasoning_asked(request: ModelRequest) -> bool:
+    """Tell whether the model is asked to think before it answers."""
+    return request.options.get("reasoning_effort") not in _NO_REASONING
 
 
 def prompt_tokens_estimate(request: ModelRequest) -> int:

@@ -3,11 +3,11 @@
 import logging
 import os
 import threading
-from collections.abc import Generator
+import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from django.conf import settings
 from dotenv import load_dotenv
@@ -20,23 +20,20 @@ from agents.llm.lightening import imported_lightly, lighten
 from agents.llm.offline.handler import OfflineHandler
 from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
 from agents.llm.parameters import parameters_of
-from agents.llm.replies import Answer, StatedUsage, giant_failure, reply_of, usage_of
-from agents.llm.stream import StreamAssembly
+from agents.llm.replies import Answer, StatedUsage, giant_failure, reply_of, usage_of, usage_unseen
+from agents.llm.streaming import LitellmStream, Stream, WireStream
 from agents.llm.timeouts import CallTimeouts
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
 from agents.llm.unlogged import completion_unlogged
 from agents.llm.watchdog import CallOverdue, TooManyAbandoned, read_within
 from agents.llm.wire import (
     Scribe,
-    WireAssembly,
     WireFailed,
-    WireRequest,
     WireTooLarge,
     WireUnreadable,
     is_mended_by_litellm,
     named_by_litellm,
     wire_answer,
-    wire_pieces,
 )
 from shannon_project.config.catalogue import TOKENS_PER_PRICE, CatalogueModel, ModelPrice, catalogue
 
@@ -109,6 +106,7 @@ class _Asked:
     timeouts: CallTimeouts
     parameters: dict[str, Any]
     on_delta: OnDelta | None
+    started: float = field(default_factory=time.monotonic)
 
 
 def _by_wire(asked: _Asked) -> Answer | None:
@@ -122,32 +120,32 @@ def _by_wire(asked: _Asked) -> Answer | None:
     try:
         if asked.on_delta is None:
             return wire_answer(wire, asked.model, asked.timeouts)
-        return _streamed(_WireStream(wire, asked.timeouts, asked.on_delta), asked)
+        return _streamed(WireStream(wire, asked.timeouts, asked.on_delta), asked)
     except WireFailed as refusal:
         if is_mended_by_litellm(refusal):
             return None
-        raise _failure_of(refusal, asked.model) from None
+        raise _paid(_failure_of(refusal, asked.model), refusal, asked) from None
     except WireTooLarge as error:
         failure = giant_failure(asked.model)
         failure.used = usage_of(asked.request, Answer(error.said, (), None, None), asked.price)
         raise failure from None
     except (*_FAILURES_OF_WAITING, WireUnreadable) as error:
-        raise _failure_of(error, asked.model) from None
+        raise _paid(_failure_of(error, asked.model), error, asked) from None
 
 
 def _by_litellm(asked: _Asked) -> Answer:
     if asked.on_delta is not None:
-        return _streamed(_LitellmStream(asked.parameters, asked.timeouts, asked.on_delta), asked)
+        return _streamed(LitellmStream(_completion, asked.parameters, asked.timeouts, asked.on_delta), asked)
     try:
         answers = read_within(lambda: [_completion(**asked.parameters)], timeouts=asked.timeouts)
         with closing(answers):
             return _whole(next(answers), asked.model)
     except _failures() as error:
         # Not chained: what the provider said may hold our key, and whoever logs the error would log the chain.
-        raise _failure_of(error, asked.model) from None
+        raise _paid(_failure_of(error, asked.model), error, asked) from None
 
 
-def _streamed(stream: "_Stream", asked: _Asked) -> Answer:
+def _streamed(stream: Stream, asked: _Asked) -> Answer:
     """Read a stream.
 
     Raises:
@@ -165,7 +163,7 @@ def _streamed(stream: "_Stream", asked: _Asked) -> Answer:
     except _failures() as error:
         if isinstance(error, WireFailed) and is_mended_by_litellm(error) and not stream.assembly.characters:
             raise
-        failure = _failure_of(error, model)
+        failure = _paid(_failure_of(error, model), error, asked)
     # litellm ends a stream that was cut off with a "stop" of its own; here is what the provider said.
     if failure is None and not stream.finish_reason():
         failure = ModelUnavailable(f"The answer of {model.name} ended before it was complete.")
@@ -177,59 +175,6 @@ def _streamed(stream: "_Stream", asked: _Asked) -> Answer:
             failure.used = usage_of(asked.request, answer, asked.price)
         raise failure
     return answer
-
-
-class _Stream(Protocol):
-    """A streamed call. `open` makes it and yields its pieces, which `assembly` makes one answer of."""
-
-    assembly: StreamAssembly
-
-    def open(self) -> Generator[Any]: ...
-
-    def finish_reason(self) -> str | None:
-        """Return the reason that the provider gave to end; None: it gave none."""
-
-    def stated(self) -> StatedUsage | None:
-        """Return what the provider says that it used; None: it says nothing."""
-
-
-class _WireStream:
-    def __init__(self, wire: WireRequest, timeouts: CallTimeouts, on_delta: OnDelta) -> None:
-        self._wire, self._timeouts = wire, timeouts
-        self.assembly: StreamAssembly = WireAssembly(on_delta)
-
-    def open(self) -> Generator[Any]:
-        return wire_pieces(self._wire, self._timeouts)
-
-    def finish_reason(self) -> str | None:
-        return self.assembly.finish_reason
-
-    def stated(self) -> StatedUsage | None:
-        return self.assembly.stated()
-
-
-class _LitellmStream:
-    def __init__(self, parameters: dict[str, Any], timeouts: CallTimeouts, on_delta: OnDelta) -> None:
-        self._parameters, self._timeouts = parameters, timeouts
-        self._chunks: Any = None
-        self.assembly = StreamAssembly(on_delta)
-
-    def open(self) -> Generator[Any]:
-        return read_within(self._made, timeouts=self._timeouts)
-
-    def _made(self) -> Any:
-        """Make the call, in the thread that reads it."""
-        self._chunks = _completion(**self._parameters)
-        return self._chunks
-
-    def finish_reason(self) -> str | None:
-        reason: str | None = getattr(self._chunks, "received_finish_reason", self.assembly.finish_reason)
-        return reason
-
-    def stated(self) -> StatedUsage | None:
-        # Where the provider states nothing the library counts by itself, and tells that as if it had been stated.
-        came = getattr(self._chunks, "chunks", ())
-        return self.assembly.stated() if any(getattr(chunk, "usage", None) for chunk in came) else None
 
 
 def _whole(answer: Any, model: CatalogueModel) -> Answer:
@@ -248,6 +193,16 @@ def _whole(answer: Any, model: CatalogueModel) -> Answer:
 def _failures() -> tuple[type[Exception], ...]:
     """Return what is raised where an answer does not come; all exceptions of litellm's providers derive from one."""
     return (*_FAILURES_OF_WAITING, WireFailed, WireTooLarge, WireUnreadable, _library.exceptions.openai.OpenAIError)
+
+
+def _paid(failure: ModelFailure, error: Exception, asked: _Asked) -> ModelFailure:
+    """Note what a call may have used of whose answer nothing came in time, or only a part: it may be billed."""
+    is_lost = isinstance(error, WireFailed) and error.was_begun
+    if is_lost or (isinstance(error, CallOverdue) and error.was_asked):
+        seconds = time.monotonic() - asked.started
+        is_streamed = asked.on_delta is not None
+        failure.used = usage_unseen(asked.request, asked.price, seconds=seconds, is_streamed=is_streamed)
+    return failure
 
 
 def _failure_of(error: Exception, model: CatalogueModel) -> ModelFailure:

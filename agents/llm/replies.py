@@ -8,7 +8,7 @@ from django.conf import settings
 
 from agents.llm.base import cost_usd_of
 from agents.llm.errors import ModelAnswerInvalid, ModelAnswerTooLong, ModelContentFiltered, ModelFailure, ModelUsage
-from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
+from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate, unseen_tokens_estimate
 from agents.llm.failures import filtered_message
 from agents.llm.tool_calls import normalised
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
@@ -93,6 +93,15 @@ def usage_of(request: ModelRequest, answer: Answer, price: ModelPrice | None) ->
         cache_read_tokens=stated.cache_read_tokens,
         cache_write_tokens=stated.cache_write_tokens,
     )
+
+
+def usage_unseen(request: ModelRequest, price: ModelPrice | None, *, seconds: float, is_streamed: bool) -> ModelUsage:
+    """Return an estimate of what a call used that was asked and of whose answer nothing came in this time."""
+    tokens = (
+        prompt_tokens_estimate(request),
+        unseen_tokens_estimate(request, seconds=seconds, is_streamed=is_streamed),
+    )
+    return ModelUsage(*tokens, cost_usd_of(price, *tokens))
 
 
 def reply_of(request: ModelRequest, model: CatalogueModel, answer: Answer, price: ModelPrice | None) -> ModelReply:

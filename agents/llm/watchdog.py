@@ -24,12 +24,16 @@ _abandoned_lock = threading.Lock()
 
 
 class CallOverdue(Exception):
-    """The time for the call is over; `waited_for` says for which part of it."""
+    """The time for the call is over.
 
-    def __init__(self, waited_for: str) -> None:
-        """Make the error; `waited_for` is the first token, the next one, or the whole answer."""
+    `waited_for` says for which part of it, `was_asked` whether the question may have been sent: then it may be billed.
+    """
+
+    def __init__(self, waited_for: str, *, was_asked: bool = True) -> None:
+        """Make the error; `waited_for` is the connection, the first token, the next one, or the whole answer."""
         super().__init__(waited_for)
         self.waited_for = waited_for
+        self.was_asked = was_asked
 
 
 class TooManyAbandoned(Exception):

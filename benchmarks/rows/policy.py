@@ -15,16 +15,16 @@ CACHED_TARGET_US = 10.0
 
 
 def policy_rows(bench: Bench) -> list[Row]:
-    """Ask about a model call: each time another question, then each time the same one."""
+    """Ask about a model call: each time about another model, at which policies look, then each time the same."""
     principal, count = bench.principal(), bench.scaled(DECISIONS)
 
-    def decision_us(prompt_tokens: int) -> float:
+    def decision_us(number: int) -> float:
         resource = {
-            "model": "offline/agent",
+            "model": f"offline/agent-{number}",
             "provider": "offline",
             "tier": "small",
             "purpose": "agent",
-            "prompt_tokens": prompt_tokens,
+            "prompt_tokens": 1_000,
             "max_output_tokens": 1_024,
         }
         started = time.perf_counter()

@@ -2,6 +2,6 @@
 
 from policy.evaluation.backend import CompiledPolicies
 from policy.evaluation.combine import Contribution, combine
-from policy.evaluation.source import PolicySource
+from policy.evaluation.source import PolicySource, Reads
 
-__all__ = ["CompiledPolicies", "Contribution", "PolicySource", "combine"]
+__all__ = ["CompiledPolicies", "Contribution", "PolicySource", "Reads", "combine"]

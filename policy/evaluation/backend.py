@@ -7,8 +7,7 @@ undefined unless strict errors are on; errors of evaluation come back as an outp
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from queue import LifoQueue
 from typing import Any
 
@@ -18,16 +17,20 @@ from regopy.rego_shared import LogLevel, rego_bundle_query_entrypoint
 from policy.errors import PolicyFailed, PolicyInvalid
 from policy.evaluation.combine import Contribution
 from policy.evaluation.exchange import Answer, Question
-from policy.evaluation.source import EMPTY_RULES, KINDS, PolicySource
+from policy.evaluation.source import EMPTY_RULES, KINDS, PolicySource, Reads
 from policy.types import Action
 
 EVALUATORS_MAX = max(2, min(4, os.cpu_count() or 2))  # an evaluation is pure CPU; each evaluator takes about 1.5 MB
 _DECISION_PACKAGE = "decision"
 _ACTIONS_ENTRYPOINT = f"{_DECISION_PACKAGE}/actions"
+_KINDS_ENTRYPOINT = f"{_DECISION_PACKAGE}/kinds"
 
 
 class CompiledPolicies:
-    """A set of policies that was compiled once and answers from any thread."""
+    """A set of policies that was compiled once and answers from any thread.
+
+    `reads`: the fields of a question that any of them can look at; None: all.
+    """
 
     def __init__(self, sources: Sequence[PolicySource]) -> None:
         """Compile.
@@ -38,16 +41,19 @@ class CompiledPolicies:
         self._sources = tuple(sorted(sources, key=lambda source: source.package))
         for source in self._sources:
             source.check_text()
+        self.reads = _reads_of(self._sources)
         self._policies_of = self._read_actions()
+        defined = self._read_kinds()
+        self._is_complete = defined is not None
         self._plan = {
-            action: [(source, kind) for source in policies for kind in KINDS]
+            action: [(source, kind) for source in policies for kind in (defined[source] if defined else KINDS)]
             for action, policies in self._policies_of.items()
         }
         self._module = self._decision_module()
         self._free: LifoQueue[_Evaluator | None] = LifoQueue()
         for _ in range(EVALUATORS_MAX - 1):
             self._free.put(None)  # made when there is a second thread that needs it
-        self._free.put(_Evaluator(self._sources, self._module))
+        self._free.put(self._made())
 
     @property
     def versions(self) -> dict[str, int]:
@@ -71,8 +77,13 @@ class CompiledPolicies:
         plan = self._plan[action]
         if not plan:
             return []
-        with self._evaluator() as evaluator:
+        evaluator = self._free.get()
+        try:
+            if evaluator is None:
+                evaluator = self._made()
             answer = evaluator.ask(_entrypoint(action), question)
+        finally:
+            self._free.put(evaluator)
         if not isinstance(answer, list) or len(answer) != len(plan):
             raise PolicyFailed("A policy gave no answer: one of its rules is undefined.")
         return [
@@ -81,15 +92,8 @@ class CompiledPolicies:
             if (found := _values(source, kind, values))
         ]
 
-    @contextmanager
-    def _evaluator(self) -> Iterator["_Evaluator"]:
-        evaluator = self._free.get()
-        try:
-            if evaluator is None:
-                evaluator = _Evaluator(self._sources, self._module)
-            yield evaluator
-        finally:
-            self._free.put(evaluator)
+    def _made(self) -> "_Evaluator":
+        return _Evaluator(self._sources, self._module, has_empty_rules=not self._is_complete)
 
     def _read_actions(self) -> dict[Action, list[PolicySource]]:
         """Ask each policy for its constant `actions`."""
@@ -112,6 +116,28 @@ class CompiledPolicies:
                 policies[Action(action)].append(source)
         return policies
 
+    def _read_kinds(self) -> dict[PolicySource, list[str]] | None:
+        """Ask which sets each policy defines; None: a policy could not say.
+
+        A set is defined whatever the question is, so one question tells; what is not defined need never be asked for.
+        That each of them is a set was seen when the constants were read, beside the empty rules.
+        """
+        names = [(source, kind) for source in self._sources for kind in KINDS]
+        asked = ", ".join(f"[1 | _ = data.{source.package}.{kind}]" for source, kind in names)
+        module = f"package {_DECISION_PACKAGE}\nimport rego.v1\nkinds := [{asked}]"
+        try:
+            evaluator = _Evaluator(self._sources, module, [_KINDS_ENTRYPOINT], has_empty_rules=False)
+            answers = evaluator.ask(_KINDS_ENTRYPOINT, {})
+        except (PolicyFailed, PolicyInvalid):
+            return None
+        if not isinstance(answers, list) or len(answers) != len(names):
+            return None
+        defined: dict[PolicySource, list[str]] = {source: [] for source in self._sources}
+        for (source, kind), found in zip(names, answers, strict=True):
+            if found:
+                defined[source].append(kind)
+        return defined
+
     def _decision_module(self) -> str:
         """Return a module with one rule per action: an array of the sets in the order of the plan."""
         lines = [f"package {_DECISION_PACKAGE}", "import rego.v1"]
@@ -124,7 +150,14 @@ class CompiledPolicies:
 class _Evaluator:
     """One interpreter with one prepared bundle; used by one thread at a time."""
 
-    def __init__(self, sources: Sequence[PolicySource], module: str, entrypoints: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[PolicySource],
+        module: str,
+        entrypoints: Sequence[str] | None = None,
+        *,
+        has_empty_rules: bool = True,
+    ) -> None:
         self._interpreter = Interpreter()
         self._interpreter.log_level = LogLevel.NONE
         self._interpreter.strict_built_in_errors = True
@@ -134,7 +167,7 @@ class _Evaluator:
             except RegoError as error:
                 raise PolicyInvalid(f"{source.label} does not parse: {error}") from error
         try:
-            for source in sources:
+            for source in sources if has_empty_rules else ():
                 empty = f"package {source.package}\nimport rego.v1\n{EMPTY_RULES}"
                 self._interpreter.add_module(f"{source.label}.empty.rego", empty)
             self._interpreter.add_module("decision.rego", module)
@@ -158,6 +191,17 @@ class _Evaluator:
                 "A policy failed while it was evaluated.", details={"cause": str(error)[:500]}
             ) from error
         return Answer(output).value()
+
+
+def _reads_of(sources: Sequence[PolicySource]) -> Reads | None:
+    """Return what any of the policies looks at; each may call the rules of all others."""
+    together = Reads()
+    for source in sources:
+        reads = source.reads()
+        if reads is None:
+            return None
+        together = together.plus(reads)
+    return together
 
 
 def _values(source: PolicySource, kind: str, values: Any) -> list[Any]:

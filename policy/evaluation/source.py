@@ -32,7 +32,22 @@ _PACKAGE = re.compile(r"\s*package[ \t]+([A-Za-z0-9_.]+)[ \t\r]*(?:\n|\Z)")
 _TEXT_OR_COMMENT = re.compile(r'#[^\n]*|"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*"|`[^`]*`')
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]|\r(?!\n)")
 _REACHES_OUT = re.compile(r"\b(opa|http|net)\b")
+_INPUT = re.compile(r"\binput\b")
+# A field of what is to be done or of who asks, by its name. Whatever else is done with `input` may read all of it.
+_FIELD = re.compile(r"(?<![\w.])input\.(?:action\b|(resource|principal)\.([A-Za-z_]\w*))(?!\s*\()")
 _PART_OF_A_SET = re.compile(rf"(?<![\w.])({'|'.join(KINDS)})\s*[.\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """The fields of a question that policies look at: of what is to be done, and of who asks."""
+
+    resource: frozenset[str] = frozenset()
+    principal: frozenset[str] = frozenset()
+
+    def plus(self, other: "Reads") -> "Reads":
+        """Return what is looked at by either."""
+        return Reads(self.resource | other.resource, self.principal | other.principal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +72,20 @@ class PolicySource:
     def mentions(self, *names: str) -> bool:
         """Tell whether one of the names stands in the code, outside of texts and comments."""
         return re.search(rf"\b(?:{'|'.join(names)})\b", self._code()) is not None
+
+    def reads(self) -> Reads | None:
+        """Return the fields that the policy can look at; None: any.
+
+        Told from the text, and only where each `input` in the code is followed by the name of a field: a policy has no
+        other way to its question.
+        """
+        code = self._code()
+        found = list(_FIELD.finditer(code))
+        if len(found) < len(_INPUT.findall(code)):
+            return None
+        names = [(field[1], field[2]) for field in found]
+        parts = (frozenset(name for part, name in names if part == kind) for kind in ("resource", "principal"))
+        return Reads(*parts)
 
     def check_text(self) -> None:
         """Check what can be seen without compiling. Also done when stored policies are loaded.

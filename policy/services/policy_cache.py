@@ -54,29 +54,26 @@ class PolicyCache:
         """Return the generation of the rules that this process knows, after a check when one is due."""
         return self._current().generation
 
-    def decisions(self) -> dict[object, Decision]:
-        """Return what was decided since the last check of the generation.
+    def of_tenant(self, tenant_id: UUID) -> tuple[TenantPolicies, dict[object, Decision]]:
+        """Return the tenant's compiled policies, and what was decided since the last check of the generation.
 
-        Take it before evaluating and add to the one that was taken: then a decision by older policies never
-        gets among those by newer ones.
+        What is decided by these policies is added to these decisions: one by older policies never gets among those by
+        newer ones. The least recently used policies are dropped first.
         """
-        return self._current().decisions
-
-    def policies_for(self, tenant_id: UUID) -> TenantPolicies:
-        """Return the tenant's compiled policies; the least recently used ones are dropped first."""
         snapshot = self._current()
+        decisions = snapshot.decisions
         with self._lock:
             known = snapshot.tenants.get(tenant_id)
             if known is not None:
                 snapshot.tenants.move_to_end(tenant_id)
-                return known
+                return known, decisions
         # outside the lock: one tenant's first decision must not hold up the others
         loaded = in_database(lambda: _load(tenant_id))
         with self._lock:
             snapshot.tenants[tenant_id] = loaded
             while len(snapshot.tenants) > settings.SHANNON_POLICY_CACHED_TENANTS:
                 snapshot.tenants.popitem(last=False)
-        return loaded
+        return loaded, decisions
 
     def _current(self) -> _Snapshot:
         """Return the snapshot, after a check of the generation when one is due.

@@ -11,7 +11,7 @@ from django.utils import timezone
 from agents.llm.base import ModelGateway, OnDelta, cost_usd_of
 from agents.llm.credentials import Credential
 from agents.llm.errors import ModelFailure, ModelRefused, ModelUsage
-from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate
+from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate, unseen_tokens_estimate
 from agents.llm.gate import CallEnd, Entered
 from agents.llm.routing.attempts import OK, Attempt, end_of
 from agents.llm.types import ModelReply, ModelRequest
@@ -92,7 +92,9 @@ class Trial:
 
     def _used_so_far(self, least_completion_tokens: int = 0) -> ModelUsage:
         """Estimate what an answer used that was left in the middle."""
+        seconds, is_streamed = time.monotonic() - self._started, self.on_delta is not None
         written = max(least_completion_tokens, text_tokens_estimate("".join(self._written)))
+        written = written or unseen_tokens_estimate(self.request, seconds=seconds, is_streamed=is_streamed)
         tokens = (prompt_tokens_estimate(self.request), written)
         return ModelUsage(*tokens, cost_usd_of(self.gateway.price_of(self.model), *tokens))
 

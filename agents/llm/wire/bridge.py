@@ -1,18 +1,21 @@
 """From plain code to the event loop on which exchanges run: the one that runs the code, or else the process's own."""
 
 import asyncio
+import atexit
 import os
 import queue
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import uvloop
 
+from agents.llm.wire.exchange import connections_close
 from shannon_project.foundation import coroutines
 
 T = TypeVar("T")
 
+_END_SECONDS: Final = 2.0  # that a process waits at its end for its connections to close
 _lock = threading.Lock()
 _own: tuple[int, asyncio.AbstractEventLoop] | None = None
 
@@ -82,6 +85,17 @@ def _own_loop() -> asyncio.AbstractEventLoop:
     with _lock:
         if _own is None or _own[0] != os.getpid():
             loop = uvloop.new_event_loop()
-            threading.Thread(target=loop.run_forever, name="model-wire", daemon=True).start()
+            thread = threading.Thread(target=loop.run_forever, name="model-wire", daemon=True)
+            thread.start()
             _own = (os.getpid(), loop)
+            atexit.register(_end, os.getpid(), loop, thread)
         return _own[1]
+
+
+def _end(pid: int, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """Close the connections when the process ends, which a process that was forked from it does not."""
+    if pid != os.getpid():
+        return
+    closing = asyncio.run_coroutine_threadsafe(connections_close(), loop)
+    closing.add_done_callback(lambda _: loop.call_soon_threadsafe(loop.stop))
+    thread.join(_END_SECONDS)

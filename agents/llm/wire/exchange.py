@@ -9,8 +9,9 @@ from weakref import WeakKeyDictionary
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractStreamWriter
 
-from agents.llm.timeouts import CallTimeouts
+from agents.llm.timeouts import WHOLE_ANSWER, CallTimeouts
 from agents.llm.watchdog import CallOverdue
 from agents.llm.wire.request import WireRequest
 
@@ -28,14 +29,17 @@ _sessions: "WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession]"
 
 
 class WireFailed(Exception):
-    """The server refused, or broke off. `status` None: it said none."""
+    """The server refused, or broke off. `status` None: it said none. `was_begun`: in the middle of a good answer."""
 
-    def __init__(self, status: int | None, said: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int | None, said: str, headers: Mapping[str, str] | None = None, *, was_begun: bool = False
+    ) -> None:
         """Make the failure of an answer with this status, text and headers."""
         super().__init__(said)
         self.status = status
         self.said = said
         self.headers = dict(headers or {})
+        self.was_begun = was_begun
 
 
 class WireUnreadable(Exception):
@@ -58,7 +62,8 @@ async def whole_read(request: WireRequest, timeouts: CallTimeouts) -> dict[str, 
         WireFailed: The server refused, or broke off. WireUnreadable: It sent something else.
         WireTooLarge: It sent too much. CallOverdue: Its time is over.
     """
-    content = await _Patience(timeouts).part(_whole(request, timeouts))
+    body = _Body(request)
+    content = await _Patience(timeouts, body).part(_whole(request, body, timeouts))
     if len(content) > _ANSWER_MAX_BYTES:
         raise WireTooLarge(content)
     return _object(content)
@@ -69,8 +74,9 @@ async def pieces_read(request: WireRequest, timeouts: CallTimeouts) -> AsyncGene
 
     Who leaves it early closes it: that ends the connection, and with it what the server does.
     """
-    patience = _Patience(timeouts)
-    response = await patience.part(_opened(request, timeouts))
+    body = _Body(request)
+    patience = _Patience(timeouts, body)
+    response = await patience.part(_opened(request, body, timeouts))
     try:
         events = _Events()
         while not events.are_over:
@@ -89,10 +95,23 @@ async def pieces_read(request: WireRequest, timeouts: CallTimeouts) -> AsyncGene
         response.close()  # nothing, where the body came to its end
 
 
+class _Body(aiohttp.BytesPayload):
+    """The body of a request, which knows whether it was sent: from then on the answer may be billed."""
+
+    def __init__(self, request: WireRequest) -> None:
+        super().__init__(json.dumps(request.body).encode())
+        self.is_sent = False
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        await super().write_with_length(writer, content_length)
+        self.is_sent = True
+
+
 class _Patience:
     """How long each part may be waited for."""
 
-    def __init__(self, timeouts: CallTimeouts) -> None:
+    def __init__(self, timeouts: CallTimeouts, body: _Body) -> None:
+        self._body = body
         self._loop = asyncio.get_running_loop()
         self._end = self._loop.time() + timeouts.total
         self._between = timeouts.between_tokens
@@ -104,7 +123,8 @@ class _Patience:
             async with asyncio.timeout_at(until):
                 return await awaitable
         except TimeoutError:
-            raise CallOverdue(self._waited_for if until < self._end else "the whole answer") from None
+            waited_for = self._waited_for if until < self._end else WHOLE_ANSWER
+            raise CallOverdue(waited_for, was_asked=self._body.is_sent) from None
 
     def came(self) -> None:
         """Note that a part came: the next one has a time of its own."""
@@ -138,12 +158,11 @@ class _Events:
         return found
 
 
-async def _opened(request: WireRequest, timeouts: CallTimeouts) -> aiohttp.ClientResponse:
+async def _opened(request: WireRequest, body: _Body, timeouts: CallTimeouts) -> aiohttp.ClientResponse:
     """Send the request and return the response, if it is a good one."""
     times = aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect)
-    data = json.dumps(request.body).encode()
     with _failures():
-        response = await _session().post(request.url, data=data, headers={**_HEADERS, **request.headers}, timeout=times)
+        response = await _session().post(request.url, data=body, headers={**_HEADERS, **request.headers}, timeout=times)
         if response.status == _OK:
             return response
         try:
@@ -153,17 +172,17 @@ async def _opened(request: WireRequest, timeouts: CallTimeouts) -> aiohttp.Clien
     raise WireFailed(response.status, said, {name.lower(): value for name, value in response.headers.items()})
 
 
-async def _whole(request: WireRequest, timeouts: CallTimeouts) -> bytes:
-    response = await _opened(request, timeouts)
+async def _whole(request: WireRequest, body: _Body, timeouts: CallTimeouts) -> bytes:
+    response = await _opened(request, body, timeouts)
     try:
-        with _failures():
+        with _failures(was_begun=True):
             return await _up_to(response, _ANSWER_MAX_BYTES)
     finally:
         response.close()
 
 
 async def _some(response: aiohttp.ClientResponse) -> bytes:
-    with _failures():
+    with _failures(was_begun=True):
         return await response.content.readany()
 
 
@@ -176,14 +195,14 @@ async def _up_to(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def _failures(*, was_begun: bool = False) -> Iterator[None]:
     """Make our errors of the client's."""
     try:
         yield
     except aiohttp.ServerTimeoutError:
-        raise CallOverdue("the connection") from None
+        raise CallOverdue("the connection", was_asked=False) from None
     except (aiohttp.ClientError, OSError) as error:
-        raise WireFailed(None, f"{type(error).__name__}: {error}") from None
+        raise WireFailed(None, f"{type(error).__name__}: {error}", was_begun=was_begun) from None
 
 
 def _status_of(error: Any) -> int:

@@ -9,6 +9,7 @@ import pytest
 from django.conf import LazySettings
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from prometheus_client import REGISTRY
 
 from policy.errors import ApprovalRequired, PolicyDenied, PolicyInvalid
 from policy.models import AuditEntry, Policy, PolicyGeneration, Tenant
@@ -195,6 +196,39 @@ def test_deciding_takes_no_query_once_the_policies_are_loaded(principal: Princip
         for number in range(20):
             call(principal, arguments={"expression": f"{number}+1"})
     assert len(queries) == 0
+
+
+def test_what_no_policy_looks_at_makes_no_other_question(principal: Principal, settings: LazySettings) -> None:
+    settings.SHANNON_POLICY_RECHECK_SECONDS = 3600.0
+
+    def evaluated() -> float:
+        return REGISTRY.get_sample_value("shannon_policy_decision_seconds_count") or 0.0
+
+    def ask(**resource: Any) -> Verdict:
+        asked = {"model": "m", "prompt_tokens": 1} | resource
+        return decide(principal=principal, action="model.call", resource=asked).verdict
+
+    ask()
+    before = evaluated()
+    assert [ask(prompt_tokens=number) for number in range(50)] == [Verdict.ALLOW] * 50
+    assert evaluated() == before
+    assert ask(model="other") is Verdict.ALLOW
+    assert evaluated() == before + 1
+    assert ask(prompt_tokens=10**400) is Verdict.DENY, "what no policy could be asked is denied, looked at or not"
+    assert ask(more={"deep": float("nan")}) is Verdict.DENY
+
+
+def test_a_policy_that_looks_at_a_field_is_asked_about_each_of_its_values(principal: Principal) -> None:
+    long = 'deny contains "Too long." if input.resource.prompt_tokens > 10'
+    policy_save(name="short", rego=f'package shannon.short\nimport rego.v1\nactions := {{"model.call"}}\n{long}\n')
+    policies_forget()
+
+    verdicts = [
+        decide(principal=principal, action="model.call", resource={"model": "m", "prompt_tokens": tokens}).verdict
+        for tokens in (10, 11, 10)
+    ]
+
+    assert verdicts == [Verdict.ALLOW, Verdict.DENY, Verdict.ALLOW]
 
 
 def test_the_check_for_changed_policies_is_one_query(principal: Principal, settings: LazySettings) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
@@ -26,6 +27,7 @@ from agents.llm.errors import (
 )
 from agents.llm.gateway import LitellmGateway
 from agents.llm.types import ModelReply, ModelRequest
+from agents.llm.wire import Scribe
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice, catalogue
 from shannon_project.foundation.encryption import secret_encrypt
 from tests.provider import Fault, FaultProvider, fault_provider
@@ -181,7 +183,7 @@ def test_a_broken_provider_is_unavailable(provider: FaultProvider, status: int, 
 
 
 def test_a_slow_first_token_is_left_before_the_whole_time_is_over(provider: FaultProvider, settings: Settings) -> None:
-    settings.SHANNON_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS = 0.3
+    settings.SHANNON_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS = 2.0
     provider.will(Fault(first_token_seconds=20.0))
     started = time.monotonic()
 
@@ -190,7 +192,26 @@ def test_a_slow_first_token_is_left_before_the_whole_time_is_over(provider: Faul
 
     assert caught.value.details["waited_for"] == "the first token"
     assert time.monotonic() - started < 10.0, "not the whole 15 s"
-    assert caught.value.used is None
+    used = caught.value.used
+    assert used is not None, "the provider read the question, and may bill it"
+    assert used.is_estimate
+    assert (used.prompt_tokens > 0, used.completion_tokens) == (True, 0)
+    assert used.cost_usd is not None
+
+
+def test_what_a_model_may_have_thought_before_its_first_word_is_charged(
+    provider: FaultProvider, settings: Settings
+) -> None:
+    settings.SHANNON_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS = 2.0
+    provider.will(Fault(first_token_seconds=20.0))
+
+    with pytest.raises(ModelTimeout) as caught:
+        ask(provider, seen=[], request=replace(HELLO, options={"reasoning_effort": "high"}))
+
+    used = caught.value.used
+    assert used is not None
+    assert used.is_estimate
+    assert 0 < used.completion_tokens <= HELLO.max_output_tokens
 
 
 @contextmanager
@@ -221,6 +242,7 @@ def test_a_server_that_takes_no_connection_is_left_before_the_whole_time_is_over
 
     assert caught.value.details.get("waited_for") in {None, "the connection"}
     assert caught.value.retryable
+    assert caught.value.used is None, "nobody was asked anything"
 
 
 def test_a_first_token_that_is_slow_and_in_time_is_waited_for(provider: FaultProvider) -> None:
@@ -250,8 +272,15 @@ def test_a_stall_in_the_middle_is_left_and_what_came_is_charged(provider: FaultP
 def test_a_whole_answer_that_stalls_times_out(provider: FaultProvider) -> None:
     provider.will(Fault(stall_after_chunks=0))
 
-    with pytest.raises(ModelTimeout):
-        ask(provider, seen=None, timeout_seconds=0.4)
+    with pytest.raises(ModelTimeout) as caught:
+        ask(provider, seen=None, timeout_seconds=2.0)
+
+    used = caught.value.used
+    assert used is not None, "what it wrote meanwhile may be billed, and nobody sees how much that is"
+    assert used.is_estimate
+    assert used.prompt_tokens > 0
+    assert 0 < used.completion_tokens <= HELLO.max_output_tokens
+    assert used.cost_usd is not None
 
 
 def test_a_connection_that_is_reset_in_the_middle_is_a_failure_with_its_cost(provider: FaultProvider) -> None:
@@ -270,8 +299,13 @@ def test_a_connection_that_is_reset_in_the_middle_is_a_failure_with_its_cost(pro
 def test_a_whole_answer_that_is_cut_is_a_failure(provider: FaultProvider) -> None:
     provider.will(Fault(cut_after_chunks=0))
 
-    with pytest.raises(ModelUnavailable):
+    with pytest.raises(ModelUnavailable) as caught:
         ask(provider, seen=None)
+
+    if isinstance(gateway._scribe, Scribe):  # litellm does not tell it from a server that takes no connection
+        used = caught.value.used
+        assert used is not None
+        assert (used.is_estimate, used.prompt_tokens > 0) == (True, True)
 
 
 @STREAMED

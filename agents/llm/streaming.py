@@ -1,0 +1,76 @@
+"""A streamed call of a model on each of the two ways to providers: HTTP of our own, and litellm."""
+
+from collections.abc import Callable, Generator
+from typing import Any, Protocol
+
+from agents.llm.base import OnDelta
+from agents.llm.replies import StatedUsage
+from agents.llm.stream import StreamAssembly
+from agents.llm.timeouts import CallTimeouts
+from agents.llm.watchdog import read_within
+from agents.llm.wire import WireAssembly, WireRequest, wire_pieces
+
+
+class Stream(Protocol):
+    """A streamed call. `open` makes it and yields its pieces, which `assembly` makes one answer of."""
+
+    assembly: StreamAssembly
+
+    def open(self) -> Generator[Any]: ...
+
+    def finish_reason(self) -> str | None:
+        """Return the reason that the provider gave to end; None: it gave none."""
+
+    def stated(self) -> StatedUsage | None:
+        """Return what the provider says that it used; None: it says nothing."""
+
+
+class WireStream:
+    """A stream that comes by HTTP of our own."""
+
+    def __init__(self, wire: WireRequest, timeouts: CallTimeouts, on_delta: OnDelta) -> None:
+        """Take the request; nothing is asked yet."""
+        self._wire, self._timeouts = wire, timeouts
+        self.assembly: StreamAssembly = WireAssembly(on_delta)
+
+    def open(self) -> Generator[Any]:
+        return wire_pieces(self._wire, self._timeouts)
+
+    def finish_reason(self) -> str | None:
+        return self.assembly.finish_reason
+
+    def stated(self) -> StatedUsage | None:
+        return self.assembly.stated()
+
+
+class LitellmStream:
+    """A stream that comes through litellm."""
+
+    def __init__(
+        self,
+        completion: Callable[..., Any],
+        parameters: dict[str, Any],
+        timeouts: CallTimeouts,
+        on_delta: OnDelta,
+    ) -> None:
+        """Take litellm's `completion` and its arguments; nothing is asked yet."""
+        self._completion, self._parameters, self._timeouts = completion, parameters, timeouts
+        self._chunks: Any = None
+        self.assembly = StreamAssembly(on_delta)
+
+    def open(self) -> Generator[Any]:
+        return read_within(self._made, timeouts=self._timeouts)
+
+    def _made(self) -> Any:
+        """Make the call, in the thread that reads it."""
+        self._chunks = self._completion(**self._parameters)
+        return self._chunks
+
+    def finish_reason(self) -> str | None:
+        reason: str | None = getattr(self._chunks, "received_finish_reason", self.assembly.finish_reason)
+        return reason
+
+    def stated(self) -> StatedUsage | None:
+        # Where the provider states nothing the library counts by itself, and tells that as if it had been stated.
+        came = getattr(self._chunks, "chunks", ())
+        return self.assembly.stated() if any(getattr(chunk, "usage", None) for chunk in came) else None
