@@ -19,8 +19,7 @@ from orchestration.errors import AnswerMissing, IdempotencyMismatch, TaskNotFoun
 from orchestration.events.write import EventDraft, events_append
 from orchestration.learning import outcome_revise
 from orchestration.metrics import FEEDBACK_GIVEN
-from orchestration.models import IdempotencyRecord, Task
-from orchestration.strategy_models import AnswerFeedback
+from orchestration.models import AnswerFeedback, IdempotencyRecord, Task
 from orchestration.types import EventKind, Rating, TaskStatus
 from policy.types import Principal
 from shannon_project.foundation.errors import InvalidInput

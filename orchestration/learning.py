@@ -12,9 +12,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from orchestration.models import Task
+from orchestration.models import RouteRecord, Task
 from orchestration.strategies import OFFERED, Record, outcome_score, route
-from orchestration.strategy_models import RouteRecord
 from orchestration.types import TaskStatus
 
 KNOWN: Final = frozenset(OFFERED)

@@ -9,8 +9,7 @@ from orchestration.admin.base import cut_short, lineage_links
 from orchestration.console.people import staff_principal
 from orchestration.errors import AnswerMissing
 from orchestration.feedback import feedback_give
-from orchestration.models import Task
-from orchestration.strategy_models import AnswerFeedback
+from orchestration.models import AnswerFeedback, Task
 from orchestration.types import Rating
 from shannon_project.foundation.admin import ReadOnlyAdmin
 

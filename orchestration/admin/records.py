@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from orchestration.admin.base import cut_short
-from orchestration.strategy_models import RouteRecord
+from orchestration.models import RouteRecord
 from shannon_project.foundation.admin import ReadOnlyAdmin
 
 

@@ -9,8 +9,8 @@ from unfold.decorators import display
 
 from agents.selectors import roles_of
 from orchestration.admin.base import cut_short
+from orchestration.models import WorkflowTemplate
 from orchestration.strategies.workflow import Workflow
-from orchestration.strategy_models import WorkflowTemplate
 from orchestration.workflows.estimate import dry_run
 from shannon_project.foundation.admin import ReadOnlyAdmin, json_shown
 

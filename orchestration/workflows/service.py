@@ -14,8 +14,8 @@ from django.db.models import F, Max, Q, QuerySet
 from agents.selectors import builtin_tool_infos, problems_of, role_names, tool_infos
 from agents.services import model_override_check
 from orchestration.errors import TemplateInvalid, TemplateLimitReached, TemplateNotFound
+from orchestration.models import WorkflowTemplate
 from orchestration.strategies.workflow import Workflow
-from orchestration.strategy_models import WorkflowTemplate
 from orchestration.workflows.inheritance import complete, inherited
 from orchestration.workflows.source import Source, source_parse, workflow_check
 from policy.types import Principal

@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from agents.selectors import roles_of
 from orchestration.api.serializers.base import ObjectField, StrictSerializer, TextField
+from orchestration.models import WorkflowTemplate
 from orchestration.strategies.workflow import Workflow
-from orchestration.strategy_models import WorkflowTemplate
 from orchestration.workflows.estimate import dry_run
 from orchestration.workflows.source import SOURCE_MAX_CHARACTERS
 

@@ -11,9 +11,8 @@ from django.test import AsyncClient, Client
 from orchestration.api.mcp.task_tools import call, tools_for
 from orchestration.engine.finish import task_finish
 from orchestration.errors import TaskNotFound
-from orchestration.models import Task
+from orchestration.models import AnswerFeedback, Task
 from orchestration.strategies import Finish
-from orchestration.strategy_models import AnswerFeedback
 from policy.errors import ScopeMissing
 from shannon_project.foundation.errors import InvalidInput
 from tests.integration.api.callers import Caller, error_of

@@ -15,10 +15,9 @@ from orchestration.aftermath import aftermath_ring, aftermath_work
 from orchestration.choosing import strategy_choose
 from orchestration.control import task_cancel
 from orchestration.learning import Outcome, outcomes_add, records_of
-from orchestration.models import Event, Task
+from orchestration.models import Event, RouteRecord, Task
 from orchestration.services import task_submit
 from orchestration.strategies import OFFERED, route
-from orchestration.strategy_models import RouteRecord
 from orchestration.types import TaskRequest, TaskStatus
 from orchestration.wishes import Wishes
 from orchestration.workflows.service import templates_load

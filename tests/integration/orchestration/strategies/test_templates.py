@@ -13,10 +13,9 @@ from agents.selectors import roles_of
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
 from orchestration.errors import TemplateInvalid, TemplateLimitReached, TemplateNotFound
-from orchestration.models import Event, Step, Task
+from orchestration.models import Event, Step, Task, WorkflowTemplate
 from orchestration.services import task_submit
 from orchestration.strategies.workflow import Workflow
-from orchestration.strategy_models import WorkflowTemplate
 from orchestration.types import TaskRequest, TaskStatus
 from orchestration.workflows.estimate import dry_run
 from orchestration.workflows.service import (

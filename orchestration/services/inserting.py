@@ -1,10 +1,10 @@
-"""Writes of orchestration: submitting and cancelling tasks. Callers pass a principal; every write is its tenant's."""
+"""Inserting a task: one transaction makes the row, its budgets and its first events, then the doorbell is rung."""
 
 import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,26 +14,17 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from agents.models import Session
-from agents.selectors import roles_of
-from agents.services import conversation_add, message_append, model_override_check, session_open
+from agents.services import conversation_add, message_append, session_open
 from agents.types import ApprovalAsk, MessageRole
 from orchestration.budget_options import TaskBudget
-from orchestration.choosing import degraded, reviewable, strategy_choose
-from orchestration.degrading import degradation_event, means_of
 from orchestration.engine.approvals import approval_put
 from orchestration.engine.dispatch import ring_advance
 from orchestration.errors import IdempotencyMismatch
 from orchestration.events.write import EventDraft, events_append
-from orchestration.limits import json_check, query_check
 from orchestration.metrics import TASKS_SUBMITTED
 from orchestration.models import IdempotencyRecord, Task
-from orchestration.options import approval_options, context_check, mode_check, model_check, review_options
-from orchestration.parameters import parameters_of
-from orchestration.permits import submit_permit
 from orchestration.queueing import queue_admit
-from orchestration.skills import skill_apply
-from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskRequest, TaskStatus
-from orchestration.wishes import wishes_of
+from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskStatus
 from policy.services import budget_tighten, budgets_open
 from policy.types import BudgetLimits, BudgetRef, BudgetScope, Principal
 from shannon_project.foundation.database import pipelined_transaction, rows_unread
@@ -86,169 +77,6 @@ class NewTask:
     """Does in the same transaction what else belongs to the new task."""
     conversation: tuple[tuple[str, str], ...] = ()
     system: str = ""
-
-
-def task_submit(
-    *,
-    principal: Principal,
-    request: TaskRequest,
-    idempotency_key: str | None = None,
-    trigger: Trigger | None = None,
-) -> SubmittedTask:
-    """Accept a task: one transaction makes the row and its first event, then the doorbell is rung.
-
-    The committed row is the outbox: ringing may fail without losing anything.
-
-    Args:
-        principal: Who asks; needs `task.submit` by policy.
-        request: What is asked.
-        idempotency_key: The same key and body give the first answer again.
-        trigger: The schedule whose run it is; None: a request of its own.
-
-    Raises:
-        InvalidInput: The request is not valid (the caller's fault).
-        UnsupportedOption: It asks for something that is not available here (the caller's fault).
-        PolicyDenied: The tenant's policy forbids it.
-        SessionNotFound: The session is not the tenant's.
-        IdempotencyMismatch: The key was used with another body.
-        QueueFull: The tenant has too many open tasks; nothing was accepted.
-    """
-    query_check(request)
-    mode_check(request.mode)
-    model_check(request)
-    body = asdict(request)
-    request, skill = skill_apply(principal=principal, request=request)
-    if request.model_override:
-        model_override_check(tenant_id=principal.tenant_id, override=request.model_override)
-    budget = context_check(request.context)
-    wanted_by_context, timeout_seconds = approval_options(request.context)
-    roles = roles_of(principal.tenant_id)
-    wishes = wishes_of(request, roles=roles)
-    choice = strategy_choose(request.query, wishes, tenant_id=principal.tenant_id)
-    review = review_options(request.context)
-    if review is None:
-        opened = budget.opened(trigger.max_budget_usd if trigger else None)
-        choice = degraded(choice, means_of(principal, request, opened, choice, model_tier=wishes.model_tier))
-    else:
-        choice = reviewable(choice, request.query, wishes, tenant_id=principal.tenant_id)
-    decision, ask = submit_permit(
-        principal=principal,
-        resource={
-            "strategy": choice.strategy,
-            "query_chars": len(request.query),
-            "mode": wishes.mode,
-            "priority": request.priority,
-        },
-        query=request.query,
-        is_wanted=request.require_approval or wanted_by_context,
-        timeout_seconds=timeout_seconds,
-    )
-    wanted = wishes.max_concurrent_agents or settings.SHANNON_TASK_DEFAULT_CONCURRENCY
-    granted = int(decision.obligations.get("max_concurrent_agents", settings.SHANNON_TASK_MAX_CONCURRENCY))
-    new = NewTask(
-        query=request.query,
-        mode=wishes.mode,
-        strategy=choice.strategy,
-        context=request.context,
-        parameters=parameters_of(principal, request, wishes, choice, budget, roles=roles)
-        | ({} if review is None else {"review": review})
-        | ({} if skill is None else {"skill": skill}),
-        concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
-        budget=budget,
-        ask=ask,
-        route=choice.route,
-        told=[degradation_event(item) for item in choice.degradations],
-        conversation=request.conversation,
-        system=request.system,
-        priority=PRIORITY_RANK[request.priority],
-        trigger=trigger,
-        begin=trigger.begin if trigger else lambda: None,
-        complete=trigger.complete if trigger else lambda _task: None,
-    )
-    return task_insert_once(
-        principal=principal,
-        session_id=request.session_id,
-        new=new,
-        endpoint="tasks" if trigger is None else "schedule-runs",
-        idempotency_key=idempotency_key,
-        body=body,
-    )
-
-
-def tool_execute(
-    *,
-    principal: Principal,
-    name: str,
-    arguments: Mapping[str, Any],
-    session_id: str | None,
-    idempotency_key: str | None = None,
-) -> SubmittedTask:
-    """Accept one tool call as a task of one step, so that it is authorised, paid and recorded like any other.
-
-    Raises:
-        InvalidInput: The arguments are not fit to be stored.
-        PolicyDenied: The tenant's policy forbids submitting.
-        SessionNotFound: The session is not the tenant's.
-    """
-    parameters = {"tool": name, "arguments": dict(arguments)}
-    json_check("arguments", parameters)
-    query = f"Call the tool {name}"
-    resource = {"strategy": "tool", "query_chars": 0, "mode": "tool"}
-    _, ask = submit_permit(principal=principal, resource=resource, query=query)
-    new = NewTask(
-        query=query,
-        ask=ask,
-        mode="tool",
-        strategy="tool",
-        context={},
-        parameters=parameters,
-        concurrency_limit=1,
-        budget=TaskBudget(),
-        route={"score": 0.0, "reasons": ["a direct tool call"], "asked_mode": "tool"},
-    )
-    return task_insert_once(
-        principal=principal,
-        session_id=session_id,
-        new=new,
-        endpoint="tools",
-        idempotency_key=idempotency_key,
-        body={**parameters, "session_id": session_id},
-    )
-
-
-def fanout_submit(
-    *,
-    principal: Principal,
-    width: int,
-    concurrency_limit: int,
-    instruction: str = "",
-    output_bytes: int = 0,
-    join: bool = False,
-) -> Task:
-    """Submit a fan-out: what benchmarks measure the engine with.
-
-    Args:
-        principal: Who pays.
-        width: Number of steps.
-        concurrency_limit: How many of them at once.
-        instruction: What each step, then an agent, is asked; empty: steps do nothing.
-        output_bytes: Size of the text that each step returns which does nothing.
-        join: Whether a synthesis reads all results.
-    """
-    parameters = {"width": width, "instruction": instruction, "output_bytes": output_bytes, "join": join}
-    new = NewTask(
-        query=f"{width} steps",
-        mode="fanout",
-        strategy="fanout",
-        context={},
-        parameters={"tools": [], "model_tier": None, "model_override": None, **parameters},
-        concurrency_limit=concurrency_limit,
-        budget=TaskBudget(),
-        route={},
-    )
-    return task_insert_once(
-        principal=principal, session_id=None, new=new, endpoint="fanout", idempotency_key=None, body={}
-    ).task
 
 
 def task_insert_once(
@@ -363,14 +191,3 @@ def _budgets_open(task: Task, asked: TaskBudget, trigger: Trigger | None) -> Non
         budget_tighten(
             tenant_id=task.tenant_id, scope=BudgetScope.SESSION, scope_id=task.session_id, limits=asked.session
         )
-
-
-__all__ = [
-    "NewTask",
-    "SubmittedTask",
-    "Trigger",
-    "fanout_submit",
-    "task_insert_once",
-    "task_submit",
-    "tool_execute",
-]

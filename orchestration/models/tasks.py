@@ -1,4 +1,4 @@
-"""Tasks, their steps, their events. Constraints only: services change rows, selectors read them."""
+"""Tasks, their steps, their events."""
 
 from typing import ClassVar
 
@@ -6,39 +6,18 @@ from django.db import models
 from django.db.models.functions import Now
 
 from agents.models import Session
-from agents.types import AskedBy
-from orchestration.strategy_models import AnswerFeedback, RouteRecord, WorkflowTemplate
 from orchestration.types import (
     PRIORITY_RANK,
     STEP_OPEN,
     TASK_TERMINAL,
-    ApprovalStatus,
-    MissedRunPolicy,
     OnDependencyFailure,
-    OverlapPolicy,
     Priority,
-    RunOutcome,
-    ScheduleStatus,
     StepKind,
     StepStatus,
     TaskStatus,
 )
 from policy.models import Tenant
 from shannon_project.foundation.ids import uuid7
-
-__all__ = [
-    "AnswerFeedback",
-    "Approval",
-    "Event",
-    "IdempotencyRecord",
-    "RouteRecord",
-    "Schedule",
-    "ScheduleRun",
-    "Step",
-    "Task",
-    "WorkerPresence",
-    "WorkflowTemplate",
-]
 
 
 class Task(models.Model):
@@ -207,53 +186,6 @@ class Step(models.Model):
         return f"{self.task_id}/{self.key} {self.status}"
 
 
-class Approval(models.Model):
-    """A question to a person, on which a step waits, or a whole task before its first step (`step` empty)."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="approvals")
-    step = models.ForeignKey(Step, on_delete=models.CASCADE, null=True, blank=True, related_name="approvals")
-    position = models.PositiveIntegerField(null=True, blank=True, help_text="Place in the step's journal.")
-    action = models.CharField(max_length=64, help_text="What would be done, for example tool.call.")
-    message = models.TextField(help_text="The question.")
-    subject = models.JSONField(default=dict, help_text="What the question is about.")
-    context = models.JSONField(default=dict, help_text="More for the person to see; cut short when large.")
-    modifiable = models.JSONField(default=list, help_text="Keys of the subject that the decision may change.")
-    requested_by = models.CharField(max_length=16, choices=[(a.value, a.value) for a in AskedBy])
-    status = models.CharField(
-        max_length=16, default=ApprovalStatus.PENDING, choices=[(s.value, s.value) for s in ApprovalStatus]
-    )
-    approve_by_default = models.BooleanField(default=False, help_text="The verdict when nobody decides in time.")
-    expires_at = models.DateTimeField(help_text="From then on the default holds.")
-    decided_by = models.CharField(max_length=128, blank=True)
-    feedback = models.TextField(blank=True, help_text="What the person said.")
-    modified_action = models.JSONField(
-        null=True, blank=True, help_text="What the person put in place of the subject's."
-    )
-    created_at = models.DateTimeField(db_default=Now())
-    decided_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["step", "position"], name="approval_unique_in_step_journal")
-        ]
-        indexes: ClassVar = [
-            models.Index(
-                fields=["expires_at"],
-                condition=models.Q(status=ApprovalStatus.PENDING),
-                name="approval_pending_by_expiry",
-            ),
-            models.Index(
-                fields=["task"], condition=models.Q(status=ApprovalStatus.PENDING), name="approval_pending_by_task"
-            ),
-            models.Index(fields=["tenant", "-created_at"], name="approval_by_tenant"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.action} {self.status}"
-
-
 class Event(models.Model):
     """One thing that happened in a task; `seq` runs from 1 without gaps.
 
@@ -276,106 +208,3 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task_id}#{self.seq} {self.kind}"
-
-
-class Schedule(models.Model):
-    """A request that is made again and again. `next_run_at` is the truth; beat only rings."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
-    principal = models.JSONField(help_text="Who made it, as `Principal.as_json()`: its runs act in this name.")
-    user_id = models.CharField(max_length=128)
-    name = models.CharField(max_length=128)
-    description = models.CharField(max_length=1000, blank=True)
-    cron_expression = models.CharField(max_length=128)
-    timezone = models.CharField(max_length=64, default="UTC")
-    query = models.TextField()
-    context = models.JSONField(default=dict)
-    max_budget_usd = models.DecimalField(
-        max_digits=18, decimal_places=9, null=True, blank=True, help_text="Budget of one run. Empty: a task's own."
-    )
-    timeout_seconds = models.PositiveIntegerField(null=True, blank=True, help_text="Of one run. Empty: a task's own.")
-    overlap_policy = models.CharField(
-        max_length=8, default=OverlapPolicy.SKIP, choices=[(policy, policy) for policy in OverlapPolicy]
-    )
-    missed_run_policy = models.CharField(
-        max_length=8, default=MissedRunPolicy.SKIP, choices=[(policy, policy) for policy in MissedRunPolicy]
-    )
-    status = models.CharField(max_length=8, default=ScheduleStatus.ACTIVE, choices=[(s, s) for s in ScheduleStatus])
-    paused_at = models.DateTimeField(null=True, blank=True)
-    pause_reason = models.CharField(max_length=500, blank=True)
-    next_run_at = models.DateTimeField(null=True, blank=True, help_text="Empty: it is not active.")
-    last_run_at = models.DateTimeField(null=True, blank=True)
-    periodic_task = models.OneToOneField(
-        "django_celery_beat.PeriodicTask", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
-    )
-    created_at = models.DateTimeField(db_default=Now())
-    updated_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        indexes: ClassVar = [
-            models.Index(fields=["tenant", "-created_at"]),
-            models.Index(fields=["next_run_at"], condition=models.Q(status=ScheduleStatus.ACTIVE), name="schedule_due"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class ScheduleRun(models.Model):
-    """One time at which a schedule was due, and what became of it."""
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="runs")
-    due_at = models.DateTimeField()
-    triggered_at = models.DateTimeField(db_default=Now())
-    outcome = models.CharField(max_length=8, choices=[(outcome, outcome) for outcome in RunOutcome])
-    reason = models.CharField(max_length=500, blank=True)
-    task = models.OneToOneField(Task, on_delete=models.SET_NULL, null=True, blank=True, related_name="schedule_run")
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["schedule", "due_at"], name="schedule_run_once")]
-        indexes: ClassVar = [
-            models.Index(
-                fields=["schedule", "due_at"], condition=models.Q(outcome=RunOutcome.QUEUED), name="run_queued"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.schedule_id} {self.due_at:%Y-%m-%d %H:%M} {self.outcome}"
-
-
-class WorkerPresence(models.Model):
-    """A worker process that takes steps, as it was last heard of: what there is to share."""
-
-    name = models.CharField(max_length=255, primary_key=True, help_text="Node name and process id.")
-    threads = models.PositiveIntegerField(help_text="Steps that it runs at once.")
-    seen_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        verbose_name_plural = "worker presences"
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class IdempotencyRecord(models.Model):
-    """The first answer to a creating request, so that a retry gets the same one."""
-
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
-    key = models.CharField(max_length=255)
-    endpoint = models.CharField(max_length=64)
-    request_digest = models.CharField(max_length=64)
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, null=True, related_name="+")
-    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, null=True, related_name="+")
-    message_number = models.PositiveIntegerField(null=True, help_text="Of the message to `task` that it made.")
-    resource_id = models.UUIDField(null=True, help_text="Of what else it made: a role, say, or a tool.")
-    created_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["tenant", "endpoint", "key"], name="idempotency_key_unique")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.endpoint} {self.key}"

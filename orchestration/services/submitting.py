@@ -1,0 +1,106 @@
+"""Submitting a request: what it asks for is checked, permitted and chosen, and becomes a task."""
+
+from dataclasses import asdict
+
+from django.conf import settings
+
+from agents.selectors import roles_of
+from agents.services import model_override_check
+from orchestration.choosing import degraded, reviewable, strategy_choose
+from orchestration.degrading import degradation_event, means_of
+from orchestration.limits import query_check
+from orchestration.options import approval_options, context_check, mode_check, model_check, review_options
+from orchestration.parameters import parameters_of
+from orchestration.permits import submit_permit
+from orchestration.services.inserting import NewTask, SubmittedTask, Trigger, task_insert_once
+from orchestration.skills import skill_apply
+from orchestration.types import PRIORITY_RANK, TaskRequest
+from orchestration.wishes import wishes_of
+from policy.types import Principal
+
+
+def task_submit(
+    *,
+    principal: Principal,
+    request: TaskRequest,
+    idempotency_key: str | None = None,
+    trigger: Trigger | None = None,
+) -> SubmittedTask:
+    """Accept a task: one transaction makes the row and its first event, then the doorbell is rung.
+
+    The committed row is the outbox: ringing may fail without losing anything.
+
+    Args:
+        principal: Who asks; needs `task.submit` by policy.
+        request: What is asked.
+        idempotency_key: The same key and body give the first answer again.
+        trigger: The schedule whose run it is; None: a request of its own.
+
+    Raises:
+        InvalidInput: The request is not valid (the caller's fault).
+        UnsupportedOption: It asks for something that is not available here (the caller's fault).
+        PolicyDenied: The tenant's policy forbids it.
+        SessionNotFound: The session is not the tenant's.
+        IdempotencyMismatch: The key was used with another body.
+        QueueFull: The tenant has too many open tasks; nothing was accepted.
+    """
+    query_check(request)
+    mode_check(request.mode)
+    model_check(request)
+    body = asdict(request)
+    request, skill = skill_apply(principal=principal, request=request)
+    if request.model_override:
+        model_override_check(tenant_id=principal.tenant_id, override=request.model_override)
+    budget = context_check(request.context)
+    wanted_by_context, timeout_seconds = approval_options(request.context)
+    roles = roles_of(principal.tenant_id)
+    wishes = wishes_of(request, roles=roles)
+    choice = strategy_choose(request.query, wishes, tenant_id=principal.tenant_id)
+    review = review_options(request.context)
+    if review is None:
+        opened = budget.opened(trigger.max_budget_usd if trigger else None)
+        choice = degraded(choice, means_of(principal, request, opened, choice, model_tier=wishes.model_tier))
+    else:
+        choice = reviewable(choice, request.query, wishes, tenant_id=principal.tenant_id)
+    decision, ask = submit_permit(
+        principal=principal,
+        resource={
+            "strategy": choice.strategy,
+            "query_chars": len(request.query),
+            "mode": wishes.mode,
+            "priority": request.priority,
+        },
+        query=request.query,
+        is_wanted=request.require_approval or wanted_by_context,
+        timeout_seconds=timeout_seconds,
+    )
+    wanted = wishes.max_concurrent_agents or settings.SHANNON_TASK_DEFAULT_CONCURRENCY
+    granted = int(decision.obligations.get("max_concurrent_agents", settings.SHANNON_TASK_MAX_CONCURRENCY))
+    new = NewTask(
+        query=request.query,
+        mode=wishes.mode,
+        strategy=choice.strategy,
+        context=request.context,
+        parameters=parameters_of(principal, request, wishes, choice, budget, roles=roles)
+        | ({} if review is None else {"review": review})
+        | ({} if skill is None else {"skill": skill}),
+        concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
+        budget=budget,
+        ask=ask,
+        route=choice.route,
+        told=[degradation_event(item) for item in choice.degradations],
+        conversation=request.conversation,
+        system=request.system,
+        priority=PRIORITY_RANK[request.priority],
+        trigger=trigger,
+        begin=trigger.begin if trigger else lambda: None,
+        complete=trigger.complete if trigger else lambda _task: None,
+    )
+    return task_insert_once(
+        principal=principal,
+        session_id=request.session_id,
+        new=new,
+        endpoint="tasks" if trigger is None else "schedule-runs",
+        idempotency_key=idempotency_key,
+        body=body,
+    )
