@@ -223,6 +223,13 @@ class SubtasksFailed(ShannonError):
     http_status = 502
 
 
+class ToolDidNotSucceed(ShannonError):
+    """What the step calls for did not come: the tool failed, or a server answered with an error."""
+
+    code = "TOOL_DID_NOT_SUCCEED"
+    http_status = 502
+
+
 class DependencyFailed(ShannonError):
     """A step that this one depends on did not succeed."""
 

@@ -82,7 +82,8 @@ window.story = (() => {
   function claimRow(claim) {
     const row = element("tr");
     const verdict = element("td");
-    verdict.append(element("span", claim.verdict, `badge ${{ supported: "succeeded", unsupported: "failed" }[claim.verdict] || "skipped"}`));
+    const said = claim.is_checked === false ? "not checked" : claim.verdict;
+    verdict.append(element("span", said, `badge ${{ supported: "succeeded", unsupported: "failed" }[claim.verdict] || "skipped"}`));
     row.append(verdict, element("td", claim.claim), element("td", `[${claim.source}]`, "number"), element("td", claim.sentence, "quiet"));
     return row;
   }

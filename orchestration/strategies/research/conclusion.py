@@ -1,21 +1,21 @@
 """The end of research: the report, the check of each of its claims, and the answer with numbered citations. Pure."""
 
-import re
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from orchestration.errors import SubtasksFailed
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Told, Wait
 from orchestration.strategies.making import StepMaker
 from orchestration.strategies.reading import has_ended, is_done, text_of, value_of
+from orchestration.strategies.research.citations import link_to, marks_in, marks_renumbered, marks_told_apart
+from orchestration.strategies.research.claims import claims_of, verdicts_of
 from orchestration.strategies.research.depths import ResearchParameters
-from orchestration.strategies.research.sources import excerpt, is_in, source_score
+from orchestration.strategies.research.sources import excerpt, source_score
 from orchestration.strategies.research.state import PLAN_KEY, ResearchState, Source, listed_findings
 from orchestration.types import EventKind, StepSpec, TaskView
 
 REPORT_KEY = "report"
 VERIFY_KEY = "verify"
-_CITED: Final = re.compile(r"\[(\d{1,3})\]")
 _SOURCE_SHOWN_CHARACTERS: Final = 6_000
 
 
@@ -27,6 +27,7 @@ class Conclusion:
         self.plan = value_of(view, PLAN_KEY)
         self.question = str(self.plan["question"])
         self.dimensions = {item["id"]: item for item in self.plan["dimensions"][: self.depth.dimensions]}
+        self._sources = {source.number: source for source in state.sources.values()}
 
     def next(self) -> Move:
         """Write the report, have it verified, and end."""
@@ -90,27 +91,26 @@ class Conclusion:
         ]
         return excerpt(source.text, quotes, _SOURCE_SHOWN_CHARACTERS)
 
+    def _report(self) -> str:
+        """Return the report as it was written, but with each mark by itself."""
+        return marks_told_apart(text_of(self.view, REPORT_KEY), self._sources)
+
     def _cited(self) -> list[str]:
         """Return the numbers that the report cites and that are sources, in the order in which they come."""
-        known = {source.number for source in self.state.sources.values()}
-        return [number for number in dict.fromkeys(_CITED.findall(text_of(self.view, REPORT_KEY))) if number in known]
+        return marks_in(self._report(), self._sources)
 
     def _finished(self) -> Finish:
         """Number the cited sources from 1, drop marks that point nowhere, and add sources and verdicts."""
         numbers = {old: str(new) for new, old in enumerate(self._cited(), start=1)}
-        text = _CITED.sub(
-            lambda found: f"[{numbers[found.group(1)]}]" if found.group(1) in numbers and self.given.citations else "",
-            text_of(self.view, REPORT_KEY),
-        )
-        sources = [self.state.sources[f"fetch-{old}"] for old in numbers]
-        claims = self._claims(numbers)
+        text = marks_renumbered(self._report(), numbers if self.given.citations else {})
+        sources = [self._sources[old] for old in numbers]
+        claims = [{**claim, "source": numbers[claim["source"]]} for claim in self._verdicts(numbers)]
         parts = [text.strip()]
         if self.given.citations and sources:
-            listed = (f"{number}. [{one.title}]({one.url})" for number, one in enumerate(sources, start=1))
+            listed = (f"{number}. {link_to(one.title, one.url)}" for number, one in enumerate(sources, start=1))
             parts.append("## Sources\n\n" + "\n".join(listed))
         if doubtful := [claim for claim in claims if claim["verdict"] != "supported"]:
-            lines = (f"- {claim['verdict']}: {claim['claim']} [{claim['source']}]" for claim in doubtful)
-            parts.append("## Claims that could not be verified\n\n" + "\n".join(lines))
+            parts.append("## Claims that could not be verified\n\n" + self._doubts(doubtful))
         metadata = {
             "question": self.plan["question"],
             "citations": [
@@ -125,26 +125,30 @@ class Conclusion:
             ],
             "claims": claims,
         }
+        if unread := self._unanswered():
+            metadata["unanswered"] = unread
         return Finish("\n\n".join(parts), metadata, built_on=(REPORT_KEY,))
 
-    def _claims(self, numbers: Mapping[str, str]) -> list[dict[str, str]]:
-        """Return the verdicts; "supported" by a sentence that is not in the source is not enough."""
-        claims = []
-        for claim in value_of(self.view, VERIFY_KEY).get("claims", []):
-            source = self.state.sources.get(f"fetch-{claim['source']}")
-            if source is None or source.number not in numbers:
-                continue
-            proven = is_in(claim["sentence"], source.text)
-            verdict = claim["verdict"] if proven or claim["verdict"] != "supported" else "insufficient"
-            sentence = claim["sentence"] if proven else ""
-            shown = {
-                "claim": claim["claim"],
-                "source": numbers[source.number],
-                "verdict": verdict,
-                "sentence": sentence,
-            }
-            claims.append(shown)
-        return claims
+    def _verdicts(self, numbers: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return what was found about every claim; nothing at a depth that verifies none."""
+        if not self.depth.verify:
+            return []
+        cited = {number: self._sources[number] for number in numbers}
+        return verdicts_of(claims_of(self._report(), cited), value_of(self.view, VERIFY_KEY).get("claims", []), cited)
+
+    def _doubts(self, claims: Sequence[Mapping[str, Any]]) -> str:
+        """Return the claims with their verdicts; where nobody checked any, that and why."""
+        step = self.view.steps.get(VERIFY_KEY)
+        if step is not None and step.error is not None:
+            return f"None of the {len(claims)} claims was checked: {step.error.get('message', '')}"
+        marks = (f" [{claim['source']}]" if self.given.citations else "" for claim in claims)
+        verdicts = (claim["verdict"] if claim["is_checked"] else "not checked" for claim in claims)
+        shown = zip(verdicts, claims, marks, strict=True)
+        return "\n".join(f"- {verdict}: {claim['claim']}{mark}" for verdict, claim, mark in shown)
+
+    def _unanswered(self) -> list[str]:
+        """Return the sides of the question about which nothing was found."""
+        return [item["title"] for name, item in self.dimensions.items() if not self.state.findings.get(name)]
 
     def _error(self, key: str) -> str:
         step = self.view.steps[key]

@@ -83,7 +83,19 @@ class Rounds:
                     steps.append(self._tool(key, f"Read {title or url}", "http_fetch", arguments))
         if steps:
             return Spawn(steps=tuple(steps), message=f"Read {len(steps)} pages")
-        return None if all_ended(self.view, keys) else Wait()
+        if not all_ended(self.view, keys):
+            return Wait()
+        self._merge()
+        return None
+
+    def _merge(self) -> None:
+        """Leave out pages to which two addresses led; where redirects led is not read again either."""
+        first: dict[str, str] = {}
+        for key, source in list(self.state.sources.items()):
+            name = source_key(source.url)
+            self.state.seen.add(name)
+            if first.setdefault(name, key) != key:
+                del self.state.sources[key]
 
     def _best(self, searches: Sequence[str]) -> list[tuple[str, str]]:
         """Return `(url, title)` of the pages to read: trusted ones first, in the engine's order among equals."""
@@ -98,13 +110,13 @@ class Rounds:
         return [(url, title) for _, url, title in ordered[: self.depth.pages]]
 
     def _take(self, key: str, dimension: str) -> None:
-        """Take a page that was read into the state; one that failed is none."""
+        """Take a page that was read into the state; one that failed, or that led to a place of less trust, is none."""
         page = self._result(key)
-        text = str(page.get("text") or "")
-        if not text.strip() or int(page.get("status", 200)) >= 400:
+        text, url = str(page.get("text") or ""), str(page.get("url", ""))
+        is_error = int(page.get("status", 200)) >= 400  # of a run from before such steps failed
+        if is_error or not text.strip() or source_score(url) < self.depth.min_score:
             return
         number = key.removeprefix("fetch-")
-        url = str(page.get("url", ""))
         self.state.sources[key] = Source(number, dimension, url, str(page.get("title") or url), text)
 
     def _noted(self, number: int, queries: Mapping[str, Sequence[str]]) -> Move | None:
@@ -179,7 +191,7 @@ class Rounds:
 
     def _tool(self, key: str, title: str, tool: str, arguments: Mapping[str, Any]) -> StepSpec:
         offered = list(self.view.parameters["tools"])
-        given = {"tool": tool, "arguments": dict(arguments), "offered": offered}
+        given = {"tool": tool, "arguments": dict(arguments), "offered": offered, "must_succeed": True}
         return StepSpec(key, StepKind.TOOL, title[:300], given, (), OnDependencyFailure.RUN)
 
     def _result(self, key: str) -> Mapping[str, Any]:

@@ -3,9 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 _DOI: Final = re.compile(r"10\.\d{4,9}/[^\s?#&\"'<>]+", re.IGNORECASE)
+_DOI_FORM: Final = re.compile(r"(?:/(?:full|abstract|pdf|epdf|meta|html))?(?:\.pdf)?$")
+"""What publishers put behind a DOI for one of the forms in which they show the work."""
+_USUAL_PORT: Final = re.compile(r":(?:80|443)$")
 _TRACKING: Final = re.compile(r"^(?:utm_\w+|fbclid|gclid|mc_[ce]id|ref|igshid)$", re.IGNORECASE)
 _SPACE: Final = re.compile(r"\s+")
 _FOLDED: Final = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "\u00a0": " "})
@@ -42,12 +45,12 @@ SCORES: Final[Mapping[str, float]] = {
 
 def source_key(url: str) -> str:
     """Return what is the same for addresses of one source: its DOI, or its address without what does not matter."""
-    found = _DOI.search(url)
+    found = _DOI.search(unquote(url))
     if found:
-        return f"doi:{found.group(0).lower().rstrip('.,;)/')}"
+        return f"doi:{_DOI_FORM.sub('', found.group(0).lower().rstrip('.,;)/'))}"
     parts = urlsplit(url.strip())
     query = urlencode(sorted((name, value) for name, value in parse_qsl(parts.query) if not _TRACKING.match(name)))
-    host = parts.netloc.lower().removeprefix("www.")
+    host = _USUAL_PORT.sub("", parts.netloc.lower()).removeprefix("www.")
     path = re.sub(r"/(?:index\.html?)?$", "", parts.path)
     return f"{host}{path}{'?' + query if query else ''}"
 

@@ -53,6 +53,12 @@ def test_a_page_is_read_once_under_whatever_address_and_one_that_fails_is_no_sou
     read = Counter(path.split("?")[0].rstrip("/") for path in web.asked if not path.startswith("/search"))
     assert max(read.values()) == 1
     assert "/broken" not in " ".join(citation["url"] for citation in task.result_metadata["citations"])
+    steps = Step.objects.filter(task=task, kind="tool", key__startswith="fetch-")
+    failed = {step.input["arguments"]["url"]: step.error or {} for step in steps.exclude(status="succeeded")}
+    assert failed == {f"{web.base}/broken": failed[f"{web.base}/broken"]}
+    assert failed[f"{web.base}/broken"]["message"] == f"{web.base}/broken answered 500."
+    told = Event.objects.get(task=task, kind="ERROR_OCCURRED")
+    assert "answered 500" in told.message
 
 
 def test_what_was_not_found_is_searched_for_again_until_the_rounds_are_over(principal: Principal, web: Web) -> None:
@@ -77,6 +83,8 @@ def test_without_a_search_engine_it_says_what_is_missing(principal: Principal, s
     assert task.status == TaskStatus.FAILED
     assert task.error
     assert "No search engine is configured" in task.error["message"]
+    searches = Step.objects.filter(task=task, key__startswith="search-")
+    assert {step.status for step in searches} == {"failed"}
 
 
 def test_a_person_reviews_the_plan_and_only_what_was_approved_is_searched(principal: Principal, web: Web) -> None:

@@ -80,7 +80,22 @@ def form_values(name: str) -> st.SearchStrategy[dict[str, Any]]:
             "is_enough": st.booleans(),
             "gaps": st.lists(st.fixed_dictionaries({"dimension": names, "query": line}), max_size=3),
         },
-        "report": {"report": st.sampled_from(["It is so [1].", "Nothing [99].", "[1][2] both"])},
+        "report": {
+            "report": st.lists(
+                st.sampled_from(
+                    [
+                        "It is so [1].",
+                        "Nothing [99].",
+                        "[1][2] both",
+                        "All of them say it [1, 2; 3].",
+                        "Three say it. [1-3] Another does not [2](https://evil.example/x).",
+                        "Between [0, 1] lies much.",
+                    ]
+                ),
+                min_size=1,
+                max_size=4,
+            ).map("\n".join)
+        },
         "verification": {
             "claims": st.lists(
                 st.fixed_dictionaries(

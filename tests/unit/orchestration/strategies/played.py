@@ -133,7 +133,11 @@ class Engine:
             count = self.data.draw(st.integers(0, 4))
             return {"results": [{"url": f"https://example.org/{number}", "title": "x"} for number in range(count)]}
         if spec.input["tool"] == "http_fetch":
-            return {"url": spec.input["arguments"]["url"], "status": 200, "title": "x", "text": "The page says it."}
+            led_to = self.data.draw(st.sampled_from(["", "https://example.org/0", "https://medium.com/x"]))
+            title = self.data.draw(st.sampled_from(["x", "", "a](https://evil.example) [b"]))
+            text = self.data.draw(st.sampled_from(["The page says it.", "", "The page says it. It says more."]))
+            url = led_to or spec.input["arguments"]["url"]
+            return {"url": url, "status": 200, "title": title, "text": text}
         return 1
 
     def set(

@@ -1,6 +1,7 @@
 """Every strategy, whatever models answer and whichever steps fail: it ends, in order, and within its limits."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -80,10 +81,21 @@ def test_research_reads_no_page_twice_and_cites_only_pages_that_were_read(data: 
     ]
     assert len(fetched) == len(set(fetched))
     if isinstance(move, Finish):
-        for citation in move.metadata["citations"]:
-            assert engine.views[citation["step_key"]].status is StepStatus.SUCCEEDED
-        proven = [claim for claim in move.metadata["claims"] if claim["verdict"] == "supported"]
-        assert all(claim["sentence"] == "The page says it." for claim in proven)
+        citations = {str(citation["number"]): citation for citation in move.metadata["citations"]}
+        text = move.result.split("## Sources")[0].split("## Claims that could not")[0].replace("[0, 1]", "")
+        marks = re.findall(r"\[([^\]]*)\]", text)
+        assert set(marks) == set(citations)
+        assert "](" not in text
+        assert len({citation["url"] for citation in citations.values()}) == len(citations)
+        for citation in citations.values():
+            page = engine.views[citation["step_key"]]
+            assert page.output is not None
+            assert page.output["result"]["output"]["url"] == citation["url"]
+        claims = move.metadata["claims"]
+        assert all(claim["sentence"] in {"The page says it.", ""} for claim in claims)
+        assert all(claim["sentence"] for claim in claims if claim["verdict"] == "supported")
+        if "verify" in engine.specs:
+            assert {claim["source"] for claim in claims} >= set(re.findall(r"say it[^[]*\[(\d+)\]", text))
 
 
 @pytest.mark.parametrize("name", sorted(set(OFFERED) - {"template"}))

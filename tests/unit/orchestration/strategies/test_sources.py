@@ -12,6 +12,14 @@ from orchestration.strategies.research.sources import is_in, source_key, source_
         ("https://example.org/a?utm_source=x&b=1", "https://example.org/a?b=1#part"),
         ("https://example.org/a?c=2&b=1", "https://example.org/a?b=1&c=2"),
         ("https://doi.org/10.1038/S41586-020-2649-2", "https://www.nature.com/articles/doi/10.1038/s41586-020-2649-2"),
+        ("https://doi.org/10.1002%2Fece3.4321", "https://onlinelibrary.wiley.com/doi/full/10.1002/ece3.4321"),
+        (
+            "https://www.frontiersin.org/articles/10.3389/fevo.2019.00001/full",
+            "https://doi.org/10.3389/fevo.2019.00001",
+        ),
+        ("https://iopscience.iop.org/article/10.1088/1748-9326/ab1234/pdf", "doi:10.1088/1748-9326/ab1234"),
+        ("https://example.org/10.1234/abc.PDF?download=1", "https://doi.org/10.1234/ABC"),
+        ("https://example.org:443/a", "http://example.org:80/a"),
         ("https://example.org/index.html", "https://example.org/"),
     ],
 )
@@ -21,6 +29,8 @@ def test_these_are_one_source(one: str, other: str) -> None:
 
 def test_these_are_two_sources() -> None:
     assert source_key("https://example.org/a") != source_key("https://example.org/b")
+    assert source_key("https://example.org:8443/a") != source_key("https://example.org/a")
+    assert source_key("https://doi.org/10.1234/abc") != source_key("https://doi.org/10.1234/abcd")
     assert source_key("https://example.org/a?page=1") != source_key("https://example.org/a?page=2")
 
 
