@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
+from jsonschema.exceptions import SchemaError, UnknownType, ValidationError, best_match
 from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
@@ -19,6 +19,8 @@ from agents.tools.base import Tool
 from agents.types import Json
 
 _SHOWN_CHARACTERS = 300
+# what a validator raises of a schema that is none: its keywords are looked at one by one, as an instance needs them
+_BROKEN_SCHEMA = (Unresolvable, UnknownType, ArithmeticError, AttributeError, RecursionError, TypeError, re.error)
 _MAX_DEPTH = 64  # of objects and lists in each other: what walks a value recursively must come to its end
 
 
@@ -58,8 +60,8 @@ def arguments_check(tool: Tool, arguments: Mapping[str, Any]) -> None:
         ToolInputInvalid: They do not fit; the message says where and why (the caller's fault).
     """
     try:
-        error = best_match(_validator(json.dumps(tool.parameters)).iter_errors(dict(arguments)))
-    except (Unresolvable, RecursionError, TypeError, AttributeError, re.error) as broken:
+        error = _first_error(tool.parameters, dict(arguments))
+    except _BROKEN_SCHEMA as broken:
         raise ToolInputInvalid(
             f"The schema of {tool.name} cannot be used: {bounded_text(str(broken), 200)}"
         ) from broken
@@ -80,8 +82,8 @@ def arguments_problem(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -
 def value_problem(schema: Mapping[str, Any], value: Json, *, name: str = "the value") -> str:
     """Return where and why a value does not fit a schema; empty when it does."""
     try:
-        error = best_match(_validator(json.dumps(dict(schema))).iter_errors(value))
-    except (Unresolvable, RecursionError, TypeError, AttributeError, re.error) as broken:
+        error = _first_error(schema, value)
+    except _BROKEN_SCHEMA as broken:
         return f"the schema cannot be used: {bounded_text(str(broken), 200)}"
     if error is None:
         return ""
@@ -98,6 +100,11 @@ def schema_problem(schema: Mapping[str, Any]) -> str:
     except SchemaError as error:
         return bounded_text(error.message, _SHOWN_CHARACTERS)
     return ""
+
+
+def _first_error(schema: Mapping[str, Any], value: Json) -> ValidationError | None:
+    error: ValidationError | None = best_match(_validator(json.dumps(dict(schema))).iter_errors(value))
+    return error
 
 
 @lru_cache(maxsize=1024)

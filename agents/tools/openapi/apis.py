@@ -15,7 +15,7 @@ from agents.errors import OpenApiExists, OpenApiInvalid, OpenApiNotFound
 from agents.models import OpenApi
 from agents.tenant_rows.repository import TenantRepository
 from agents.tools.openapi.documents import document_read
-from agents.tools.openapi.operations import Wanted, operations_read
+from agents.tools.openapi.importing import Wanted, operations_read
 from agents.tools.openapi.security import Credentials, Signer, credentials_check, origins_for, schemes_of
 from agents.tools.registry import tenant_tools_changed
 from agents.types import Insert, inserted

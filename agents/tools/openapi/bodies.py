@@ -4,10 +4,11 @@ import json
 import mimetypes
 import secrets
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, Final, TypedDict
 
 from agents.errors import ToolInputInvalid
-from agents.tools.openapi.documents import Document, Unsupported
+from agents.tools.openapi.documents import Document, Unsupported, mapping
 from agents.tools.openapi.schemas import SchemaReader
 from agents.tools.openapi.styles import query_pairs
 
@@ -15,6 +16,7 @@ BODY: Final = "body"
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
 _FILE: Final = {"type": "string", "description": "Path of a file in the session's workspace; its content is sent."}
+_FIELDS_MAX: Final = 500  # of a form
 _PREFERRED: Final = ("application/json", _FORM, _MULTIPART)
 
 ReadFile = Callable[[str], bytes]
@@ -45,6 +47,7 @@ def body_record(
     if media_type is None:
         if request.get("required") is True:
             raise Unsupported(f"Its body is written as {', '.join(content)[:200]}.")
+        reader.notes.append(f"its body is left out, since it is written as {', '.join(content)[:200]}")
         return None
     media = document.resolved(content[media_type])
     kind = _kind(media_type)
@@ -140,8 +143,9 @@ def _kind(media_type: str) -> str:
 
 def _styles(encoding: Any) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for name, one in encoding.items() if isinstance(encoding, Mapping) else ():
-        style = one.get("style") if isinstance(one, Mapping) else None
+    for name, raw in islice(mapping(encoding).items(), _FIELDS_MAX):
+        one = mapping(raw)
+        style = str(one.get("style"))
         if style in {"form", "spaceDelimited", "pipeDelimited", "deepObject"}:
             explode = one.get("explode")
             found[name] = {"style": style, "explode": explode if isinstance(explode, bool) else style == "form"}
@@ -151,8 +155,7 @@ def _styles(encoding: Any) -> dict[str, dict[str, Any]]:
 def _file_fields(document: Document, raw: Mapping[str, Any], shape: dict[str, Any]) -> list[str]:
     """Return the fields that are files, and say in the schema that they are named by their path."""
     files = []
-    properties = raw.get("properties")
-    for name, value in properties.items() if isinstance(properties, Mapping) else ():
+    for name, value in islice(mapping(raw.get("properties")).items(), _FIELDS_MAX):
         field = document.resolved(value)
         items = document.resolved(field.get("items")) if field.get("type") == "array" else {}
         if _is_file(field) or _is_file(items):
@@ -163,5 +166,7 @@ def _file_fields(document: Document, raw: Mapping[str, Any], shape: dict[str, An
 
 
 def _is_file(schema: Mapping[str, Any]) -> bool:
-    by_3_1 = "contentMediaType" in schema and "contentEncoding" not in schema and schema.get("type") in {None, "string"}
+    kind = schema.get("type")
+    is_text = kind in (None, "string") or (isinstance(kind, list) and "string" in kind)
+    by_3_1 = "contentMediaType" in schema and "contentEncoding" not in schema and is_text
     return schema.get("format") == "binary" or by_3_1

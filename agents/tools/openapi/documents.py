@@ -4,19 +4,22 @@ Nothing is fetched for a reference: only those inside the document are followed.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin, urlsplit
 
 import yaml
 
 from agents.errors import OpenApiInvalid
+from shannon_project.foundation.text import storable_text
 
 _NODES_MAX: Final = 1_000_000  # values of a document, each counted as often as it is written or referred to by an alias
 _DEPTH_MAX: Final = 100
 _CHAIN_MAX: Final = 20  # references that lead to references
+_INTEGER_BITS_MAX: Final = 1_024  # more than any API counts to, and few enough to be written in decimal digits
 _VERSIONS: Final = ("3.0", "3.1")
 _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -62,6 +65,27 @@ class Document:
                 self.problems.add(f"a reference to nothing: {reference[:200]}")
                 return None
         return value
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a value that should be a list; an empty one in place of what is none."""
+    return value if isinstance(value, list) else []
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a value that should be an object; an empty one in place of what is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def address_in(written: str, base_url: str) -> str:
+    """Return the address that a document writes, which may be relative to its own; empty: it is none of HTTP's."""
+    try:
+        url = urljoin(base_url, written)
+        parts = urlsplit(url)
+        is_one = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return ""
+    return url if is_one else ""
 
 
 def document_read(text: str) -> Document:
@@ -111,14 +135,21 @@ def _nesting_check(text: str) -> None:
 
 
 def _plain(value: Any, left: list[int], depth: int) -> Any:
-    """Return a copy that is a tree of JSON values: YAML has aliases, which unfold without bound, and other types."""
+    """Return a copy that is a tree of JSON values as Postgres keeps them.
+
+    YAML has aliases, which unfold without bound, and other types; both have numbers and characters that JSON has not.
+    """
     left[0] -= 1
     if left[0] < 0 or depth < 0:
         raise OpenApiInvalid(f"The document has more than {_NODES_MAX} values, or is nested deeper than {_DEPTH_MAX}.")
     if isinstance(value, dict):
-        return {str(key): _plain(item, left, depth - 1) for key, item in value.items()}
+        return {storable_text(str(key)): _plain(item, left, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
         return [_plain(item, left, depth - 1) for item in value]
     if isinstance(value, date | time):
         return value.isoformat()
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value if value.bit_length() <= _INTEGER_BITS_MAX else None
+    return None if value is None else storable_text(str(value))

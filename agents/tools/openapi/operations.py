@@ -2,22 +2,26 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, NotRequired, TypedDict
-from urllib.parse import urljoin, urlsplit
 
 from agents.journal.bounds import bounded_text
-from agents.tools.openapi.bodies import BodyRecord, body_record
-from agents.tools.openapi.documents import Document, Unsupported
+from agents.tools.openapi.bodies import BODY, BodyRecord, body_record
+from agents.tools.openapi.documents import Document, Unsupported, address_in, listed, mapping
 from agents.tools.openapi.schemas import SchemaReader
 from agents.tools.openapi.security import requirements_of
 from agents.tools.openapi.styles import DEFAULT_STYLES, STYLES
 
 METHODS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
 _DESCRIPTION_CHARACTERS: Final = 1_500
+_NAME_KEPT_CHARACTERS: Final = 300
+_PARAMETER_NAME_CHARACTERS: Final = 200
+_PARAMETERS_MAX: Final = 200
 _NAME_MAX_CHARACTERS: Final = 64  # what providers take
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9]+")
+_UNFIT_ARGUMENT: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+_ARGUMENT_CHARACTERS: Final = 50
 _PATH_PARAMETER: Final = re.compile(r"\{([^{}]+)\}")
 _IGNORED_HEADERS: Final = frozenset({"accept", "content-type", "authorization"})  # as the specification has it
 _PAGE_PARAMETERS: Final = frozenset(
@@ -26,7 +30,7 @@ _PAGE_PARAMETERS: Final = frozenset(
         *("page_token", "pagetoken", "next_token", "nexttoken", "marker", "continuation_token"),
     }
 )
-_REPORTED_MAX: Final = 200
+_ADDRESS_MAX_CHARACTERS: Final = 2_000
 
 
 class ParameterRecord(TypedDict):
@@ -58,92 +62,37 @@ class OperationRecord(TypedDict):
     body: NotRequired[BodyRecord]
 
 
-@dataclass(slots=True)
-class Report:
-    """What became of a document's operations, for whoever imported it."""
-
-    operations: int = 0
-    imported: int = 0
-    filtered: int = 0
-    left_out: list[dict[str, str]] = field(default_factory=list)
-    simplified: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON; long lists are cut."""
-        return {
-            "operations": self.operations,
-            "imported": self.imported,
-            "filtered": self.filtered,
-            "left_out": self.left_out[:_REPORTED_MAX],
-            "simplified": self.simplified[:_REPORTED_MAX],
-            "problems": self.problems[:_REPORTED_MAX],
-        }
-
-
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which operations are wanted: with one of these tags, or of these names; without either, all of them.
+class Asked:
+    """An operation of a document, and for which API it is read.
 
-    `server`: the address to call in place of those in the document. `base_url`: where the document came from.
+    Attributes:
+        api: The API's name.
+        server: The address to call; empty: the document's, which may be relative to `base_url`.
+        path: Of the URL.
+        method: In lower case.
+        item: What the document says of the path.
+        operation: What it says of the method there.
     """
 
     api: str
-    tags: Sequence[str] = ()
-    operations: Sequence[str] = ()
-    server: str = ""
-    base_url: str = ""
-    limit: int = 128
+    server: str
+    base_url: str
+    path: str
+    method: str
+    item: Mapping[str, Any]
+    operation: Mapping[str, Any]
 
-    def takes(self, name: str, tags: Sequence[str]) -> bool:
-        """Tell whether an operation is wanted."""
-        if not self.tags and not self.operations:
-            return True
-        return name in self.operations or any(tag in self.tags for tag in tags)
+    @property
+    def name(self) -> str:
+        """What the operation is called: by its document, or else by its method and path."""
+        given = self.operation.get("operationId")
+        return (given if isinstance(given, str) and given else f"{self.method} {self.path}")[:_NAME_KEPT_CHARACTERS]
 
-
-def operations_read(document: Document, wanted: Wanted) -> tuple[list[OperationRecord], Report]:
-    """Return the records of the wanted operations, in the document's order, and what became of all."""
-    records: dict[str, OperationRecord] = {}
-    report = Report()
-    for path, method, item, operation in _operations(document):
-        report.operations += 1
-        name = _operation_name(method, path, operation)
-        tags = [str(tag) for tag in operation.get("tags") or () if isinstance(tag, str)]
-        if not wanted.takes(name, tags):
-            report.filtered += 1
-            continue
-        if len(records) >= wanted.limit:
-            report.left_out.append({"operation": name, "reason": f"At most {wanted.limit} operations are imported."})
-            continue
-        reader = SchemaReader(document)
-        try:
-            record = _record(document, reader, wanted, name, (path, method, item, operation))
-        except Unsupported as error:
-            report.left_out.append({"operation": name, "reason": str(error)})
-            continue
-        if record["tool"] in records:
-            report.left_out.append({"operation": name, "reason": "Another operation has this name."})
-            continue
-        records[record["tool"]] = record
-        if reader.simplified:
-            report.simplified.append(name)
-    report.imported = len(records)
-    report.problems = sorted(document.problems)
-    return list(records.values()), report
-
-
-def _operations(document: Document) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:
-    for path, value in document.root["paths"].items():
-        item = document.resolved(value)
-        for method in METHODS:
-            if isinstance(item.get(method), Mapping) and path.startswith("/"):
-                yield path, method, item, item[method]
-
-
-def _operation_name(method: str, path: str, operation: Mapping[str, Any]) -> str:
-    given = operation.get("operationId")
-    return given if isinstance(given, str) and given else f"{method} {path}"
+    @property
+    def tags(self) -> list[str]:
+        """Under what it is found."""
+        return [tag[:100] for tag in listed(self.operation.get("tags")) if isinstance(tag, str)]
 
 
 def tool_name(api: str, operation: str) -> str:
@@ -155,24 +104,25 @@ def tool_name(api: str, operation: str) -> str:
     return f"{fit[: _NAME_MAX_CHARACTERS - 9]}_{digest}"
 
 
-def _record(
-    document: Document,
-    reader: SchemaReader,
-    wanted: Wanted,
-    name: str,
-    found: tuple[str, str, Mapping[str, Any], Mapping[str, Any]],
-) -> OperationRecord:
-    path, method, item, operation = found
+def operation_record(document: Document, reader: SchemaReader, asked: Asked) -> OperationRecord:
+    """Return what is kept of an operation.
+
+    Raises:
+        Unsupported: It cannot be made a tool; the message says why.
+    """
+    path, method, item, operation = asked.path, asked.method, asked.item, asked.operation
+    if method not in METHODS:
+        raise Unsupported(f"The method {method.upper()} is never sent.")
     schema: dict[str, Any] = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
     parameters = [_parameter(reader, raw, schema) for raw in _merged(document, item, operation, path)]
     record = OperationRecord(
-        tool=tool_name(wanted.api, name),
-        operation=name[:300],
+        tool=tool_name(asked.api, asked.name),
+        operation=asked.name,
         method=method.upper(),
-        server=wanted.server or _server(document, item, operation, wanted.base_url),
+        server=asked.server or _server(document, item, operation, asked.base_url),
         path=path,
         description=_description(method, path, operation),
-        tags=[str(tag)[:100] for tag in operation.get("tags") or ()],
+        tags=asked.tags,
         parameters=parameters,
         schema=schema,
         security=requirements_of(document, operation),
@@ -191,13 +141,18 @@ def _merged(
 ) -> list[Mapping[str, Any]]:
     """Return an operation's parameters, its own in place of those of its path; each name in the path must have one."""
     found: dict[tuple[str, str], Mapping[str, Any]] = {}
-    for raw in (*(item.get("parameters") or ()), *(operation.get("parameters") or ())):
+    raws = [*listed(item.get("parameters")), *listed(operation.get("parameters"))]
+    if len(raws) > _PARAMETERS_MAX or len(path) > _ADDRESS_MAX_CHARACTERS:
+        raise Unsupported(f"It has {len(raws)} parameters, and a path of {len(path)} characters.")
+    for raw in raws:
         parameter = document.resolved(raw)
-        name, location = parameter.get("name"), parameter.get("in")
+        name, location = parameter.get("name"), str(parameter.get("in"))
         if not isinstance(name, str) or location not in STYLES:
-            raise Unsupported(f"It has a parameter that is in no known place: {str(location)[:50]}.")
+            raise Unsupported(f"It has a parameter that is in no known place: {location[:50]}.")
+        if len(name) > _PARAMETER_NAME_CHARACTERS:
+            raise Unsupported(f"It has a parameter with a name of {len(name)} characters.")
         if location != "header" or name.lower() not in _IGNORED_HEADERS:
-            found[name, str(location)] = parameter
+            found[name, location] = parameter
     for name in _PATH_PARAMETER.findall(path):
         found.setdefault((name, "path"), {"name": name, "in": "path", "schema": {"type": "string"}})
     return [parameter for (name, location), parameter in found.items() if location != "path" or f"{{{name}}}" in path]
@@ -205,18 +160,18 @@ def _merged(
 
 def _parameter(reader: SchemaReader, parameter: Mapping[str, Any], schema: dict[str, Any]) -> ParameterRecord:
     name, location = parameter["name"], parameter["in"]
-    style = parameter.get("style") or DEFAULT_STYLES[location]
+    style = str(parameter.get("style") or DEFAULT_STYLES[location])
     if style not in STYLES[location]:
-        raise Unsupported(f"The parameter {name[:100]} is in the {location} with the style {str(style)[:50]}.")
-    content = parameter.get("content")
-    media_type = next(iter(content), "") if isinstance(content, Mapping) else ""
+        raise Unsupported(f"The parameter {name[:100]} is in the {location} with the style {style[:50]}.")
+    content = mapping(parameter.get("content"))
+    media_type = next(iter(content), "")
     if media_type and not _is_json(media_type):
         raise Unsupported(f"The parameter {name[:100]} is written as {media_type[:100]}.")
-    raw = content[media_type].get("schema") if media_type and isinstance(content, Mapping) else parameter.get("schema")
+    raw = mapping(content[media_type]).get("schema") if media_type else parameter.get("schema")
     shape = reader.read(raw if raw is not None else {})
     if isinstance(parameter.get("description"), str) and "description" not in shape:
         shape["description"] = bounded_text(parameter["description"], 300)
-    argument = name if name not in schema["properties"] and name != "body" else f"{name}_{location}"
+    argument = _argument(name, location, {*schema["properties"], BODY})
     schema["properties"][argument] = shape
     if location == "path" or parameter.get("required") is True:
         schema["required"].append(argument)
@@ -231,28 +186,38 @@ def _parameter(reader: SchemaReader, parameter: Mapping[str, Any], schema: dict[
     )
 
 
+def _argument(name: str, location: str, taken: Collection[str]) -> str:
+    """Return what a parameter is called by models: not every provider takes brackets and long names."""
+    fit = _UNFIT_ARGUMENT.sub("_", name).strip("_")[:_ARGUMENT_CHARACTERS] or location
+    if fit in taken:
+        fit = f"{fit}_{location}"
+    while fit in taken:
+        fit += "_"
+    return fit
+
+
 def _server(document: Document, item: Mapping[str, Any], operation: Mapping[str, Any], base_url: str) -> str:
     for holder in (operation, item, document.root):
-        servers = holder.get("servers")
-        if isinstance(servers, list) and servers and isinstance(servers[0], Mapping):
+        servers = listed(holder.get("servers"))
+        if servers and isinstance(servers[0], Mapping):
             return _address(servers[0], base_url)
     return _address({"url": "/"}, base_url)
 
 
 def _address(server: Mapping[str, Any], base_url: str) -> str:
-    url = str(server.get("url") or "/")
-    variables = server.get("variables")
-    for name, variable in variables.items() if isinstance(variables, Mapping) else ():
-        if isinstance(variable, Mapping):
-            url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
-    url = urljoin(base_url, url) if base_url else url
-    if urlsplit(url).scheme not in {"http", "https"}:
+    variables = mapping(server.get("variables"))
+    defaults = {name: str(mapping(one).get("default", ""))[:200] for name, one in variables.items()}
+    given = str(server.get("url") or "/")[:_ADDRESS_MAX_CHARACTERS]
+    written = _PATH_PARAMETER.sub(lambda found: defaults.get(found[1], found[0]), given)
+    url = address_in(written, base_url)
+    if not url or len(url) > _ADDRESS_MAX_CHARACTERS:
         raise Unsupported("The document names no address of its server: give one as `server_url`.")
     return url.rstrip("/")
 
 
 def _description(method: str, path: str, operation: Mapping[str, Any]) -> str:
-    said = [str(operation[key]).strip() for key in ("summary", "description") if operation.get(key)]
+    written = [operation.get(key) for key in ("summary", "description")]
+    said = [text[: 2 * _DESCRIPTION_CHARACTERS].strip() for text in written if isinstance(text, str) and text]
     text = "\n".join(dict.fromkeys(said)) or f"{method.upper()} {path}"
     note = "Deprecated. " if operation.get("deprecated") is True else ""
     return bounded_text(note + text, _DESCRIPTION_CHARACTERS)

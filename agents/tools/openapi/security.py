@@ -12,15 +12,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypedDict
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from agents.errors import OpenApiCredentialsMissing, OpenApiInvalid
-from agents.tools.openapi.documents import Document
+from agents.tools.openapi.documents import Document, address_in, listed, mapping
 from shannon_project.foundation.outbound import fetch
 
 _EARLY_SECONDS: Final = 30.0  # a token is replaced so long before its end
 _DEFAULT_TOKEN_SECONDS: Final = 300.0  # RFC 6749 §5.1: where no lifetime is said, it is known otherwise
 _TOKENS_MAX: Final = 1_000
+_ALTERNATIVES_MAX: Final = 20
 _FIELDS: Final = {
     "key": ({"value"},),
     "bearer": ({"token"},),
@@ -47,11 +48,10 @@ def origin_of(url: str) -> str:
 
 def schemes_of(document: Document, base_url: str) -> tuple[dict[str, SchemeRecord], list[str]]:
     """Return a document's security schemes by name, and what of them cannot be done."""
-    components = document.root.get("components")
     found: dict[str, SchemeRecord] = {}
     problems: list[str] = []
-    raw_schemes = components.get("securitySchemes") if isinstance(components, Mapping) else None
-    for name, raw in raw_schemes.items() if isinstance(raw_schemes, Mapping) else ():
+    components = mapping(document.root.get("components"))
+    for name, raw in mapping(components.get("securitySchemes")).items():
         record = _scheme(document.resolved(raw), base_url)
         if record is None:
             problems.append(f"the security scheme {name[:100]} is not supported")
@@ -62,8 +62,8 @@ def schemes_of(document: Document, base_url: str) -> tuple[dict[str, SchemeRecor
 
 def requirements_of(document: Document, operation: Mapping[str, Any]) -> list[list[str]]:
     """Return which schemes an operation wants, as alternatives; without any, nobody is asked."""
-    raw = operation.get("security", document.root.get("security"))
-    return [sorted(map(str, one)) for one in raw if isinstance(one, Mapping)] if isinstance(raw, list) else []
+    alternatives = listed(operation.get("security", document.root.get("security")))[:_ALTERNATIVES_MAX]
+    return [sorted(one)[:_ALTERNATIVES_MAX] for one in alternatives if isinstance(one, Mapping)]
 
 
 def credentials_check(credentials: Credentials, schemes: Mapping[str, SchemeRecord]) -> None:
@@ -179,15 +179,14 @@ class Signer:
 
 
 def _scheme(raw: Mapping[str, Any], base_url: str) -> SchemeRecord | None:
-    kind, http = raw.get("type"), str(raw.get("scheme", "")).lower()
-    if kind == "apiKey" and raw.get("in") in {"header", "query", "cookie"} and raw.get("name"):
-        return SchemeRecord(kind="key", location=str(raw["in"]), name=str(raw["name"]), token_url="")
+    kind, http, place = raw.get("type"), str(raw.get("scheme", "")).lower(), str(raw.get("in"))
+    if kind == "apiKey" and place in {"header", "query", "cookie"} and raw.get("name"):
+        return SchemeRecord(kind="key", location=place, name=str(raw["name"]), token_url="")
     if kind == "http" and http in {"bearer", "basic"}:
         return SchemeRecord(kind=http, location="", name="", token_url="")
     if kind == "oauth2":
-        flows = raw.get("flows")
-        flow = flows.get("clientCredentials") if isinstance(flows, Mapping) else None
-        token_url = urljoin(base_url, str(flow.get("tokenUrl", ""))) if isinstance(flow, Mapping) else ""
+        written = str(mapping(mapping(raw.get("flows")).get("clientCredentials")).get("tokenUrl", ""))
+        token_url = address_in(written, base_url) if written else ""
         # of its other flows, which need a person, the tenant may bring the token that came of them
         return SchemeRecord(kind="oauth2" if token_url else "bearer", location="", name="", token_url=token_url)
     if kind == "openIdConnect":

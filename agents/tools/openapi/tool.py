@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from agents.errors import ToolInputInvalid
 from agents.tools.base import Tool, ToolContext, ToolOutput
@@ -22,6 +22,8 @@ _TEXT_CHARACTERS: Final = 50_000
 _ERROR_CHARACTERS: Final = 2_000
 _LINK_MAX_CHARACTERS: Final = 8_000
 _NEXT_KEYS: Final = ("next_cursor", "nextCursor", "next_page_token", "nextPageToken", "next_token", "nextToken", "next")
+_HEADER_VALUE: Final = re.compile(r"[\x20-\x7e]*\Z")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,18}\Z")
 _TEMPLATE: Final = re.compile(r"\{([^{}]+)\}")
 _PAGED: Final = "\nIts answers may come in pages: `next_arguments` in an answer are those that change for the next one."
 
@@ -115,6 +117,9 @@ class OpenApiTool(Tool):
         headers = {
             p["name"]: header_value(value, explode=p["explode"]) for p, value in self._given(arguments, "header")
         }
+        for name, value in headers.items():
+            if not _HEADER_VALUE.match(value):
+                raise ToolInputInvalid(f"{name}: a header's value is printable ASCII.")
         cookies = [
             pair
             for p, value in self._given(arguments, "cookie")
@@ -134,7 +139,7 @@ class OpenApiTool(Tool):
         if url:
             changed = {
                 queried[name]["argument"]: _as_argument(self.parameters, queried[name]["argument"], value)
-                for name, value in parse_qsl(urlsplit(url).query)
+                for name, value in parse_qsl(url.partition("#")[0].partition("?")[2])
                 if name in queried
             }
             return {name: value for name, value in changed.items() if arguments.get(name) != value}
@@ -158,7 +163,7 @@ def _value(parameter: ParameterRecord, value: Any) -> Any:
 
 def _as_argument(schema: Mapping[str, Any], name: str, text: str) -> Any:
     kind = schema["properties"][name].get("type")
-    return int(text) if kind == "integer" and text.lstrip("-").isdigit() else text
+    return int(text) if kind == "integer" and _INTEGER.match(text) else text
 
 
 def _workspace_file(ctx: ToolContext, path: str) -> bytes:

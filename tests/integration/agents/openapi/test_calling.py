@@ -115,6 +115,36 @@ def test_a_hostile_link_header_costs_nothing(principal: Principal, site: ApiSite
     assert call(principal, "api__x__issues_list_for_repo", owner="o", repo="r").output == {"status": 200, "body": []}
 
 
+@pytest.mark.parametrize(
+    ("link", "following"),
+    [
+        ("<http://[x?page=2>; rel=next", {"page": 2}),
+        ("<?page=%C2%B2>; rel=next", {"page": "²"}),
+        (f"<?page={'9' * 5_000}>; rel=next", {"page": "9" * 5_000}),
+        ("<#?page=2>; rel=next", None),
+    ],
+    ids=["an address that is none", "a digit that is no number", "a number without end", "only a fragment"],
+)
+def test_a_link_of_any_kind_is_no_defect_of_the_tool(
+    principal: Principal, site: ApiSite, link: str, following: dict[str, Any] | None
+) -> None:
+    imported(principal, text_of("github"), server_url=site.url)
+    site.answers["/repos/o/r/issues"] = (200, {"Content-Type": "application/json", "Link": link}, b"[]")
+    output = call(principal, "api__x__issues_list_for_repo", owner="o", repo="r").output
+    assert isinstance(output, dict)
+    assert output.get("next_arguments") == following
+
+
+def test_a_header_that_cannot_be_sent_is_told_to_the_model(principal: Principal, site: ApiSite) -> None:
+    parameters = [{"name": "X-Trace", "in": "header", "schema": {"type": "string"}}]
+    imported(principal, small(site, operation={"parameters": parameters}))
+    for value in ("Grüße", "a\x00b"):
+        error = call(principal, "api__x__do", **{"X-Trace": value}).error
+        assert error is not None
+        assert (error.code, error.final) == ("TOOL_INPUT_INVALID", False)
+    assert site.calls == []
+
+
 def test_what_comes_next_is_told_as_arguments(principal: Principal, site: ApiSite) -> None:
     imported(principal, text_of("github"), server_url=site.url)
     link = f'<{site.url}/repos/o/r/issues?state=open&page=3>; rel="next", <{site.url}/x?page=9>; rel="last"'

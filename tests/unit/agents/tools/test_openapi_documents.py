@@ -7,7 +7,8 @@ import pytest
 
 from agents.errors import OpenApiInvalid
 from agents.tools.openapi.documents import Document, document_read
-from agents.tools.openapi.operations import OperationRecord, Report, Wanted, operations_read
+from agents.tools.openapi.importing import Report, Wanted, operations_read
+from agents.tools.openapi.operations import OperationRecord
 from agents.tools.openapi.schemas import SchemaReader
 from agents.tools.openapi.security import schemes_of
 
