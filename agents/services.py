@@ -62,6 +62,7 @@ from agents.tools.mcp.servers import (
     mcp_server_create,
     mcp_server_delete,
     mcp_server_refresh,
+    mcp_servers_refresh,
 )
 from agents.tools.openapi.apis import (
     OpenApiChanges,
@@ -119,6 +120,7 @@ __all__ = [
     "mcp_server_create",
     "mcp_server_delete",
     "mcp_server_refresh",
+    "mcp_servers_refresh",
     "memories_of",
     "memories_rate",
     "memories_write",

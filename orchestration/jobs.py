@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 from celery import shared_task
 
-from agents.services import texts_purge
+from agents.services import mcp_servers_refresh, texts_purge
 from orchestration.aftermath import BATCH, aftermath_work
 from orchestration.engine.control_desk import CONTROL_DESK
 from orchestration.engine.drain import drain
@@ -62,3 +62,9 @@ def months() -> None:
     months_keep()
     while texts_purge():
         pass
+
+
+@shared_task(name="orchestration.jobs.mcp_servers", ignore_result=True)
+def mcp_servers() -> None:
+    """Ask MCP servers again for their tools."""
+    mcp_servers_refresh()

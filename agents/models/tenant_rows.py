@@ -69,7 +69,8 @@ class McpServer(TenantRow):
     )
     timeout_seconds = models.FloatField(default=30.0, help_text="Of one call.")
     tools = models.JSONField(default=list, blank=True, help_text="What it offered when it was asked last.")
-    discovered_at = models.DateTimeField(null=True, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True, help_text="When it was asked for its tools last.")
+    discovered_at = models.DateTimeField(null=True, blank=True, help_text="When it answered last.")
     discovery_error = models.CharField(max_length=500, blank=True)
 
     class Meta:

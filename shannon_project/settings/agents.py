@@ -107,6 +107,7 @@ SHANNON_TENANT_TOOLS_CACHE_SECONDS = 2.0  # how long a process may not know of a
 SHANNON_MCP_CONNECTOR = "agents.tools.mcp.sdk.SdkConnector"  # dotted path of an `McpConnector`
 SHANNON_MCP_TIMEOUT_SECONDS = 60.0  # the most that a call of an MCP server's tool may take
 SHANNON_MCP_DISCOVERY_SECONDS = 15.0  # the most that asking a server for its tools may take
+SHANNON_MCP_REFRESH_SECONDS = 300.0  # how long what a server offered counts before it is asked again
 SHANNON_MCP_SERVERS_MAX = 20  # of one tenant
 SHANNON_MCP_TOOLS_MAX = 128  # of one server; the others are left out
 SHANNON_MCP_STDIO_SERVERS = json.loads(ENV.mcp_stdio_servers)  # name -> {"command", "args", "env", "tenants"}

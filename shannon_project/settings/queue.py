@@ -63,6 +63,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=1),
         "options": {"expires": 120},
     },
+    "mcp_servers": {
+        "task": "orchestration.jobs.mcp_servers",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "check_ledger": {
         "task": "policy.jobs.check_ledger",
         "schedule": timedelta(seconds=SHANNON_LEDGER_CHECK_SECONDS),

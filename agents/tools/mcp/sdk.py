@@ -1,7 +1,6 @@
 """The official client of the Model Context Protocol. The only file that imports it."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar, cast
@@ -11,13 +10,13 @@ from mcp import Client, MCPError, StdioServerParameters
 from mcp.client import IncomingMessage
 from mcp.client.session import MessageHandlerFnT
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, RequestParamsMeta, ToolListChangedNotification
+from mcp_types import CallToolResult, RequestParamsMeta, ToolAnnotations, ToolListChangedNotification
 from mcp_types import Tool as OfferedTool
 from pydantic import ValidationError
 
 from agents.errors import McpServerFailed
-from agents.journal.bounds import bounded_text
 from agents.tools.mcp.base import CallResult, Endpoint, McpConnector, StdioCommand, ToolRecord
+from agents.tools.mcp.records import NAME_MAX_CHARACTERS, json_plain, record_of
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.outbound import guarded_client
 
@@ -25,8 +24,6 @@ T = TypeVar("T")
 Talk = Callable[[Client], Coroutine[Any, Any, T]]
 
 IDEMPOTENCY_META = "idempotencyKey"
-_DESCRIPTION_CHARACTERS = 2_000
-_SCHEMA_MAX_CHARACTERS = 16_000
 _FAILURES = (MCPError, httpx2.HTTPError, ValidationError, OSError, ValueError)
 
 
@@ -41,7 +38,7 @@ class SdkConnector(McpConnector):
             cursor: str | None = None
             while len(found) < limit:
                 page = await client.list_tools(cursor=cursor)
-                found += [_record(tool) for tool in page.tools]
+                found += [_record(tool) for tool in page.tools if len(tool.name) <= NAME_MAX_CHARACTERS]
                 cursor = page.next_cursor
                 if not cursor:
                     break
@@ -76,7 +73,7 @@ class SdkConnector(McpConnector):
             on_tools_changed()
         return CallResult(
             text="\n".join(_text_of(block) for block in result.content),
-            structured=result.structured_content,
+            structured=json_plain(result.structured_content),
             is_error=bool(result.is_error),
         )
 
@@ -126,40 +123,15 @@ async def _client(endpoint: Endpoint, timeout_seconds: float, hear: MessageHandl
 
 
 def _record(tool: OfferedTool) -> ToolRecord:
-    """Return the record; what a server does not say counts as the specification has it: it may destroy."""
-    hints = tool.annotations
-    read_only = bool(hints and hints.read_only_hint)
-    destructive = not read_only and (hints is None or hints.destructive_hint is not False)
-    return ToolRecord(
-        name=tool.name,
-        description=bounded_text(tool.description or tool.name, _DESCRIPTION_CHARACTERS),
-        parameters=_schema_kept(tool.input_schema),
-        read_only=read_only,
-        destructive=destructive,
-        idempotent=read_only or bool(hints and hints.idempotent_hint),
+    hints = tool.annotations or ToolAnnotations()
+    return record_of(
+        tool.name,
+        tool.description or "",
+        tool.input_schema,
+        read_only=hints.read_only_hint,
+        destructive=hints.destructive_hint,
+        idempotent=hints.idempotent_hint,
     )
-
-
-def _schema_kept(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a foreign schema without its regular expressions, which may take for ever; a huge one says only `object`.
-
-    The server checks by its own schema all the same.
-    """
-    if len(json.dumps(schema)) > _SCHEMA_MAX_CHARACTERS:
-        return {"type": "object"}
-    kept: dict[str, Any] = _without_patterns(schema)
-    return kept
-
-
-def _without_patterns(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        # a property may be called "pattern": then its schema is an object, and the keyword's is a text
-        return {
-            key: _without_patterns(inner)
-            for key, inner in value.items()
-            if not (key == "patternProperties" or (key == "pattern" and isinstance(inner, str)))
-        }
-    return [_without_patterns(item) for item in value] if isinstance(value, list) else value
 
 
 def _text_of(block: Any) -> str:

@@ -2,14 +2,17 @@
 
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.errors import McpServerExists, McpServerFailed, McpServerInvalid, McpServerNotFound
@@ -20,8 +23,9 @@ from agents.tools.registry import tenant_tools_changed
 from agents.types import Insert, inserted
 from policy.errors import ScopeMissing
 from policy.types import Principal
-from shannon_project.foundation.encryption import secret_decrypt, secret_encrypt
+from shannon_project.foundation.encryption import SecretUnreadable, secret_decrypt, secret_encrypt
 from shannon_project.foundation.outbound import OutboundFailed, OutboundRefused, rules_in_use
+from shannon_project.foundation.text import storable_text
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*\Z")
 _NAME_MAX_CHARACTERS: Final = 24
@@ -77,7 +81,8 @@ def mcp_server_create(
 def mcp_server_change(*, principal: Principal, server_id: UUID, changes: McpServerChanges) -> McpServer:
     """Change a server; a new address or new headers mean that it is asked for its tools again.
 
-    Headers do not go along to another origin: they must be given again.
+    Headers do not go along to another origin: they must be given again. Nor does trust go along to another address:
+    a name is the server's, and trust is in what it stood for.
 
     Raises:
         ScopeMissing: Tools are to be trusted, and the key may not call dangerous ones itself.
@@ -89,6 +94,8 @@ def mcp_server_change(*, principal: Principal, server_id: UUID, changes: McpServ
     values = _values(changes)
     if changes.url is not None and changes.headers is None and _origin(changes.url) != _origin(server.url):
         values["encrypted_headers"] = ""  # credentials are for whom they were given to
+    if changes.url not in (None, server.url) and changes.tools_trusted is None:
+        values["tools_trusted"] = []
     _ROWS.change(principal, values, id=server_id)
     if changes.url is not None or changes.headers is not None:
         return mcp_server_refresh(principal=principal, server_id=server_id)
@@ -122,6 +129,33 @@ def mcp_server_outdated(server_id: UUID) -> None:
         _discover(server)
 
 
+def mcp_servers_refresh() -> int:
+    """Ask servers again that were not asked for `SHANNON_MCP_REFRESH_SECONDS`; several at once share them.
+
+    Servers of today's protocol tell of changes only whoever listens all the time, and some tell nobody.
+
+    Returns:
+        How many were asked.
+    """
+    asked = 0
+    ends_at = time.monotonic() + settings.SHANNON_MCP_REFRESH_SECONDS / 2
+    while time.monotonic() < ends_at and (server := _claimed()):
+        _discover(server)
+        asked += 1
+    return asked
+
+
+def _claimed() -> McpServer | None:
+    """Return the server that was asked longest ago and is nobody else's to ask now."""
+    before = Now() - timedelta(seconds=settings.SHANNON_MCP_REFRESH_SECONDS)
+    due = McpServer.objects.filter(Q(asked_at=None) | Q(asked_at__lt=before), is_active=True)
+    with transaction.atomic():
+        server = due.select_for_update(skip_locked=True).order_by(F("asked_at").asc(nulls_first=True)).first()
+        if server is not None:
+            McpServer.objects.filter(id=server.id).update(asked_at=Now())
+    return server
+
+
 def endpoint_of(server: McpServer) -> HttpEndpoint:
     """Return how the server is reached.
 
@@ -143,12 +177,14 @@ def tools_discover(name: str, endpoint: Endpoint) -> list[ToolRecord]:
 
 
 def _discover(server: McpServer) -> None:
+    """Ask a server and keep what it says, unless it was told to be elsewhere or somebody else meanwhile."""
+    asked = McpServer.objects.filter(id=server.id, url=server.url, encrypted_headers=server.encrypted_headers)
     try:
         tools = tools_discover(server.name, endpoint_of(server))
-    except (McpServerFailed, OutboundRefused, OutboundFailed) as error:
-        McpServer.objects.filter(id=server.id).update(discovery_error=error.message[:500])
+    except (McpServerFailed, OutboundRefused, OutboundFailed, SecretUnreadable) as error:
+        asked.update(discovery_error=storable_text(error.message[:500]), asked_at=Now())
     else:
-        McpServer.objects.filter(id=server.id).update(tools=tools, discovered_at=Now(), discovery_error="")
+        asked.update(tools=tools, discovered_at=Now(), asked_at=Now(), discovery_error="")
     tenant_tools_changed(server.tenant_id)
 
 

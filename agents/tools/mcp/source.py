@@ -1,11 +1,15 @@
 """The MCP tools of each tenant, from its rows and from the servers that the operator lets workers start."""
 
+import time
 from collections.abc import Mapping
 from functools import cache, partial
+from typing import Final
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 
+from agents.errors import McpServerFailed
 from agents.models import McpServer
 from agents.tools.base import Tool
 from agents.tools.mcp.base import StdioCommand, ToolRecord
@@ -13,6 +17,11 @@ from agents.tools.mcp.servers import endpoint_of, mcp_server_outdated, tools_dis
 from agents.tools.mcp.tool import McpTool
 from agents.tools.sources.base import ToolSource
 from shannon_project.foundation.encryption import SecretUnreadable
+
+log = structlog.get_logger(__name__)
+
+_AGAIN_SECONDS: Final = 60.0
+_FAILED_UNTIL: dict[tuple[str, str, tuple[str, ...]], float] = {}  # operator's servers that are left alone for a moment
 
 
 class McpSource(ToolSource):
@@ -52,7 +61,7 @@ def _operator_tools(tenant_id: str) -> dict[str, Tool]:
         if server.get("tenants") is not None and tenant_id not in server["tenants"]:
             continue
         command = StdioCommand(server["command"], tuple(server.get("args", ())), server.get("env", {}))
-        for record in _discovered(name, server["command"], command.args):
+        for record in _offered(name, command):
             tool = McpTool(
                 server=name,
                 endpoint=command,
@@ -63,6 +72,19 @@ def _operator_tools(tenant_id: str) -> dict[str, Tool]:
             )
             tools[tool.name] = tool
     return tools
+
+
+def _offered(name: str, command: StdioCommand) -> tuple[ToolRecord, ...]:
+    """Return what one of the operator's servers offers; one that fails offers nothing, and costs nobody its tools."""
+    key = (name, command.command, command.args)
+    if time.monotonic() < _FAILED_UNTIL.get(key, 0.0):
+        return ()
+    try:
+        return _discovered(*key)
+    except McpServerFailed as error:
+        log.warning("mcp_server_failed", server=name, error=error.message)
+        _FAILED_UNTIL[key] = time.monotonic() + _AGAIN_SECONDS
+        return ()
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -88,7 +89,7 @@ def openapi_api_create(
         raise OpenApiInvalid("Give either `url` or `document`.")
     _ROWS.room_check(principal)  # before anything is fetched
     api = OpenApi(name=name)
-    _change(api, changes)
+    _change(api, changes, _fetched(changes.url) if changes.url else "")
     return _ROWS.add(principal, api, insert=insert)
 
 
@@ -100,11 +101,10 @@ def openapi_api_change(*, principal: Principal, api_id: UUID, changes: OpenApiCh
         ScopeMissing, OpenApiInvalid, OutboundRefused, OutboundFailed: As for `openapi_api_create`; nothing is changed.
     """
     _trust_check(principal, changes)
-    api = openapi_api_for(principal=principal, api_id=api_id)
+    openapi_api_for(principal=principal, api_id=api_id)  # before anything is fetched
     if changes.url and changes.document:
         raise OpenApiInvalid("Give either `url` or `document`.")
-    _change(api, changes)
-    return _saved(principal, api)
+    return _changed(principal, api_id, changes)
 
 
 def openapi_api_refresh(*, principal: Principal, api_id: UUID) -> OpenApi:
@@ -118,8 +118,7 @@ def openapi_api_refresh(*, principal: Principal, api_id: UUID) -> OpenApi:
     api = openapi_api_for(principal=principal, api_id=api_id)
     if not api.url:
         raise OpenApiInvalid("This API's document was given as text: send the new one.")
-    _change(api, OpenApiChanges(url=api.url))
-    return _saved(principal, api)
+    return _changed(principal, api_id, OpenApiChanges(url=api.url), of_url=api.url)
 
 
 def openapi_api_delete(*, principal: Principal, api_id: UUID) -> None:
@@ -141,13 +140,25 @@ def signer_of(api: OpenApi) -> Signer:
     return Signer(api.security_schemes, credentials, api.credential_origins)
 
 
-def _saved(principal: Principal, api: OpenApi) -> OpenApi:
-    _ROWS.change(principal, {name: getattr(api, name) for name in _CHANGEABLE}, id=api.id)
-    return openapi_api_for(principal=principal, api_id=api.id)
+def _changed(principal: Principal, api_id: UUID, changes: OpenApiChanges, *, of_url: str | None = None) -> OpenApi:
+    """Fetch what is to be fetched, then change the row as it is by now: fetching takes long, and undoes nothing.
+
+    `of_url`: nothing is changed of a row whose document is by now somewhere else.
+    """
+    fetched = _fetched(changes.url) if changes.url else ""
+    with transaction.atomic():
+        api = _ROWS.of(principal).select_for_update().filter(id=api_id).first()
+        if api is None:
+            raise _ROWS.absent(id=api_id)
+        if of_url in (None, api.url):
+            _change(api, changes, fetched)
+            _ROWS.change(principal, {name: getattr(api, name) for name in _CHANGEABLE}, id=api_id)
+    tenant_tools_changed(principal.tenant_id)
+    return openapi_api_for(principal=principal, api_id=api_id)
 
 
-def _change(api: OpenApi, changes: OpenApiChanges) -> None:
-    """Set what is to be set, and read the document again; nothing is saved."""
+def _change(api: OpenApi, changes: OpenApiChanges, fetched: str) -> None:
+    """Set what is to be set, and read the document again, which was `fetched` from its URL; nothing is saved."""
     lists = {"tags": changes.tags, "operations_trusted": changes.operations_trusted}
     for name, values in {**lists, "operations_wanted": changes.operations}.items():
         if values is not None:
@@ -160,7 +171,7 @@ def _change(api: OpenApi, changes: OpenApiChanges) -> None:
     if changes.document:
         api.url, api.document = "", _bounded(changes.document)
     elif changes.url:
-        api.url, api.document = changes.url, _fetched(changes.url)
+        api.url, api.document = changes.url, fetched
     before = _identities(api)
     _read(api)
     if changes.operations_trusted is None:

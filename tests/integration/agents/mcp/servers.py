@@ -1,5 +1,6 @@
 """Real MCP servers, made with the official package: one behind streamable HTTP, one on standard input and output."""
 
+import json
 import socket
 import sys
 import threading
@@ -132,7 +133,64 @@ def site_that_sends(body: bytes, **headers: str) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with _serving(Handler) as url:
+        yield url
+
+
+@contextmanager
+def site_that_says(tools: list[dict[str, Any]], answer: dict[str, Any], *, told: tuple[str, ...] = ()) -> Iterator[str]:
+    """Run a server of 2025, not made with any package, that offers tools as they are written, and yield its address.
+
+    `told`: notifications that it sends before the answer of a call.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)))
+            results: dict[str, Any] = {
+                "initialize": {
+                    "protocolVersion": asked.get("params", {}).get("protocolVersion"),
+                    "capabilities": {"tools": {}},
+                    "serverInfo": {"name": "odd", "version": "1"},
+                },
+                "tools/list": {"tools": tools},
+                "tools/call": answer,
+            }
+            if "id" not in asked:
+                self._send(202, b"")
+                return
+            found = results.get(asked["method"])
+            said = {"error": {"code": -32601, "message": "no such method"}} if found is None else {"result": found}
+            body = json.dumps({"jsonrpc": "2.0", "id": asked["id"], **said})
+            if asked["method"] == "tools/call" and told:
+                messages = [*(json.dumps({"jsonrpc": "2.0", "method": method}) for method in told), body]
+                stream = "".join(f"event: message\ndata: {message}\n\n" for message in messages)
+                self._send(200, stream.encode(), "text/event-stream")
+            else:
+                self._send(200, body.encode())
+
+        def do_GET(self) -> None:
+            self._send(405, b"")
+
+        do_DELETE = do_GET  # noqa: N815 - the name that the standard library looks for
+
+        def _send(self, status: int, body: bytes, kind: str = "application/json") -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with _serving(Handler) as url:
+        yield url
+
+
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

@@ -20,14 +20,12 @@ from agents.services import (
     mcp_server_refresh,
     tool_call,
 )
-from agents.tools.mcp.sdk import _schema_kept
+from agents.tools.mcp.base import connector_in_use
 from agents.tools.mcp.tool import tool_name
-from agents.tools.registry import tenant_tools_changed
 from agents.types import ToolResult
 from policy.errors import ScopeMissing
 from policy.types import Principal
-from shannon_project.foundation.ids import uuid7
-from tests.integration.agents.mcp.servers import STDIO_SERVER, McpSite, mcp_site, site_that_sends
+from tests.integration.agents.mcp.servers import McpSite, mcp_site, site_that_sends
 from tests.integration.agents.steps import engine_of, next_attempt, step_of
 
 
@@ -154,21 +152,6 @@ def test_credentials_do_not_go_along_to_another_origin(principal: Principal, sit
     assert all("authorization" not in headers for headers in other.headers)
 
 
-def test_patterns_of_a_foreign_schema_are_left_out_and_a_huge_one_says_only_object() -> None:
-    hostile = {
-        "type": "object",
-        "additionalProperties": False,
-        "patternProperties": {"^(a+)+$": {}},
-        "properties": {"pattern": {"type": "string", "pattern": "^(a+)+$"}, "list": {"anyOf": [{"pattern": "x"}]}},
-    }
-    assert _schema_kept(hostile) == {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {"pattern": {"type": "string"}, "list": {"anyOf": [{}]}},
-    }
-    assert _schema_kept({"description": "x" * 20_000}) == {"type": "object"}
-
-
 def test_an_answer_that_unfolds_to_more_than_may_be_read_is_refused(principal: Principal, settings: Any) -> None:
     with site_that_sends(gzip.compress(b" " * 50_000_000), **{"Content-Encoding": "gzip"}) as url:
         settings.SHANNON_HTTP_ENDPOINTS_ALLOWED = url.split("/")[2]
@@ -181,17 +164,41 @@ def test_an_answer_that_unfolds_to_more_than_may_be_read_is_refused(principal: P
     assert "1000000 bytes" in large.discovery_error
 
 
+def test_trust_does_not_go_along_to_another_address(principal: Principal, site: McpSite, settings: Any) -> None:
+    owner = replace(principal, scopes=principal.scopes | {"tools:dangerous"})
+    server = registered(owner, site, tools_trusted=["wipe"])
+    same = mcp_server_change(principal=principal, server_id=server.id, changes=McpServerChanges(url=site.url))
+    assert same.tools_trusted == ["wipe"]
+    with mcp_site() as other:
+        settings.SHANNON_HTTP_ENDPOINTS_ALLOWED += f",{other.url.split('/')[2]}"
+        moved = mcp_server_change(principal=principal, server_id=server.id, changes=McpServerChanges(url=other.url))
+        assert moved.tools_trusted == []
+        assert names_of(principal)["mcp__calc__wipe"] is True
+        denied = call(principal, "mcp__calc__wipe", what="all")
+        assert denied.error is not None
+        assert denied.error.code == "POLICY_DENIED"
+        assert other.calls == []
+
+
+def test_what_a_server_says_after_its_row_went_elsewhere_is_not_kept(
+    principal: Principal, site: McpSite, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = registered(principal, site, tools_allowed=[])
+    McpServer.objects.filter(id=server.id).update(tools=[])
+    real = connector_in_use().tools
+
+    def slow(*args: Any, **more: Any) -> Any:
+        found = real(*args, **more)
+        McpServer.objects.filter(id=server.id).update(url="https://elsewhere.example/mcp")  # while it was asked
+        return found
+
+    monkeypatch.setattr(connector_in_use(), "tools", slow)
+    assert mcp_server_refresh(principal=principal, server_id=server.id).tools == []
+
+
 def test_only_the_allowed_tools_are_offered(principal: Principal, site: McpSite) -> None:
     registered(principal, site, tools_allowed=["add"])
     assert set(names_of(principal)) == {"mcp__calc__add"}
-
-
-def test_a_changed_list_is_asked_for_again(principal: Principal, site: McpSite) -> None:
-    server = registered(principal, site)
-    assert call(principal, "mcp__calc__grow").ok
-    tenant_tools_changed(principal.tenant_id)
-    names = {tool["name"] for tool in mcp_server_refresh(principal=principal, server_id=server.id).tools}
-    assert any(name.startswith("add_") for name in names)
 
 
 def test_another_tenant_sees_and_changes_nothing(principal: Principal, stranger: Principal, site: McpSite) -> None:
@@ -279,20 +286,3 @@ def test_names_fit_every_provider_and_stay_apart() -> None:
     long = tool_name("calc", "x" * 100)
     assert len(long) == 64
     assert all(character.isalnum() or character in "_-" for character in odd + long)
-
-
-def test_a_server_of_the_operators_is_started_without_the_workers_environment(
-    principal: Principal, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    settings.SHANNON_MCP_STDIO_SERVERS = {
-        f"local{uuid7().hex[:6]}": {"command": STDIO_SERVER[0], "args": STDIO_SERVER[1:], "env": {"GIVEN": "1"}}
-    }
-    tenant_tools_changed(principal.tenant_id)
-    (name,) = names_of(principal)
-    output = call(principal, name).output
-    assert isinstance(output, dict)
-    assert "GIVEN" in output["result"]
-    assert not {"OPENAI_API_KEY", "DATABASE_URL", "SHANNON_SECRET_KEY"} & set(output["result"])
-    settings.SHANNON_MCP_STDIO_SERVERS = {}
-    tenant_tools_changed(principal.tenant_id)

@@ -20,9 +20,11 @@ from agents.services import (
     openapi_api_delete,
     openapi_api_refresh,
 )
+from agents.tools.openapi import apis
 from policy.errors import ScopeMissing
 from policy.services import api_key_issue
 from policy.types import Principal
+from shannon_project.foundation.outbound import fetch
 from tests.integration.agents.openapi.apis import NAMES, call, imported, owner, site, small, text_of
 from tests.integration.agents.openapi.sites import ApiSite
 
@@ -105,6 +107,50 @@ def test_trust_does_not_follow_a_name_to_another_operation(owner: Principal, sit
     changed = openapi_api_change(principal=owner, api_id=api.id, changes=OpenApiChanges(document=other))
     assert changed.operations_trusted == []
     assert tool_for("api__x__do", tenant_id=owner.tenant_id).dangerous is True
+
+
+def test_what_is_changed_while_a_document_is_fetched_stays(
+    owner: Principal, site: ApiSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    json_type = {"Content-Type": "application/json"}
+    scheme = {"s": {"type": "apiKey", "in": "header", "name": "X-Key"}}
+    whole = small(site, "/a", "post", components={"securitySchemes": scheme}, security=[{"s": []}])
+    site.answers["/openapi.json"] = (200, json_type, whole.encode())
+    changes = OpenApiChanges(
+        url=f"{site.url}/openapi.json", credentials={"s": {"value": "old"}}, operations_trusted=["do"]
+    )
+    api = openapi_api_create(principal=owner, name="x", changes=changes)
+    real = fetch
+
+    def slow(*args: Any, **more: Any) -> Any:
+        found = real(*args, **more)
+        meanwhile = OpenApiChanges(credentials={"s": {"value": "new"}}, operations_trusted=[], is_active=False)
+        openapi_api_change(principal=owner, api_id=api.id, changes=meanwhile)
+        return found
+
+    monkeypatch.setattr(apis, "fetch", slow)
+    refreshed = openapi_api_refresh(principal=owner, api_id=api.id)
+    assert (refreshed.is_active, refreshed.operations_trusted) == (False, [])
+    assert apis.signer_of(refreshed).credentials == {"s": {"value": "new"}}
+
+
+def test_a_document_that_went_elsewhere_while_it_was_fetched_is_not_kept(
+    principal: Principal, site: ApiSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.answers["/openapi.json"] = (200, {"Content-Type": "application/json"}, small(site).encode())
+    changes = OpenApiChanges(url=f"{site.url}/openapi.json")
+    api = openapi_api_create(principal=principal, name="x", changes=changes)
+    real = fetch
+
+    def slow(*args: Any, **more: Any) -> Any:
+        found = real(*args, **more)
+        meanwhile = OpenApiChanges(document=small(site, "/b"))
+        openapi_api_change(principal=principal, api_id=api.id, changes=meanwhile)
+        return found
+
+    monkeypatch.setattr(apis, "fetch", slow)
+    refreshed = openapi_api_refresh(principal=principal, api_id=api.id)
+    assert (refreshed.url, refreshed.operations[0]["path"]) == ("", "/b")
 
 
 def test_private_addresses_are_refused(principal: Principal, site: ApiSite, settings: Settings) -> None:
