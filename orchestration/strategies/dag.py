@@ -9,7 +9,7 @@ from orchestration.errors import PlanInvalid
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, StrategyParameters, Tier, Wait
 from orchestration.strategies.making import StepMaker
 from orchestration.strategies.plan import Plan, PlanLimits, Subtask, plan_parse
-from orchestration.strategies.reading import all_ended, done_of, fail_of, finish_with, is_done, text_of
+from orchestration.strategies.reading import all_ended, done_of, fail_of, failed_of, finish_with, is_done, text_of
 from orchestration.types import StepKind, StepSpec, StepView, TaskView
 
 PLAN_KEY = "plan"
@@ -78,8 +78,7 @@ def _plan_step(make: StepMaker, given: DagParameters, key: str, **asked_again: A
 
 def _answer(view: TaskView, agents: list[str]) -> Move:
     """Return the synthesis' answer; without a synthesis the one agent's, or all agents' one after another."""
-    failed = [_failed(view.steps[key]) for key in agents if view.steps[key].error is not None]
-    metadata = {"failed_subtasks": failed} if failed else {}
+    metadata = failed_of(view, agents)
     last = view.steps.get(SYNTHESIS_KEY) or (view.steps[agents[0]] if len(agents) == 1 else None)
     if last is not None:
         if is_done(last):
@@ -91,17 +90,8 @@ def _answer(view: TaskView, agents: list[str]) -> Move:
     if not done:
         return fail_of(view, agents)
     parts = [f"## {view.steps[key].title}\n\n{text_of(view, key)}" for key in done]
-    parts += [f"## {item['title']}\n\nNot done: {item['error']}" for item in failed]
+    parts += [f"## {item['title']}\n\nNot done: {item['error']}" for item in metadata.get("failed_subtasks", [])]
     return Finish(result="\n\n".join(parts), metadata=metadata, built_on=done)
-
-
-def _failed(step: StepView) -> dict[str, Any]:
-    return {
-        "id": step.key.removeprefix("agent-"),
-        "title": step.title,
-        "status": str(step.status),
-        "error": (step.error or {}).get("message", ""),
-    }
 
 
 def _from_draft(view: TaskView, make: StepMaker, given: DagParameters, drafted: StepView, output: Any) -> Move:

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar, Final
 
 from pydantic import Field
 
-from orchestration.strategies.base import Fail, Move, Spawn, Strategy, StrategyParameters, Tier, Told, Wait
+from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, StrategyParameters, Tier, Told, Wait
 from orchestration.strategies.making import StepMaker
-from orchestration.strategies.reading import finish_with, has_ended, is_done, value_of
+from orchestration.strategies.reading import finish_with, has_ended, is_done, move_of, value_of
 from orchestration.types import EventKind, OnDependencyFailure, StepKind, StepSpec, TaskView
+
+CONCLUSION_KEY: Final = "conclude"
 
 
 class ReactParameters(StrategyParameters):
@@ -25,7 +28,7 @@ class ReactStrategy(Strategy):
     name: ClassVar[str] = "react"
     summary: ClassVar[str] = "A model thinks, calls one tool, looks at what came back, and thinks again."
     use_when: ClassVar[str] = "The way to the answer shows only as results come in, and each turn should be watched."
-    reads_output_of: ClassVar[frozenset[StepKind]] = frozenset({StepKind.DECIDE})
+    reads_output_of: ClassVar[frozenset[StepKind]] = frozenset({StepKind.DECIDE, StepKind.SYNTHESIZE})
     parameters: ClassVar[type[StrategyParameters]] = ReactParameters
     parts: ClassVar[Mapping[str, Tier | None]] = {"think": "medium"}
     needs_tokens: ClassVar[int] = 4_000
@@ -42,16 +45,35 @@ class ReactStrategy(Strategy):
             return self._think(given, turn)
         if think.error is not None:
             return Fail(error=think.error)
-        if not is_done(think):
-            return Wait()
-        value = value_of(view, think.key)
-        if value["action"] == "answer" or turn >= given.max_iterations:
-            return finish_with(view, think.key, iterations=turn, stopped="answered" if value["answer"] else "limit")
+        return self._thought(view, given, turn) if is_done(think) else Wait()
+
+    def _thought(self, view: TaskView, given: ReactParameters, turn: int) -> Move:
+        """Return what follows from the last thought: the answer, its call, or the next thought."""
+        value = value_of(view, f"think-{turn}")
+        is_last = value["action"] == "answer" or turn >= given.max_iterations
+        if is_last and value["answer"]:
+            return finish_with(view, f"think-{turn}", iterations=turn, stopped="answered")
+        if is_last:
+            return self._conclude(view, given, turn)
         act = view.steps.get(f"act-{turn}")
         if act is None:
             told = Told(EventKind.AGENT_THINKING, value["thought"], {"iteration": turn}, "react")
             return Spawn(steps=(_act(view, turn, value),), told=(told,))
         return self._think(given, turn + 1) if has_ended(act) else Wait()
+
+    def _conclude(self, view: TaskView, given: ReactParameters, turn: int) -> Move:
+        """Have an answer made of what was seen: the last thought wanted one more tool, or gave none."""
+        made = move_of(view, CONCLUSION_KEY)
+        if isinstance(made, Finish):
+            return replace(made, metadata={"iterations": turn, "stopped": "limit"})
+        if made is not None:
+            return made
+        first = max(1, turn - given.window + 1)
+        seen = [f"{part}-{number}" for number in range(first, turn) for part in ("think", "act")]
+        instruction = "No turns are left for tools. Answer with what was found, and say what is missing."
+        keys = [*seen, f"think-{turn}"]
+        make = StepMaker(type(self), given)
+        return Spawn(steps=(make.synthesize(CONCLUSION_KEY, "think", "Answer", instruction, depends_on=keys),))
 
     def _think(self, given: ReactParameters, turn: int) -> Spawn:
         first = max(1, turn - given.window)

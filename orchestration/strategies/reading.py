@@ -67,6 +67,22 @@ def fail_of(view: TaskView, keys: Sequence[str]) -> Fail:
     return Fail(error=error.as_json())
 
 
+def failed_of(view: TaskView, keys: Iterable[str]) -> dict[str, Any]:
+    """Return `{"failed_subtasks": [{"id", "title", "status", "error"}]}` of those steps that failed; empty for none."""
+    steps = (view.steps[key] for key in keys)
+    failed = [
+        {
+            "id": step.key.removeprefix("agent-"),
+            "title": step.title,
+            "status": str(step.status),
+            "error": (step.error or {}).get("message", ""),
+        }
+        for step in steps
+        if step.error is not None
+    ]
+    return {"failed_subtasks": failed} if failed else {}
+
+
 def messages_in(view: TaskView) -> list[tuple[str, str]]:
     """Return `(to, text)` of what people told the task while it ran, oldest first."""
     told = (step.output for step in view.steps.values() if step.kind is StepKind.MESSAGE and step.output is not None)

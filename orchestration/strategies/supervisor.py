@@ -8,12 +8,12 @@ from pydantic import Field
 
 from orchestration.strategies.base import Fail, Move, Spawn, Strategy, StrategyParameters, Tier, Told, Wait
 from orchestration.strategies.making import StepMaker
-from orchestration.strategies.reading import all_ended, has_ended, is_done, messages_in, move_of, value_of
+from orchestration.strategies.reading import all_ended, has_ended, is_done, messages_in, value_of
 from orchestration.strategies.teams import (
     LEAD,
-    SYNTHESIS_KEY,
     TeamTask,
     admit_within,
+    answer_of,
     joined,
     lead_asked,
     left_to_one,
@@ -59,7 +59,7 @@ class SupervisorStrategy(Strategy):
 
     def next(self, view: TaskView) -> Move:
         """Replay the decisions so far, then make the next step."""
-        answer = move_of(view, SYNTHESIS_KEY)
+        answer = answer_of(view)
         if answer is not None:
             return answer
         given = SupervisorParameters.of(view)

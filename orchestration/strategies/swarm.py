@@ -12,14 +12,14 @@ from pydantic import Field
 
 from orchestration.strategies.base import Fail, Move, Spawn, Strategy, StrategyParameters, Tier, Told, Wait
 from orchestration.strategies.making import StepMaker
-from orchestration.strategies.reading import has_ended, is_done, move_of, value_of
+from orchestration.strategies.reading import has_ended, is_done, value_of
 from orchestration.strategies.teams import (
     FALLBACK_ROLE,
     LEAD,
-    SYNTHESIS_KEY,
     TeamTask,
     admit_within,
     agent_name,
+    answer_of,
     joined,
     lead_asked,
     left_to_one,
@@ -74,7 +74,7 @@ class SwarmStrategy(Strategy):
 
     def next(self, view: TaskView) -> Move:
         """Replay the rounds so far, then make the next step."""
-        answer = move_of(view, SYNTHESIS_KEY)
+        answer = answer_of(view)
         if answer is not None:
             return answer
         given = SwarmParameters.of(view)

@@ -5,9 +5,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from orchestration.strategies.base import Told
+from orchestration.strategies.base import Finish, Move, Told
 from orchestration.strategies.making import StepMaker
-from orchestration.types import EventKind, StepSpec, TaskView
+from orchestration.strategies.reading import failed_of, move_of
+from orchestration.types import EventKind, StepKind, StepSpec, TaskView
 
 _NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9_.-]+")
 FALLBACK_ROLE: Final = "generalist"
@@ -153,6 +154,14 @@ def joined(make: StepMaker, results: Mapping[str, str], instruction: str) -> Ste
     """Return the step that makes one answer of the team's results."""
     keys = list(results.values())
     return make.synthesize(SYNTHESIS_KEY, "synthesize", "Combine the results", instruction, depends_on=keys)
+
+
+def answer_of(view: TaskView) -> Move | None:
+    """Return the move that the team's answer means, with what failed on the way; None while nobody is asked for it."""
+    move = move_of(view, SYNTHESIS_KEY)
+    if not isinstance(move, Finish):
+        return move
+    return replace(move, metadata=failed_of(view, [k for k, step in view.steps.items() if step.kind is StepKind.AGENT]))
 
 
 def left_to_one(make: StepMaker, key: str, query: str) -> tuple[StepSpec, StepSpec]:

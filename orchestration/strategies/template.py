@@ -26,6 +26,7 @@ class _Result:
     text: str = ""
     keys: tuple[str, ...] = ()
     error: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 class TemplateStrategy(Strategy):
@@ -76,7 +77,7 @@ class _Run:
         states = {name: result.status for name, result in self.results.items()}
         if answer.status == "done":
             from_step = answer.keys[0] if len(answer.keys) == 1 else ""
-            return Finish(answer.text, {"nodes": states}, from_step)
+            return Finish(answer.text, {**answer.metadata, "nodes": states}, from_step)
         failed = next((result for result in self.results.values() if result.status == "failed"), None)
         message = f"The node {self.workflow.answer_node} has no result: it is {answer.status}."
         error = failed.error if failed else SubtasksFailed(message, details={"nodes": states}).as_json()
@@ -169,7 +170,7 @@ class _Run:
             return _Result("open")
         if isinstance(move, Finish):
             inner = (move.from_step,) if move.from_step else move.built_on
-            return _Result("done", move.result, tuple(f"{prefix}/{key}" for key in inner))
+            return _Result("done", move.result, tuple(f"{prefix}/{key}" for key in inner), metadata=move.metadata)
         return _Result("failed", error=move.error) if isinstance(move, Fail) else _Result("open")
 
     def _combine(self, node: Node, prefix: str, after: Sequence[str], tier: str, told: tuple[Told, ...]) -> _Result:

@@ -35,7 +35,7 @@ def most_model_calls(strategy: str, node: Node, roles: Mapping[str, Role]) -> in
     counts: dict[str, Callable[[], int]] = {
         "simple": lambda: turns,
         "dag": lambda: 2 + (values["max_subtasks"] or 20) * turns + 1,
-        "react": lambda: values["max_iterations"] * _REPAIRED,
+        "react": lambda: values["max_iterations"] * _REPAIRED + 1,
         "chain_of_thought": lambda: (values["samples"] + 1) * _REPAIRED,
         "reflection": lambda: (values["max_rounds"] + 1) * (turns + _REPAIRED),
         "debate": lambda: (values["sides"] * max(values["rounds"], 2) + 1) * _REPAIRED,
