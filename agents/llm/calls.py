@@ -267,6 +267,7 @@ class _Call:
             checkpoint=self.ctx.engine.checkpoint,
             before_repeat=self.repeats.cover,
             on_delta=deltas.add if is_told_live else None,
+            tenant=str(self.ctx.principal.tenant_id),
             hedge_after_seconds=self.chosen.hedge_after_seconds,
         )
         caches = cache_rules(

@@ -6,14 +6,14 @@ from enum import StrEnum
 from typing import Final
 
 BUCKETS: Final = 60  # parts of the period in which requests and tokens are counted
-HORIZON_BUCKETS: Final = 600  # how far ahead a turn is given: ten periods
+WINDOW_SECONDS: Final = 3600.0  # how long a context window that a provider stated is remembered
 
 
 class Verdict(StrEnum):
     """Whether a call may be made."""
 
     ADMITTED = "admitted"  # after `wait_seconds`
-    QUEUED = "queued"  # it waits for a free place among those at once; ask again after `wait_seconds`
+    QUEUED = "queued"  # it waits, and others come before it; ask again after `wait_seconds`
     LATE = "late"  # its turn would come later than it can wait
     OPEN = "open"  # the lane failed too often and is left alone
 
@@ -35,6 +35,11 @@ class Limits:
     tokens: int | None = None
     max_concurrency: int | None = None
 
+    @property
+    def are_any(self) -> bool:
+        """Whether there is any."""
+        return self != Limits()
+
 
 @dataclass(frozen=True, slots=True)
 class Lane:
@@ -52,26 +57,38 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A verdict. `is_probe`: the lane was left alone and this call tries it. `bucket`: where the call is counted."""
+    """A verdict.
+
+    Attributes:
+        verdict: Whether the call may be made.
+        wait_seconds: See `Verdict`.
+        is_probe: The lane was left alone and this call tries it.
+        bucket: Where the call is counted.
+        window_tokens: The context window that the model's provider stated lately; None: it stated none.
+    """
 
     verdict: Verdict
     wait_seconds: float = 0.0
     is_probe: bool = False
     bucket: int = 0
+    window_tokens: int | None = None
 
 
 class Gate(ABC):
     """Thread-safe. `call_id` names a call from its first question to its end."""
 
     @abstractmethod
-    def admit(self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float) -> Admission:
-        """Ask for a turn. What is admitted is counted at once, so turns are given in the order of asking.
+    def admit(self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float, tenant: str = "") -> Admission:
+        """Ask for a turn. What is admitted is counted at once.
+
+        Where calls wait, tenants take turns, and the calls of one come in the order of asking.
 
         Args:
             lane: What is to be called.
             call_id: The call.
             tokens: Prompt and allowed output.
             max_wait_seconds: How long it can wait; 0: now or not.
+            tenant: Whose call it is.
         """
 
     @abstractmethod
@@ -86,6 +103,7 @@ class Gate(ABC):
         actual_tokens: int,
         latency_seconds: float | None = None,
         pause_seconds: float | None = None,
+        window_tokens: int | None = None,
     ) -> None:
         """Tell how an admitted call ended.
 
@@ -98,11 +116,16 @@ class Gate(ABC):
             actual_tokens: What it used.
             latency_seconds: Of a success.
             pause_seconds: What a provider that limits us wants; None: it did not say.
+            window_tokens: The context window that the provider stated when it refused the call; None: it did not.
         """
 
     @abstractmethod
-    def leave(self, lane: Lane, call_id: str) -> None:
-        """Give up a place in the queue."""
+    def leave(self, lane: Lane, call_id: str, *, tokens: int, tenant: str = "") -> None:
+        """Give up a place in the queue; the arguments are those of `admit`."""
+
+    @abstractmethod
+    def window_tokens(self, model: str) -> int | None:
+        """Return the context window that a model's provider stated lately, as far as this process heard."""
 
     @abstractmethod
     def p95_latency_seconds(self, model: str) -> float | None:

@@ -39,6 +39,7 @@ class Entered:
         actual_tokens: int,
         latency_seconds: float | None = None,
         pause_seconds: float | None = None,
+        window_tokens: int | None = None,
     ) -> None:
         """Tell how the call ended; see `Gate.finish`."""
         self.gate.finish(
@@ -50,11 +51,18 @@ class Entered:
             actual_tokens=actual_tokens,
             latency_seconds=latency_seconds,
             pause_seconds=pause_seconds,
+            window_tokens=window_tokens,
         )
 
 
 def lane_enter(
-    gate: Gate, lane: Lane, *, tokens: int, max_wait_seconds: float, checkpoint: Callable[[], None]
+    gate: Gate,
+    lane: Lane,
+    *,
+    tokens: int,
+    max_wait_seconds: float,
+    checkpoint: Callable[[], None],
+    tenant: str = "",
 ) -> Entered:
     """Wait for a turn.
 
@@ -64,42 +72,63 @@ def lane_enter(
         tokens: Prompt and allowed output.
         max_wait_seconds: How long at most; 0: now or not.
         checkpoint: Asked while waiting; what it raises ends the waiting.
+        tenant: Whose call it is: where calls wait, tenants take turns.
 
     Raises:
         LaneRefused: There is none in time.
         Exception: What `checkpoint` raised.
     """
-    call_id = uuid7().hex
     started = time.monotonic()
-    end = started + max_wait_seconds
-    while True:
-        left_seconds = max(0.0, end - time.monotonic()) if max_wait_seconds else 0.0
-        admission = gate.admit(lane, call_id, tokens=tokens, max_wait_seconds=left_seconds)
-        if admission.verdict is not Verdict.QUEUED:
-            break
-        try:
-            checkpoint()
-        except BaseException:
-            gate.leave(lane, call_id)
-            raise
-        pause(min(admission.wait_seconds, max(0.0, left_seconds)))
+    queue = _Queue(gate, lane, uuid7().hex, tokens, tenant)
+    try:
+        admission = queue.wait(started + max_wait_seconds if max_wait_seconds else None, checkpoint)
+    except BaseException:
+        queue.leave()
+        raise
     if admission.verdict is not Verdict.ADMITTED:
-        if lane.limits.max_concurrency is not None:
-            gate.leave(lane, call_id)
+        queue.leave()
         raise LaneRefused(admission)
-    entered = Entered(gate, lane, call_id, admission, tokens, 0.0)
-    _sit_out(entered, checkpoint)
+    entered = Entered(gate, lane, queue.call_id, admission, tokens, 0.0)
+    try:
+        _wait(admission.wait_seconds, checkpoint)
+    except BaseException:  # who is cancelled meanwhile gives its tokens back
+        entered.finish(CallEnd.NEUTRAL, actual_tokens=0)
+        raise
     entered.waited_seconds = time.monotonic() - started
     return entered
 
 
-def _sit_out(entered: Entered, checkpoint: Callable[[], None]) -> None:
-    """Wait until the turn comes; who is cancelled meanwhile gives its tokens back."""
-    turn = time.monotonic() + entered.admission.wait_seconds
-    try:
-        while (left_seconds := turn - time.monotonic()) > 0:
-            checkpoint()
-            pause(min(left_seconds, _LOOK_SECONDS))
-    except BaseException:
-        entered.finish(CallEnd.NEUTRAL, actual_tokens=0)
-        raise
+@dataclass(slots=True)
+class _Queue:
+    """A call that asks for its turn; `is_in` while it has a place in the queue."""
+
+    gate: Gate
+    lane: Lane
+    call_id: str
+    tokens: int
+    tenant: str
+    is_in: bool = False
+
+    def wait(self, end: float | None, checkpoint: Callable[[], None]) -> Admission:
+        """Ask until there is a verdict that stands. `end` None: it is to be now or not."""
+        while True:
+            left_seconds = 0.0 if end is None else max(0.0, end - time.monotonic())
+            admission = self.gate.admit(
+                self.lane, self.call_id, tokens=self.tokens, max_wait_seconds=left_seconds, tenant=self.tenant
+            )
+            if admission.verdict is not Verdict.QUEUED:
+                return admission
+            self.is_in = True
+            _wait(min(admission.wait_seconds, left_seconds), checkpoint)
+
+    def leave(self) -> None:
+        """Give the place up, if there is one."""
+        if self.is_in:
+            self.gate.leave(self.lane, self.call_id, tokens=self.tokens, tenant=self.tenant)
+
+
+def _wait(seconds: float, checkpoint: Callable[[], None]) -> None:
+    turn = time.monotonic() + seconds
+    while (left_seconds := turn - time.monotonic()) > 0:
+        checkpoint()
+        pause(min(left_seconds, _LOOK_SECONDS))

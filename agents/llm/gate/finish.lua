@@ -1,12 +1,13 @@
 -- Tells how a call in a lane ended. One round trip.
--- KEYS: lane state, counted window, running calls, latencies of the model
+-- KEYS: lane state, counted window, running calls, latencies of the model, its context window
 -- ARGV: call, end, tokens to correct, bucket, latency_ms (-1: none), pause_ms, threshold, window_ms, cooldown_ms,
---       max_cooldown_ms
+--       max_cooldown_ms, context window that the provider stated (0: none), how long that is remembered in ms
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ended, correction, bucket = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local latency, pause = tonumber(ARGV[5]), tonumber(ARGV[6])
 redis.call('ZREM', KEYS[3], ARGV[1])
+if tonumber(ARGV[11]) > 0 then redis.call('SET', KEYS[5], ARGV[11], 'PX', ARGV[12]) end
 if bucket > 0 and correction ~= 0 and redis.call('HEXISTS', KEYS[2], 't' .. bucket) == 1 then
   redis.call('HINCRBY', KEYS[2], 't' .. bucket, correction)
 end

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.conf import settings
 
-from agents.llm.gate.base import Admission, CallEnd, Gate, Lane, Verdict
+from agents.llm.gate.base import WINDOW_SECONDS, Admission, CallEnd, Gate, Lane, Verdict
 from agents.llm.gate.reckoning import p95
 
 _LATENCIES: Final = 200
@@ -27,16 +27,31 @@ class _LaneState:
     running: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    tokens: int
+    until: float
+
+
 class LocalGate(Gate):
-    """The same rules as in Valkey, counted exactly instead of in buckets, and without a queue."""
+    """The same limits as in Valkey, counted exactly instead of in buckets. Turns are given in the order of asking."""
 
     def __init__(self) -> None:
         """Make a gate that knows nothing."""
         self._lanes: dict[str, _LaneState] = {}
         self._latencies: dict[str, deque[float]] = {}
+        self._windows: dict[str, _Window] = {}
         self._lock = threading.Lock()
 
-    def admit(self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float) -> Admission:
+    def admit(
+        self,
+        lane: Lane,
+        call_id: str,
+        *,
+        tokens: int,
+        max_wait_seconds: float,
+        tenant: str = "",  # noqa: ARG002 - there is no queue: a turn is given at once
+    ) -> Admission:
         """See `Gate.admit`."""
         now = time.monotonic()
         with self._lock:
@@ -55,7 +70,9 @@ class LocalGate(Gate):
             state.running.add(call_id)
             if is_probe:
                 state.probe_until = turn + settings.SHANNON_MODEL_TIMEOUT_SECONDS
-            return Admission(Verdict.ADMITTED, turn - now, is_probe)
+            window = self._windows.get(lane.model)
+            heard = window.tokens if window is not None and now < window.until else None
+            return Admission(Verdict.ADMITTED, turn - now, is_probe, window_tokens=heard)
 
     def _turn(self, state: _LaneState, lane: Lane, tokens: int, now: float) -> float:
         """Return the first moment at which the call fits, not before those that asked earlier."""
@@ -83,10 +100,13 @@ class LocalGate(Gate):
         actual_tokens: int,  # noqa: ARG002 - see above
         latency_seconds: float | None = None,
         pause_seconds: float | None = None,
+        window_tokens: int | None = None,
     ) -> None:
         """See `Gate.finish`."""
         now = time.monotonic()
         with self._lock:
+            if window_tokens is not None:
+                self._windows[lane.model] = _Window(window_tokens, now + WINDOW_SECONDS)
             state = self._lanes.setdefault(lane.name, _LaneState())
             state.running.discard(call_id)
             if latency_seconds is not None:
@@ -102,8 +122,14 @@ class LocalGate(Gate):
                 pause = settings.SHANNON_MODEL_RATE_PAUSE_SECONDS if pause_seconds is None else pause_seconds
                 state.blocked_until = now + pause
 
-    def leave(self, lane: Lane, call_id: str) -> None:
+    def leave(self, lane: Lane, call_id: str, *, tokens: int, tenant: str = "") -> None:
         """There is no queue here: who waits asks again."""
+
+    def window_tokens(self, model: str) -> int | None:
+        """See `Gate.window_tokens`."""
+        with self._lock:
+            known = self._windows.get(model)
+        return known.tokens if known is not None and time.monotonic() < known.until else None
 
     def p95_latency_seconds(self, model: str) -> float | None:
         """See `Gate.p95_latency_seconds`."""

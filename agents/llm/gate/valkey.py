@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from redis.exceptions import NoScriptError
 
-from agents.llm.gate.base import BUCKETS, HORIZON_BUCKETS, Admission, CallEnd, Gate, Lane, Verdict
+from agents.llm.gate.base import BUCKETS, WINDOW_SECONDS, Admission, CallEnd, Gate, Lane, Verdict
 from agents.llm.gate.local import LocalGate
 from agents.llm.gate.reckoning import p95
 from agents.metrics import GATE_DEGRADED
@@ -28,6 +28,7 @@ _AWAY_SECONDS: Final = (
 _LEASE_MORE_SECONDS: Final = 30.0  # a place of a worker that died is free again so long after its call must have ended
 _LATENCIES_SECONDS: Final = 5.0
 _TOGETHER_MAX: Final = 64
+_QUEUE: Final = ("waiting", "heard", "turns")  # who waits, when each asked last, and each tenant's turn
 
 _Run = tuple[str, list[str], list[Any]]
 """A script's name, keys and arguments."""
@@ -41,10 +42,11 @@ class ValkeyGate(Gate):
         self._local = local or LocalGate()
         self._away_until_monotonic_seconds = 0.0
         self._latencies: dict[str, tuple[float, float | None]] = {}
+        self._windows: dict[str, int] = {}
         self._lock = threading.Lock()
         self._together: Together[None, _Run, Any] = Together(self._run_all, at_once=_TOGETHER_MAX)
 
-    def admit(self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float) -> Admission:
+    def admit(self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float, tenant: str = "") -> Admission:
         """See `Gate.admit`."""
         arguments = [
             call_id,
@@ -57,15 +59,16 @@ class ValkeyGate(Gate):
             round((settings.SHANNON_MODEL_TIMEOUT_SECONDS + _LEASE_MORE_SECONDS) * _MILLISECONDS),
             round(settings.SHANNON_MODEL_TIMEOUT_SECONDS * _MILLISECONDS),
             BUCKETS,
-            HORIZON_BUCKETS,
+            *_place(lane, call_id, tokens, tenant),
         ]
-        found = self._run(
-            "admit", [_key(lane, part) for part in ("state", "window", "running", "queue", "asked")], arguments
-        )
+        keys = [_key(lane, part) for part in ("state", "window", "running", *_QUEUE)] + [_window_key(lane.model)]
+        found = self._run("admit", keys, arguments)
         if found is None:
             return self._local.admit(lane, call_id, tokens=tokens, max_wait_seconds=max_wait_seconds)
-        verdict, wait_ms, is_probe, bucket = found
-        return Admission(Verdict(verdict.decode()), float(wait_ms) / _MILLISECONDS, bool(is_probe), int(bucket))
+        verdict, wait_ms, is_probe, bucket, window = found
+        self._heard(lane.model, int(window) or None)
+        wait_seconds = float(wait_ms) / _MILLISECONDS
+        return Admission(Verdict(verdict.decode()), wait_seconds, bool(is_probe), int(bucket), int(window) or None)
 
     def finish(
         self,
@@ -78,6 +81,7 @@ class ValkeyGate(Gate):
         actual_tokens: int,
         latency_seconds: float | None = None,
         pause_seconds: float | None = None,
+        window_tokens: int | None = None,
     ) -> None:
         """See `Gate.finish`. A process's own gate is told too: it is what is left when Valkey goes away."""
         self._local.finish(
@@ -89,7 +93,10 @@ class ValkeyGate(Gate):
             actual_tokens=actual_tokens,
             latency_seconds=latency_seconds,
             pause_seconds=pause_seconds,
+            window_tokens=window_tokens,
         )
+        if window_tokens is not None:
+            self._heard(lane.model, window_tokens)
         pause = settings.SHANNON_MODEL_RATE_PAUSE_SECONDS if pause_seconds is None else pause_seconds
         arguments = [
             call_id,
@@ -102,20 +109,30 @@ class ValkeyGate(Gate):
             round(settings.SHANNON_MODEL_BREAKER_WINDOW_SECONDS * _MILLISECONDS),
             round(settings.SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS * _MILLISECONDS),
             round(settings.SHANNON_MODEL_BREAKER_COOLDOWN_MAX_SECONDS * _MILLISECONDS),
+            window_tokens or 0,
+            round(WINDOW_SECONDS * _MILLISECONDS),
         ]
-        keys = [_key(lane, part) for part in ("state", "window", "running")] + [_latencies_key(lane.model)]
+        keys = [_key(lane, part) for part in ("state", "window", "running")]
+        keys += [_latencies_key(lane.model), _window_key(lane.model)]
         if not self.is_away():
             self._together.soon(None, ("finish", keys, arguments))
 
-    def leave(self, lane: Lane, call_id: str) -> None:
+    def leave(self, lane: Lane, call_id: str, *, tokens: int, tenant: str = "") -> None:
         """See `Gate.leave`."""
-        self._local.leave(lane, call_id)
-        with self._reaching() as is_there:
-            if is_there:
-                pipeline = _client().pipeline(transaction=False)
-                pipeline.zrem(_key(lane, "queue"), call_id)
-                pipeline.zrem(_key(lane, "asked"), call_id)
-                outside(pipeline.execute)
+        if not self.is_away():
+            keys = [_key(lane, part) for part in _QUEUE]
+            self._together.soon(None, ("leave", keys, _place(lane, call_id, tokens, tenant)))
+
+    def window_tokens(self, model: str) -> int | None:
+        """See `Gate.window_tokens`."""
+        return self._windows.get(model)
+
+    def _heard(self, model: str, window_tokens: int | None) -> None:
+        """Remember what Valkey said last, so that the next call can be trimmed before it asks for its turn."""
+        if window_tokens is not None:
+            self._windows[model] = window_tokens
+        elif model in self._windows:
+            self._windows.pop(model, None)
 
     def p95_latency_seconds(self, model: str) -> float | None:
         """See `Gate.p95_latency_seconds`; what was read is used for 5 s."""
@@ -178,6 +195,16 @@ class _Reaching:
 def _key(lane: Lane, part: str) -> str:
     """Return a key; what is in braces keeps a lane's keys on one node of a cluster, and the model's latencies too."""
     return f"shannon:gate:{{{lane.model}}}:{lane.key_id}:{part}"
+
+
+def _place(lane: Lane, call_id: str, tokens: int, tenant: str) -> list[Any]:
+    """Return a call's name in the queue, its tenant, and how much of that tenant's turns it takes."""
+    cost = tokens if lane.limits.tokens is not None else 1
+    return [f"{call_id}|{tenant}|{cost}", tenant, cost]
+
+
+def _window_key(model: str) -> str:
+    return f"shannon:gate:{{{model}}}:context"
 
 
 def _latencies_key(model: str) -> str:

@@ -1,5 +1,6 @@
 """What is known of each attempt, and what becomes of a call after a failure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -87,3 +88,11 @@ def end_of(error: ModelFailure, *, is_short: bool = False) -> CallEnd:
     if isinstance(error, ModelUnavailable | ModelRefused):  # a time-out is one of these; so is a key that is refused
         return CallEnd.FAILURE
     return CallEnd.NEUTRAL
+
+
+def worst(failures: Sequence[ModelFailure]) -> ModelFailure:
+    """Return the failure that the call ends with: a passing one that ends soonest, or else the last."""
+    passing = [failure for failure in failures if failure.retryable]
+    if not passing:
+        return failures[-1]
+    return min(passing, key=lambda failure: float(failure.details.get("retry_after_seconds") or 0.0))

@@ -13,11 +13,11 @@ from agents.llm.base import ModelGateway, OnDelta
 from agents.llm.credentials import Credential
 from agents.llm.errors import ModelFailure, ModelRateLimited, ModelUnavailable, ModelUsage, ModelWindowExceeded
 from agents.llm.estimates import prompt_tokens_estimate
-from agents.llm.gate import Entered, Gate, Lane, LaneRefused, Limits, Verdict, lane_enter
+from agents.llm.gate import CallEnd, Entered, Gate, Lane, LaneRefused, Limits, Verdict, lane_enter
 from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
 from agents.llm.retry import RetryLimits
-from agents.llm.routing.attempts import HEDGE, OK, Attempt, Next, after
-from agents.llm.routing.narrowing import NARROWINGS_MAX, narrower
+from agents.llm.routing.attempts import HEDGE, OK, Attempt, Next, after, worst
+from agents.llm.routing.narrowing import NARROWINGS_MAX, narrower, within
 from agents.llm.routing.race import Race
 from agents.llm.routing.trial import Trial
 from agents.llm.types import ModelReply, ModelRequest
@@ -59,6 +59,7 @@ class Route:
         before_repeat: Asked before each attempt after the first, with what is asked and what earlier ones were billed;
             what it raises ends the call.
         on_delta: Where text goes as it comes; None: answers come whole.
+        tenant: Whose call it is, where calls wait for their turn.
         hedge_after_seconds: How long the first choice may be silent before the second is asked too; None: for ever.
         has_text: Whether text was handed on.
         attempts: What was tried, in order.
@@ -72,12 +73,14 @@ class Route:
     checkpoint: Callable[[], None]
     before_repeat: Callable[[ModelRequest, ModelUsage | None], None] = lambda _request, _lost: None
     on_delta: OnDelta | None = None
+    tenant: str = ""
     hedge_after_seconds: float | None = None
     has_text: bool = False
     attempts: list[Attempt] = field(default_factory=list)
     _of_this_round: Sequence[tuple[CatalogueModel, Credential]] = ()
     _reason: str = ""
     _prompt_tokens: int = 0
+    _asked: CatalogueModel | None = None
 
     def run(self) -> ModelReply:
         """Return the answer.
@@ -93,7 +96,7 @@ class Route:
             reply = self._round(failures)
             if reply is not None:
                 return reply
-            error = _worst(failures)
+            error = worst(failures)
             seconds = self.limits.pause_seconds(error, round_number)
             if seconds is None or self.has_text:
                 raise error
@@ -150,7 +153,10 @@ class Route:
 
     def _narrower(self, error: ModelFailure, model: CatalogueModel) -> CatalogueModel | None:
         """Return the model as it is asked again with less of the request; None: that would not help."""
-        return narrower(self.request, model, error) if isinstance(error, ModelWindowExceeded) else None
+        if not isinstance(error, ModelWindowExceeded):
+            return None
+        asked = self._asked if self._asked is not None and self._asked.name == model.name else model
+        return narrower(self.request, asked, error)
 
     def _failed(
         self, error: ModelFailure, failures: list[ModelFailure], model: CatalogueModel, skipped: set[str]
@@ -166,7 +172,7 @@ class Route:
 
     def _ways(self) -> Iterator[tuple[CatalogueModel, Credential]]:
         """Yield each model with each of its keys, another key first each time; models that are too small come last."""
-        for choice in sorted(self.choices, key=lambda choice: not fits(self.request, choice.model)):
+        for choice in sorted(self.choices, key=lambda choice: not fits(self.request, self._known(choice.model))):
             first = next(_turns[choice.model.name]) % len(choice.credentials)
             for credential in (*choice.credentials[first:], *choice.credentials[:first]):
                 yield choice.model, credential
@@ -190,14 +196,30 @@ class Route:
                 self.attempts.append(trial.attempt)
 
     def _trial(self, model: CatalogueModel, credential: Credential, max_wait_seconds: float) -> Trial:
-        request = fitted(self.request, model)
-        if model.max_output_tokens is not None and model.max_output_tokens < request.max_output_tokens:
-            request = replace(request, max_output_tokens=model.max_output_tokens)
+        self._asked = known = self._known(model)
+        request = self._fitted(known)
         entered = self._enter(model, credential, request, max_wait_seconds)
+        if entered is not None and (heard := within(known, entered.admission.window_tokens)) is not known:
+            try:  # another process learned meanwhile that the window is smaller
+                request = self._fitted(heard)
+            except ModelWindowExceeded:
+                entered.finish(CallEnd.NEUTRAL, actual_tokens=0)
+                raise
+            self._asked = heard
         is_streamed = self.on_delta is not None and Ability.STREAMING in model.abilities
         number = len(self.attempts) + 1
         on_delta = self._delta if is_streamed else None
         return Trial(self.gateway, model, credential, request, entered, number, self._reason, on_delta)
+
+    def _known(self, model: CatalogueModel) -> CatalogueModel:
+        """Return the model with the window that its provider stated lately."""
+        return within(model, self.gate.window_tokens(model.lane))
+
+    def _fitted(self, model: CatalogueModel) -> ModelRequest:
+        request = fitted(self.request, model)
+        if model.max_output_tokens is not None and model.max_output_tokens < request.max_output_tokens:
+            return replace(request, max_output_tokens=model.max_output_tokens)
+        return request
 
     def _race(self, trial: Trial, hedge_after_seconds: float) -> ModelReply:
         """Run the first trial of the call, with the next model's beside it when it is silent for too long."""
@@ -250,6 +272,7 @@ class Route:
             tokens=self._prompt_tokens + request.max_output_tokens,
             max_wait_seconds=max_wait_seconds,
             checkpoint=self.checkpoint,
+            tenant=self.tenant,
         )
         MODEL_WAIT_SECONDS.observe(entered.waited_seconds)
         return entered
@@ -275,11 +298,3 @@ class Route:
         while (left_seconds := end - time.monotonic()) > 0:
             self.checkpoint()
             pause(min(left_seconds, _LOOK_SECONDS))
-
-
-def _worst(failures: Sequence[ModelFailure]) -> ModelFailure:
-    """Return the failure that the call ends with: a passing one that ends soonest, or else the last."""
-    passing = [failure for failure in failures if failure.retryable]
-    if not passing:
-        return failures[-1]
-    return min(passing, key=lambda failure: float(failure.details.get("retry_after_seconds") or 0.0))

@@ -14,6 +14,7 @@ from agents.llm.errors import ModelFailure, ModelRefused, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate, unseen_tokens_estimate
 from agents.llm.gate import CallEnd, Entered
 from agents.llm.routing.attempts import OK, Attempt, end_of
+from agents.llm.routing.narrowing import window_learned
 from agents.llm.types import ModelReply, ModelRequest
 from agents.metrics import MODEL_ATTEMPTS, MODEL_FALLBACKS, MODEL_FIRST_TOKEN_SECONDS
 from shannon_project.config.catalogue import CatalogueModel
@@ -59,7 +60,7 @@ class Trial:
             raise ModelRefused(f"{self.model.provider} is not asked: {unreadable.message}") from unreadable
         except ModelFailure as error:
             end = end_of(error, is_short=timeout_seconds < settings.SHANNON_MODEL_TIMEOUT_SECONDS)
-            self._end(end, error.code, error.used, error.details.get("retry_after_seconds"))
+            self._end(end, error.code, error.used, error)
             raise
         except ShannonError as stopped:  # the reader stopped: what came until then is paid
             self._end(CallEnd.NEUTRAL, stopped.code, self._used_so_far())
@@ -98,14 +99,15 @@ class Trial:
         tokens = (prompt_tokens_estimate(self.request), written)
         return ModelUsage(*tokens, cost_usd_of(self.gateway.price_of(self.model), *tokens))
 
-    def _end(self, end: CallEnd, outcome: str, used: ModelUsage | None, pause_seconds: float | None = None) -> None:
+    def _end(self, end: CallEnd, outcome: str, used: ModelUsage | None, error: ModelFailure | None = None) -> None:
         seconds = time.monotonic() - self._started
         if self.entered is not None:
             self.entered.finish(
                 end,
                 actual_tokens=0 if used is None else used.prompt_tokens + used.completion_tokens,
                 latency_seconds=seconds if end is CallEnd.SUCCESS else None,
-                pause_seconds=pause_seconds,
+                pause_seconds=None if error is None else error.details.get("retry_after_seconds"),
+                window_tokens=None if error is None else window_learned(self.model, error),
             )
         with self._ending:
             if self.attempt is None:

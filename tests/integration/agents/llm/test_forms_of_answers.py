@@ -197,6 +197,10 @@ def test_a_provider_whose_window_nobody_knew_is_asked_again_with_less(
     assert first > 3 * second > 0, "the second time it was made to fit into what the provider had said"
     assert third < second, "it had not fit by the provider's count"
 
+    provider.calls.clear()
+    ask(principal, messages=[*talk, {"role": "user", "content": "And then?"}], model_override=name)
+    assert [len(json.dumps(call.body["messages"])) for call in provider.calls] == [second + 1], "it is remembered"
+
 
 def test_what_is_too_long_for_every_window_ends_with_the_providers_refusal(
     principal: Principal, provider: FaultProvider

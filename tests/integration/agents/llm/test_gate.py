@@ -4,6 +4,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -33,30 +34,138 @@ def lane(requests: int | None = None, tokens: int | None = None, at_once: int | 
     return Lane(f"m-{uuid7().hex}", "k", Limits(requests, tokens, at_once))
 
 
-def admit(gate: Gate, where: Lane, *, tokens: int = 1, wait: float = 0.0, call: str = "") -> Admission:
-    return gate.admit(where, call or uuid7().hex, tokens=tokens, max_wait_seconds=wait)
+def admit(
+    gate: Gate, where: Lane, *, tokens: int = 1, wait: float = 0.0, call: str = "", tenant: str = ""
+) -> Admission:
+    return gate.admit(where, call or uuid7().hex, tokens=tokens, max_wait_seconds=wait, tenant=tenant)
 
 
-def end(gate: Gate, where: Lane, how: CallEnd, admission: Admission, **more: float) -> None:
+def let_in(gate: Gate, where: Lane, waiting: dict[str, str]) -> str:
+    """Let everybody who waits ask until one of them is let in, and return who it is; `waiting`: tenants of calls."""
+    end_at = time.monotonic() + 60.0
+    while time.monotonic() < end_at:
+        for call, tenant in waiting.items():
+            asked = admit(gate, where, wait=60.0, call=call, tenant=tenant)
+            if asked.verdict is Verdict.ADMITTED:
+                del waiting[call]
+                return call
+            assert asked.verdict is Verdict.QUEUED
+    raise AssertionError("nobody was let in")
+
+
+def end(gate: Gate, where: Lane, how: CallEnd, admission: Admission, **more: Any) -> None:
     gate.finish(where, "c", how, admission=admission, reserved_tokens=1, actual_tokens=1, **more)
 
 
-def test_requests_beyond_the_limit_wait_for_their_turn_or_are_late(gate: Gate, period: float) -> None:
+def test_requests_beyond_the_limit_wait_for_their_turn_or_are_late(gate: Gate, settings: Settings) -> None:
+    settings.SHANNON_MODEL_RATE_PERIOD_SECONDS = 60.0
     where = lane(requests=2)
 
     assert [admit(gate, where).verdict for _ in range(3)] == [Verdict.ADMITTED, Verdict.ADMITTED, Verdict.LATE]
-    waiting = admit(gate, where, wait=10.0)
-    assert waiting.verdict is Verdict.ADMITTED
-    assert 0.5 < waiting.wait_seconds <= period * 1.1
+    waiting = admit(gate, where, wait=100.0)
+    assert waiting.verdict is (Verdict.QUEUED if isinstance(gate, ValkeyGate) else Verdict.ADMITTED)
+    assert waiting.wait_seconds > 0
+    assert admit(gate, where, wait=5.0).verdict is Verdict.LATE, "it need not wait to hear that it waits in vain"
 
 
-def test_turns_come_in_the_order_of_asking(gate: Gate, period: float) -> None:
-    where = lane(requests=1)
+def test_turns_come_in_the_order_of_asking_where_a_process_is_alone(period: float) -> None:
+    gate, where = LocalGate(), lane(requests=1)
 
     waits = [admit(gate, where, wait=30.0).wait_seconds for _ in range(4)]
 
     assert waits == sorted(waits)
     assert waits[-1] >= 2.5 * period
+
+
+def test_calls_of_one_tenant_come_in_the_order_of_asking(period: float) -> None:
+    gate, where = ValkeyGate(), lane(requests=1)
+    assert admit(gate, where).verdict is Verdict.ADMITTED
+    waiting = {"w1": "a", "w2": "a", "w3": "a"}
+    for call, tenant in waiting.items():
+        assert admit(gate, where, wait=60.0, call=call, tenant=tenant).verdict is Verdict.QUEUED
+    waiting = dict(reversed(waiting.items()))  # who waits longest asks last, and is first all the same
+
+    assert [let_in(gate, where, waiting) for _ in range(2)] == ["w1", "w2"]
+
+
+@pytest.mark.parametrize("limits", [{"at_once": 1}, {"requests": 1}, {"tokens": 1}], ids=["at once", "calls", "tokens"])
+def test_a_tenant_with_a_thousand_waiting_calls_delays_nobody_elses_one(
+    settings: Settings, limits: dict[str, int]
+) -> None:
+    settings.SHANNON_MODEL_RATE_PERIOD_SECONDS = 0.5
+    gate, where = ValkeyGate(), lane(**limits)
+    first = gate.admit(where, "c", tokens=1, max_wait_seconds=0, tenant="busy")
+    end(gate, where, CallEnd.LIMITED, first, pause_seconds=600.0)  # while they come nobody is let in
+
+    def queue(call: str, tenant: str) -> None:
+        assert admit(gate, where, wait=100_000.0, call=call, tenant=tenant).verdict is Verdict.QUEUED
+
+    for number in range(1_000):
+        queue(f"busy-{number:04}", "busy")
+        if number % 50 == 49:  # these two go on asking
+            queue("busy-0000", "busy")
+            queue("busy-0001", "busy")
+    queue("other-1", "other")
+    queue("other-2", "other")
+    end(gate, where, CallEnd.LIMITED, first, pause_seconds=0.0)
+
+    waiting = {"busy-0001": "busy", "busy-0000": "busy", "other-2": "other", "other-1": "other"}
+    came = []
+    for _ in range(4):
+        came.append(let_in(gate, where, waiting))
+        if limits.get("at_once"):
+            gate.finish(where, came[-1], CallEnd.SUCCESS, admission=first, reserved_tokens=1, actual_tokens=1)
+
+    assert came == ["other-1", "busy-0000", "other-2", "busy-0001"]
+
+
+def test_who_asks_for_a_turn_now_or_never_passes_nobody_who_waits() -> None:
+    gate, where = ValkeyGate(), lane(at_once=1)
+    first = gate.admit(where, "c", tokens=1, max_wait_seconds=0, tenant="a")
+    assert admit(gate, where, wait=60.0, call="w1", tenant="a").verdict is Verdict.QUEUED
+    assert admit(gate, where, wait=60.0, call="w2", tenant="b").verdict is Verdict.QUEUED
+    end(gate, where, CallEnd.SUCCESS, first)
+
+    assert admit(gate, where, tenant="b").verdict is Verdict.LATE
+    assert admit(gate, where, wait=60.0, call="w2", tenant="b").verdict is Verdict.ADMITTED
+
+
+def test_who_gave_up_waiting_has_used_no_turn_of_its_tenant() -> None:
+    gate, where = ValkeyGate(), lane(at_once=1)
+    first = gate.admit(where, "c", tokens=1, max_wait_seconds=0, tenant="a")
+    for number in range(5):
+        admit(gate, where, wait=60.0, call=f"gone-{number}", tenant="b")
+    admit(gate, where, wait=60.0, call="w1", tenant="a")
+    admit(gate, where, wait=60.0, call="w2", tenant="a")
+    for number in range(5):
+        gate.leave(where, f"gone-{number}", tokens=1, tenant="b")
+    admit(gate, where, wait=60.0, call="w3", tenant="b")
+    end(gate, where, CallEnd.SUCCESS, first)
+
+    assert let_in(gate, where, {"w2": "a", "w1": "a", "w3": "b"}) == "w3"
+
+
+def test_a_context_window_that_a_provider_stated_is_known_to_all_workers(gate: Gate) -> None:
+    where = lane()
+    assert gate.window_tokens(where.model) is None
+    end(gate, where, CallEnd.NEUTRAL, admit(gate, where), window_tokens=8_192)
+
+    other = ValkeyGate() if isinstance(gate, ValkeyGate) else gate
+    with_another_key = Lane(where.model, "k2")
+    assert admit(other, with_another_key).window_tokens == 8_192
+    assert other.window_tokens(where.model) == gate.window_tokens(where.model) == 8_192
+    assert admit(other, lane()).window_tokens is None
+
+
+def test_a_context_window_is_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.llm.gate.valkey.WINDOW_SECONDS", 0.05)
+    gate, where = ValkeyGate(), lane()
+    end(gate, where, CallEnd.NEUTRAL, admit(gate, where), window_tokens=8_192)
+    end_at = time.monotonic() + 30.0
+    while admit(gate, where).window_tokens is not None:
+        assert time.monotonic() < end_at
+
+    assert gate.window_tokens(where.model) is None
 
 
 def test_tokens_are_limited_and_what_was_not_used_is_given_back(period: float) -> None:
@@ -102,7 +211,7 @@ def test_who_gave_up_waiting_holds_nobody_up() -> None:
     first = gate.admit(where, "c", tokens=1, max_wait_seconds=0)
     admit(gate, where, wait=5.0, call="w1")
     admit(gate, where, wait=5.0, call="w2")
-    gate.leave(where, "w1")
+    gate.leave(where, "w1", tokens=1)
     end(gate, where, CallEnd.SUCCESS, first)
 
     assert admit(gate, where, wait=5.0, call="w2").verdict is Verdict.ADMITTED
