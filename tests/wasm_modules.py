@@ -1,5 +1,7 @@
 """Small WASI commands, written by hand in WebAssembly's binary format."""
 
+_ARGUMENTS = {"sock_shutdown": 2, "sock_accept": 3, "sock_send": 5, "sock_recv": 6}
+
 
 def _leb(value: int) -> bytes:
     encoded = bytearray()
@@ -29,10 +31,15 @@ def command(
 ) -> bytes:
     """Return a module whose `_start` is `code`, without its end.
 
-    All imports have the type of `fd_write`: four 32-bit integers in, one out. `data` lies at address 8.
+    Imports take as many 32-bit integers as `_ARGUMENTS` says, or four, and give one. `data` lies at address 8.
     """
-    types = _section(1, b"\x60\x04\x7f\x7f\x7f\x7f\x01\x7f", b"\x60\0\0")
-    imported = [_name(module) + _name(name) + b"\0\0" for module, name in imports]
+    counts = sorted({_ARGUMENTS.get(name, 4) for _, name in imports} | {4})
+    kinds = [b"\x60" + _leb(count) + b"\x7f" * count + b"\x01\x7f" for count in counts]
+    types = _section(1, b"\x60\0\0", *kinds)
+    imported = [
+        _name(module) + _name(name) + b"\0" + _leb(1 + counts.index(_ARGUMENTS.get(name, 4)))
+        for module, name in imports
+    ]
     exports = [_name(start) + b"\0" + _leb(len(imports)), *([_name("memory") + b"\2\0"] if memory else [])]
     body = b"\0" + code + b"\x0b"
     return b"".join(
@@ -40,7 +47,7 @@ def command(
             b"\0asm\1\0\0\0",
             types,
             _section(2, *imported),
-            _section(3, b"\1"),
+            _section(3, b"\0"),
             _section(5, b"\0" + _leb(pages)),
             _section(7, *exports),
             _section(10, _leb(len(body)) + body),

@@ -39,8 +39,7 @@ def next_module_runs() -> Iterator[None]:
 def run() -> Run:
     """Run a program in a CPython that is a tenant's module: `run(code, files=…, stdin=…, **limits)`.
 
-    It is kept as an upload keeps it, but for the check of its imports, which would refuse it: so these tests find out
-    what stands behind that check.
+    It is kept as an upload keeps it, but for the row that says whose it is.
     """
     content = python.module_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
@@ -147,6 +146,24 @@ def test_nobody_is_reached_on_the_hosts_own_ports(run: Run) -> None:
 def test_calls_for_the_network_are_refused_at_the_upload(call: str) -> None:
     with pytest.raises(ModuleInvalid, match="no network"):
         services.module_upload(tenant_id=TENANT, name="it", content=command(b"", imports=((WASI, call),)))
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        ("sock_accept", b"\x41\0\x41\x08"),
+        ("sock_recv", b"\x41\x08\x41\x01\x41\0\x41\x30\x41\x34"),
+        ("sock_send", b"\x41\x08\x41\x01\x41\0\x41\x30"),
+        ("sock_shutdown", b"\x41\x03"),
+    ],
+)
+def test_nothing_that_a_module_has_is_a_socket(call: str, arguments: bytes) -> None:
+    one = b"\x41%c" + arguments + b"\x10\0\x45\x04\x40\0\x0b"  # if it succeeds with this descriptor: trap
+    code = b"".join(one % fd for fd in range(64))
+    content = command(code, imports=((WASI, call),), data=b"\x10\0\0\0\x06\0\0\0hello\n")
+    services.module_upload(tenant_id=TENANT, name="it", content=content)
+    result = services.module_run(tenant_id=TENANT, name="it")
+    assert result.outcome is Outcome.OK, result
 
 
 @pytest.mark.parametrize(
