@@ -14,6 +14,7 @@ from agents.llm.breakdown import model_breakdown
 from agents.llm.catalogues import catalogue_of
 from agents.loop.formats import FORMATS
 from agents.loop.json_answers import json_in, problems_of
+from agents.memory.reading import memories_newest, memory_find
 from agents.roles.catalogue import Role, role_for, role_names, roles_of
 from agents.roles.rows import role_from_row, role_row, role_row_of, role_rows
 from agents.sessions.reading import messages_before, messages_recent, session_for, session_id_for, sessions_page
@@ -42,6 +43,8 @@ __all__ = [
     "json_in",
     "mcp_server_for",
     "mcp_servers",
+    "memories_newest",
+    "memory_find",
     "messages_before",
     "messages_recent",
     "model_breakdown",

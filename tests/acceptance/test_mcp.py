@@ -77,6 +77,21 @@ async def test_a_file_and_a_conversation_are_resources(stack: Stack) -> None:
                 await client.read_resource(uri)
 
 
+async def test_what_is_saved_by_a_tool_is_found_by_tools_and_read_as_a_resource(stack: Stack) -> None:
+    fact = f"the harbour of Lisbon has {uuid4().int % 1_000_000} cranes"
+    async with client_of(stack) as client:
+        saved = await client.call_tool("memory_save", {"about": "harbour of Lisbon, cranes", "content": fact})
+        assert (saved.is_error, saved.structured_content) == (False, {"saved": True})
+        for name in ("memory_search", "search_memory"):
+            found = await client.call_tool(name, {"query": "harbour of Lisbon cranes", "limit": 20})
+            assert any(fact in one["content"] for one in found.structured_content["memories"]), name
+        templates = {one.uri_template for one in (await client.list_resource_templates()).resource_templates}
+        assert {"shannon://memories/{memory_id}", "shannon://memory/files/{path}"} <= templates
+        listed = [one for one in (await client.list_resources()).resources if fact in (one.description or "")]
+        contents = (await client.read_resource(str(listed[0].uri))).contents
+    assert fact in contents[0].text  # type: ignore[union-attr] # a memory is text
+
+
 async def test_what_is_wrong_is_told_to_the_model(stack: Stack) -> None:
     async with client_of(stack) as client:
         for name, arguments, code in (
