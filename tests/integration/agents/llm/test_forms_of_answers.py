@@ -1,7 +1,6 @@
 """Schemas, tool calls, windows and caches of prompts, through real HTTP and litellm."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -12,7 +11,6 @@ from pytest_django import Settings
 
 from agents.journal import Journal
 from agents.llm.administration import gateway_row_save
-from agents.llm.base import gateway_in_use
 from agents.llm.calls import model_call
 from agents.llm.errors import ModelAnswerInvalid, ModelWindowExceeded
 from agents.llm.routing.narrowing import NARROWINGS_MAX
@@ -25,19 +23,13 @@ from policy.services import budget_limit
 from policy.types import Principal
 from shannon_project.config.catalogue import catalogue
 from shannon_project.foundation.errors import InvalidInput
+from tests.integration.agents.llm.serving import server
 from tests.integration.agents.steps import engine_of, step_of
-from tests.provider import Fault, FaultProvider, fault_provider
+from tests.provider import Fault, FaultProvider
 
+__all__ = ["server"]
 pytestmark = pytest.mark.django_db
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultProvider]:
-    """The provider, for all tests of this file."""
-    gateway_in_use().warm()  # outside of a transaction: Postgres ends one that is idle for as long as litellm loads
-    with fault_provider() as running:
-        yield running
 
 
 @pytest.fixture
