@@ -48,7 +48,7 @@ from agents.roles.rows import RoleChanges, role_change, role_create, role_delete
 from agents.sessions.workspace_overview import workspace_overview
 from agents.sessions.writing import conversation_add, message_append, session_delete, session_open, session_rename
 from agents.skills.rows import skill_create, skill_delete, skill_switch
-from agents.step_budget import step_limited
+from agents.step_budget import node_limited, step_limited
 from agents.synthesis.answers import (
     ANSWER_MAX_OUTPUT_TOKENS,
     SynthesisRequest,
@@ -130,6 +130,7 @@ __all__ = [
     "model_call",
     "model_override_check",
     "month_tables",
+    "node_limited",
     "notes_write",
     "openapi_api_change",
     "openapi_api_create",

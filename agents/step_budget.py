@@ -1,6 +1,7 @@
-"""A budget of one step's own, beside those of its task, session and tenant."""
+"""Budgets of a step, or of a few that share one, beside those of its task, session and tenant."""
 
 from dataclasses import replace
+from uuid import uuid5
 
 from agents.context import StepContext
 from policy.services import budget_open, budget_tighten
@@ -28,4 +29,19 @@ def step_limited(ctx: StepContext, limits: BudgetLimits) -> StepContext:
     if ref in ctx.budgets:
         budget_tighten(tenant_id=ctx.principal.tenant_id, scope=ref.scope, scope_id=ref.scope_id, limits=limits)
         return ctx
+    return replace(ctx, budgets=(*ctx.budgets, ref))
+
+
+def node_limited(ctx: StepContext, *, name: str, tokens: int) -> StepContext:
+    """Return the context of a step that shares a budget with the task's other steps of the same `name`. One statement.
+
+    Args:
+        ctx: The step's.
+        name: Of what they belong to, unique in their task.
+        tokens: What all of them together may use.
+    """
+    ref = BudgetRef(BudgetScope.NODE, uuid5(ctx.task_id, name))
+    budget_open(
+        tenant_id=ctx.principal.tenant_id, scope=ref.scope, scope_id=ref.scope_id, limit_tokens=tokens, limit_usd=None
+    )
     return replace(ctx, budgets=(*ctx.budgets, ref))

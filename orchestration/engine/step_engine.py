@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from agents.context import Emit, StepContext, StepWrite
 from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled, WorkerStopping
-from agents.services import step_limited
+from agents.services import node_limited, step_limited
 from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
 from orchestration.budget_options import limits_from
 from orchestration.engine.approvals import approval_answer, approval_put
@@ -278,4 +278,6 @@ def step_context(
         is_resumed=step.attempt > 1 or "fork" in facts.parameters,
         request_limits=limits_from(limits.get("request")),
     )
+    if shared := step.input.get("node_budget"):
+        ctx = node_limited(ctx, name=shared["name"], tokens=shared["tokens"])
     return step_limited(ctx, limits_from(limits.get("step")))

@@ -40,6 +40,7 @@ def outer_spawn(
     after: Collection[str] = (),
     role: str = "",
     tools: Collection[str] | None = None,
+    budget_tokens: int | None = None,
 ) -> Spawn:
     """Return an inner move with the keys that the task knows; its first steps are told what comes before.
 
@@ -50,9 +51,17 @@ def outer_spawn(
         after: Keys of the steps whose results its first steps are told.
         role: Role of its agents that have no other; empty: none.
         tools: The only tools that its agents may have, and that its models are told of; None: as they say.
+        budget_tokens: What all its steps together may use; None: as much as the task.
     """
-    steps = tuple(_outer(spec, prefix, query=query, after=after, role=role, tools=tools) for spec in move.steps)
-    return replace(move, steps=steps)
+    steps = (_outer(spec, prefix, query=query, after=after, role=role, tools=tools) for spec in move.steps)
+    return replace(move, steps=tuple(sharing_budget(spec, prefix, budget_tokens) for spec in steps))
+
+
+def sharing_budget(spec: StepSpec, prefix: str, tokens: int | None) -> StepSpec:
+    """Return a step that shares a budget with all others under the prefix; without a limit it is the same."""
+    if tokens is None:
+        return spec
+    return replace(spec, input={**spec.input, "node_budget": {"name": prefix, "tokens": tokens}})
 
 
 def _outer(

@@ -10,7 +10,7 @@ from orchestration.errors import SubtasksFailed
 from orchestration.strategies.affording import Degradation, Means, affordable
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Strategy, Told, Wait
 from orchestration.strategies.listing import items_of
-from orchestration.strategies.nesting import inner_view, outer_spawn
+from orchestration.strategies.nesting import inner_view, outer_spawn, sharing_budget
 from orchestration.strategies.reading import is_done, text_of
 from orchestration.strategies.workflow import COMBINE, PLACEHOLDER, Node, When, Workflow
 from orchestration.types import EventKind, OnDependencyFailure, StepKind, StepSpec, TaskView
@@ -166,7 +166,8 @@ class _Run:
             title = node.title or node.id
             before = told if not view.steps else ()  # told once, with the attempt's first steps
             move = Spawn(move.steps, f"{title}: {move.message}" if move.message else title, (*before, *move.told))
-            self.spawned.append(outer_spawn(move, prefix, query=query, after=after, tools=node.tools, role=node.role))
+            limits: dict[str, Any] = {"tools": node.tools, "role": node.role, "budget_tokens": node.budget_tokens}
+            self.spawned.append(outer_spawn(move, prefix, query=query, after=after, **limits))
             return _Result("open")
         if isinstance(move, Finish):
             inner = (move.from_step,) if move.from_step else move.built_on
@@ -192,7 +193,8 @@ class _Run:
                 tuple(after),
                 OnDependencyFailure.RUN,
             )
-            self.spawned.append(Spawn(steps=(spec,), message=spec.title, told=told))
+            steps = (sharing_budget(spec, prefix, node.budget_tokens),)
+            self.spawned.append(Spawn(steps=steps, message=spec.title, told=told))
             return _Result("open")
         if is_done(step):
             return _Result("done", text_of(self.view, key), (key,))

@@ -72,7 +72,10 @@ class Node(_Strict):
     role: str = Field("", max_length=64)
     tier: Tier | Literal[""] = ""
     budget_tokens: int | None = Field(
-        None, ge=1, le=BUDGET_MOST_TOKENS, description="With less than its strategy needs, that degrades."
+        None,
+        ge=1,
+        le=BUDGET_MOST_TOKENS,
+        description="What each attempt at it may use, of each item; with less than its strategy needs, that degrades.",
     )
     when: When | None = None
     for_each: str = Field("", description="`inputs.<name>` or `nodes.<id>`: done once for each item of the list.")

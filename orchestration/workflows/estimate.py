@@ -1,6 +1,6 @@
 """What a workflow can cost at most, and its graph: the dry run. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -90,9 +90,23 @@ def _node_most(node: Node, inputs: Mapping[str, Any] | None, roles: Mapping[str,
         attempts.append((node.strategy, node.on_fail.escalate_to))
     total = _Most()
     for strategy, tier in attempts:
-        calls = most_model_calls(strategy, node, roles)
-        total = total.plus(_call_most(node, strategy, tier, roles).times(calls))
+        models = [_model(name) for name in _tiers(node, strategy, tier, roles)]
+        most = _call_most(models).times(most_model_calls(strategy, node, roles))
+        total = total.plus(most if node.budget_tokens is None else _within(most, node.budget_tokens, models))
     return total.times(_times(node, inputs))
+
+
+def _within(most: _Most, budget_tokens: int, models: Sequence[CatalogueModel | None]) -> _Most:
+    """Return the most that an attempt takes within its budget: at worst all of it at the dearest price."""
+    tokens = budget_tokens if most.tokens is None else min(most.tokens, budget_tokens)
+    prices = [
+        model.price.cost_usd(prompt_tokens=prompt, completion_tokens=tokens - prompt)
+        for model in models
+        if model is not None and model.price is not None
+        for prompt in (0, tokens)
+    ]
+    cost = most.cost_usd if most.cost_usd is None or not prices else min(most.cost_usd, max(prices))
+    return _Most(most.model_calls, tokens, cost)
 
 
 def _times(node: Node, inputs: Mapping[str, Any] | None) -> int:
@@ -105,9 +119,8 @@ def _times(node: Node, inputs: Mapping[str, Any] | None) -> int:
     return min(len(items_of(inputs.get(name))), node.max_items)
 
 
-def _call_most(node: Node, strategy: str, tier: str, roles: Mapping[str, Role]) -> _Most:
+def _call_most(models: Sequence[CatalogueModel | None]) -> _Most:
     """Return the most that one call takes: the window, and the price, of the dearest model that a part may ask."""
-    models = [_model(name) for name in _tiers(node, strategy, tier, roles)]
     windows = [None if model is None else model.context_window_tokens for model in models]
     prices = [None if model is None else _price(model) for model in models]
     return _Most(

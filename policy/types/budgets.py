@@ -29,6 +29,7 @@ class BudgetScope(StrEnum):
 
     REQUEST = "request"  # one model call; a limit of the caller's, no row
     STEP = "step"
+    NODE = "node"  # of a template: the steps of one attempt at it share one
     TASK = "task"
     SESSION = "session"
     USER = "user"  # optional: a user without a row has no limit of its own

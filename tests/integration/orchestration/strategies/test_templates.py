@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import uuid5
 
 import pytest
 from django.conf import settings
@@ -25,6 +26,7 @@ from orchestration.workflows.service import (
     template_save,
     templates_load,
 )
+from policy.models import Budget
 from policy.services import tenant_seed
 from policy.types import SCOPES, Principal
 from shannon_project.foundation.errors import InvalidInput
@@ -196,8 +198,52 @@ def test_a_node_whose_budget_is_small_degrades_and_says_so(principal: Principal)
     task = run(principal, "cheap", {})
     assert task.status == TaskStatus.COMPLETED, task.error
     assert keys_of(task) == ["think/chain-1", "after/agent"]
-    told = Event.objects.get(task=task, kind="BUDGET_THRESHOLD").payload
+    told = Event.objects.get(task=task, kind="BUDGET_THRESHOLD", payload__node="think").payload
     assert (told["node"], told["from"], told["to"]) == ("think", "tree_of_thoughts", "chain_of_thought")
+
+
+CAPPED = """
+name: capped
+nodes:
+  - id: work
+    instruction: Should cities ban private cars?
+    strategy: chain_of_thought
+    parameters: {samples: 5}
+    budget_tokens: 6000
+    on_fail: {retry: 1, go_on: true}
+  - {id: after, instruction: "What is 1 + 1?", depends_on: [work]}
+"""
+
+
+def test_the_steps_of_a_node_share_a_budget_that_cannot_be_overdrawn_and_each_attempt_has_its_own(
+    principal: Principal,
+) -> None:
+    template_save(tenant_id=principal.tenant_id, text=CAPPED, origin="capped.yaml")
+    task = task_submit(principal=principal, request=TaskRequest(query="x", template="capped")).task
+    fail_steps(task.id, {f"work/chain-{number}" for number in range(1, 5)})
+    ended = Task.objects.get(id=task.id)
+    assert ended.status == TaskStatus.COMPLETED, ended.error
+    budgets = Budget.objects.filter(scope="node", tenant_id=principal.tenant_id)
+    assert [(budget.limit_tokens, budget.scope_id) for budget in budgets] == [(6000, uuid5(task.id, "work"))]
+    step = Step.objects.get(task=task, key="work/chain-5")
+    assert budgets[0].spent_tokens == step.prompt_tokens + step.completion_tokens > 0
+    assert budgets[0].reserved_tokens == 0
+
+
+def test_a_node_that_used_up_its_budget_fails_as_it_says_and_the_others_go_on(principal: Principal) -> None:
+    text = CAPPED.replace("6000", "4100").replace("samples: 5", "samples: 7").replace("retry: 1", "degrade_to: simple")
+    template_save(tenant_id=principal.tenant_id, text=text, origin="capped.yaml")
+    template = WorkflowTemplate.objects.get(name="capped")
+    task = run(principal, "capped", {})
+    assert task.status == TaskStatus.COMPLETED, task.error
+    refused = Step.objects.filter(task=task, status="failed")
+    assert refused
+    assert {(step.error or {})["code"] for step in refused} == {"BUDGET_EXCEEDED"}
+    assert {(step.error or {})["details"]["scope"] for step in refused} == {"node"}
+    assert all(budget.spent_tokens <= 4100 for budget in Budget.objects.filter(scope="node"))
+    told = dry_run(Workflow.model_validate(template.workflow), {}, roles=roles_of(principal.tenant_id))
+    (work,) = [node for node in told["nodes"] if node["id"] == "work"]
+    assert work["worst_case"]["tokens"] == 2 * 4100
 
 
 WITHOUT_ONE_STEP = """
