@@ -1,25 +1,26 @@
 """Advancing a task: ask its strategy, make the steps, find the ready ones, commit, then ring."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models.functions import Now
 
-from agents.services import storable_json, value_pack, value_unpack
+from agents.services import storable_json, value_pack
 from orchestration.engine.dispatch import ring_steps
 from orchestration.engine.finish import task_fail, task_finish, task_stop, told_drafts
 from orchestration.engine.slots import slots_take
+from orchestration.engine.step_engine import TaskFacts
+from orchestration.engine.task_rows import StepRows, lock_sent, step_rows, steps_sent, task_locked, view_of
 from orchestration.engine.tracing import advance_span
 from orchestration.engine.turns import TURNS
 from orchestration.errors import DependencyFailed, StrategyBroke, StrategyStuck, TaskDeadlineExceeded
 from orchestration.events.write import EventDraft, events_append
 from orchestration.models import Task
-from orchestration.strategies import Fail, Finish, Move, Spawn, Strategy, Wait, next_move, strategy_for
+from orchestration.strategies import Fail, Finish, Move, Spawn, Wait, next_move, strategy_for
 from orchestration.types import (
     STEP_OPEN,
     STEP_TERMINAL,
@@ -29,7 +30,6 @@ from orchestration.types import (
     StepKind,
     StepSpec,
     StepStatus,
-    StepView,
     TaskStatus,
     TaskView,
 )
@@ -50,35 +50,76 @@ def task_advance(task_id: UUID) -> bool:
     """
     with log_context(task_id=task_id):
         with pipelined_transaction():
-            # the database's clock is the only one: workers' clocks may differ
-            found = Task.objects.select_for_update(no_key=True).annotate(read_at=Now())
-            task = found.filter(id=task_id).first()
-            if task is None or task.status in TASK_TERMINAL or task.status == TaskStatus.PAUSED:
+            task, now = task_locked(lock_sent(task_id)) or (None, None)
+            if task is None or now is None or not _may_move(task):
                 return False
             with advance_span(task):
-                first_steps = _advance_locked(task, task.read_at)
+                first_steps = _advance_locked(task, now, None)
             hit(Seam.ADVANCE_COMMIT)
-        if first_steps:
-            hit(Seam.ADVANCE_DISPATCH)
-            TURNS.give_way()  # many messages are as long as the transaction was
-            ring_steps(task_id, task.tenant_id, first_steps)
-            hit(Seam.ADVANCE_DISPATCHED)
+        steps_ring(task_id, task.tenant_id, first_steps)
         return True
 
 
-def _advance_locked(task: Task, now: datetime) -> list[UUID]:
-    """Advance and return the steps with which drainers are to begin."""
+class MoveOn:
+    """Moves a task on in the transaction that ended its last open step: one commit less, and nobody need be told.
+
+    Attributes:
+        has_begun: Whether it was tried: what then went wrong may be the move's fault, not that of the steps' ends.
+    """
+
+    def __init__(self, facts: TaskFacts) -> None:
+        """Make one for one transaction about a task, of which this is known."""
+        self._facts = facts
+        self.has_begun = False
+
+    def __call__(self) -> list[UUID]:
+        """Move on; the caller holds the task's lock. Returns the steps to be rung for after the commit."""
+        self.has_begun = True
+        task_id = self._facts.task_id
+        locking, looking = lock_sent(task_id), steps_sent(task_id, self._kinds())
+        task, now = task_locked(locking) or (None, None)
+        rows = step_rows(looking)
+        if task is None or now is None or not _may_move(task):
+            return []
+        with advance_span(task):
+            first_steps = _advance_locked(task, now, rows)
+        hit(Seam.ADVANCE_COMMIT)
+        return first_steps
+
+    def _kinds(self) -> Collection[StepKind]:
+        """Return of which steps the strategy reads outputs; one that breaks is dealt with when it is asked."""
+        try:
+            return strategy_for(self._facts.strategy, self._facts.parameters).reads_output_of
+        except (ShannonError, *DEFECTS):
+            return ()
+
+
+def steps_ring(task_id: UUID, tenant_id: UUID, first_steps: Sequence[UUID]) -> None:
+    """Ring for steps that a move gave drainers; after its commit."""
+    if first_steps:
+        hit(Seam.ADVANCE_DISPATCH)
+        TURNS.give_way()  # many messages are as long as the transaction was
+        ring_steps(task_id, tenant_id, first_steps)
+        hit(Seam.ADVANCE_DISPATCHED)
+
+
+def _may_move(task: Task) -> bool:
+    return task.status not in TASK_TERMINAL and task.status != TaskStatus.PAUSED
+
+
+def _advance_locked(task: Task, now: datetime, rows: StepRows | None) -> list[UUID]:
+    """Advance and return the steps with which drainers are to begin. `rows`: its steps, if they were read."""
     if task.status == TaskStatus.QUEUED and task.clock_stopped_at is not None:
         return []  # a person is asked whether it may begin
     if task.clock_stopped_at is None and task.deadline_at <= now:
         task_stop(task, status=TaskStatus.TIMEOUT, error=TaskDeadlineExceeded(), by="system")
         return []
     try:
-        view, move, rows = _ask(task)
+        view, move, new = _ask(task, rows)
     except (ShannonError, *DEFECTS) as error:
         _broken(task, error, now)
         return []
-    return slots_take(task) if _carry_out(task, view, move, rows) else []
+    return slots_take(task) if _carry_out(task, view, move, new) else []
 
 
 def _carry_out(task: Task, view: TaskView, move: Move, rows: "_StepRows | None") -> bool:
@@ -99,10 +140,10 @@ def _carry_out(task: Task, view: TaskView, move: Move, rows: "_StepRows | None")
     return True
 
 
-def _ask(task: Task) -> tuple[TaskView, Move, "_StepRows | None"]:
+def _ask(task: Task, rows: StepRows | None) -> tuple[TaskView, Move, "_StepRows | None"]:
     """Ask the strategy; return what it saw, its move, and the rows of the steps that it wants."""
     strategy = strategy_for(task.strategy, task.parameters)
-    view = task_view(task, strategy)
+    view = view_of(task, step_rows(steps_sent(task.id, strategy.reads_output_of)) if rows is None else rows)
     move = next_move(strategy, view)
     return view, move, _StepRows(task, view, move) if isinstance(move, Spawn) else None
 
@@ -115,34 +156,6 @@ def _broken(task: Task, error: Exception, now: datetime) -> None:
     log.exception("strategy_broke", strategy=task.strategy)
     if (now - task.updated_at).total_seconds() >= settings.SHANNON_STRATEGY_BROKEN_SECONDS:
         task_fail(task, StrategyBroke(details={"strategy": task.strategy, "error": type(error).__name__}).as_json())
-
-
-def task_view(task: Task, strategy: Strategy) -> TaskView:
-    """Load what the strategy may know; outputs only of the kinds that it reads. One query."""
-    with prepared_cursor() as cursor:
-        cursor.execute(
-            "SELECT key, kind, status, title, ARRAY(SELECT jsonb_array_elements_text(depends_on)),"
-            " CASE WHEN kind = ANY(%s) AND status = 'succeeded' THEN output END,"
-            " CASE WHEN status IN ('failed', 'skipped', 'cancelled') THEN error END"
-            " FROM orchestration_step WHERE task_id = %s ORDER BY position",
-            [[str(kind) for kind in strategy.reads_output_of], task.id],
-        )
-        rows = cursor.fetchall()
-    steps = {row[0]: _step_view(task, row) for row in rows}
-    return TaskView(task_id=task.id, query=task.query, parameters=task.parameters, steps=steps)
-
-
-def _step_view(task: Task, row: Sequence[Any]) -> StepView:
-    output = json_column(row[5])
-    return StepView(
-        key=row[0],
-        kind=StepKind(row[1]),
-        status=StepStatus(row[2]),
-        title=row[3],
-        depends_on=tuple(row[4]),
-        output=None if output is None else value_unpack(task.tenant_id, output),
-        error=json_column(row[6]),
-    )
 
 
 def _spawn_tell(task: Task, move: Spawn) -> None:
@@ -234,8 +247,3 @@ def _spawned(spec: StepSpec) -> dict[str, Any]:
 
 def _spawn_message(steps: Sequence[StepSpec]) -> str:
     return steps[0].title if len(steps) == 1 else f"{len(steps)} steps"
-
-
-def json_column(value: Any) -> Any:
-    """Return a `jsonb` value from a raw cursor, which gets it as text."""
-    return json.loads(value) if isinstance(value, str | bytes) else value

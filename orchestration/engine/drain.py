@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError, connection
 
-from orchestration.engine.advance import task_advance
+from orchestration.engine.advance import MoveOn, steps_ring, task_advance
 from orchestration.engine.claim import ClaimedStep, steps_all_ended, steps_claim_together
 from orchestration.engine.dispatch import ring_advance
 from orchestration.engine.execute import execute
@@ -57,7 +57,7 @@ class Drain:
     has_ready: bool = True
     """Whether the task had steps to claim when this drainer wrote last."""
     has_open: bool | None = None
-    """Whether it had steps that had not ended; None: that is to be looked at."""
+    """Whether it had steps that had not ended, or was moved on; None: that is to be looked at."""
     pending: list[StepEnd] = field(default_factory=list)
     pending_since_seconds: float = 0.0
 
@@ -208,6 +208,7 @@ def _after_write(run: Drain, ends: list[StepEnd], written: Written) -> None:
         STEPS_ENDED.labels(kind=end.step.kind, status=end.status).inc()
         if end.status is StepStatus.READY:
             ring_advance(run.facts.task_id, run.facts.principal.tenant_id, after_seconds=end.retry_after_seconds or 0.0)
+    steps_ring(run.facts.task_id, run.facts.principal.tenant_id, written.first_steps)
     if written.newly_ready > 1:  # more than this drainer can take: others may help
         ring_advance(run.facts.task_id, run.facts.principal.tenant_id)
 
@@ -249,7 +250,7 @@ def _write(run: Drain, ends: list[StepEnd]) -> Written:
     patience_end = time.monotonic() + WRITE_PATIENCE_SECONDS
     while True:
         try:
-            return DESK.write(run.facts.task_id, ends)
+            return DESK.write(run.facts.task_id, ends, move_on=None if STOPPING.is_begun else MoveOn(run.facts))
         except (OperationalError, InterfaceError, InternalError) as error:  # the last: we stood still in a transaction
             if time.monotonic() > patience_end:
                 raise

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
+from django.db.backends.utils import CursorWrapper
 
 from agents.services import message_append
 from agents.types import MessageRole
@@ -98,28 +100,34 @@ def _end(
     """Set the status; what is not given stays as it is."""
     if task.clock_stopped_at is not None:  # only then can there be a question
         approvals_withdraw(task.id)
-    with prepared_cursor() as cursor:
-        cursor.execute(
-            "UPDATE orchestration_task SET status = %s, completed_at = now(), updated_at = now(),"
-            " result = COALESCE(%s, result), result_metadata = COALESCE(%s::jsonb, result_metadata),"
-            " error = COALESCE(%s::jsonb, error), status_reason = COALESCE(%s, status_reason),"
-            " status_changed_by = COALESCE(%s, status_changed_by), aftermath_due = %s"
-            " WHERE id = %s RETURNING extract(epoch FROM now() - created_at)",
-            [
-                str(status),
-                result,
-                None if result_metadata is None else json.dumps(dict(result_metadata)),
-                None if error is None else json.dumps(dict(error)),
-                status_reason,
-                status_changed_by,
-                aftermath_due,
-                task.id,
-            ],
-        )
-        seconds = float(cursor.fetchone()[0])
+    cursor = prepared_cursor()
+    cursor.execute(
+        "UPDATE orchestration_task SET status = %s, completed_at = now(), updated_at = now(),"
+        " result = COALESCE(%s, result), result_metadata = COALESCE(%s::jsonb, result_metadata),"
+        " error = COALESCE(%s::jsonb, error), status_reason = COALESCE(%s, status_reason),"
+        " status_changed_by = COALESCE(%s, status_changed_by), aftermath_due = %s"
+        " WHERE id = %s RETURNING extract(epoch FROM now() - created_at)",
+        [
+            str(status),
+            result,
+            None if result_metadata is None else json.dumps(dict(result_metadata)),
+            None if error is None else json.dumps(dict(error)),
+            status_reason,
+            status_changed_by,
+            aftermath_due,
+            task.id,
+        ],
+    )
     task.status = status
-    TASKS_ENDED.labels(strategy=task.strategy, status=status).inc()
-    TASK_SECONDS.labels(strategy=task.strategy).observe(seconds)
+    transaction.on_commit(lambda: _counted(task.strategy, status, cursor))
+
+
+def _counted(strategy: str, status: TaskStatus, cursor: CursorWrapper) -> None:
+    """Count a task that has ended. How long it took is read only now: until the commit nobody needs to wait for it."""
+    with cursor:
+        seconds = float(cursor.fetchone()[0])
+    TASKS_ENDED.labels(strategy=strategy, status=status).inc()
+    TASK_SECONDS.labels(strategy=strategy).observe(seconds)
 
 
 def _leaves_something(task: Task, *, answered_in: str) -> bool:

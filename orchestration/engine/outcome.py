@@ -1,6 +1,6 @@
 """Writing how steps ended: outcome, usage, journal notes, dependants and events in one transaction, under the fence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -21,6 +21,7 @@ from orchestration.types import (
     OnDependencyFailure,
     StepOutcome,
     StepStatus,
+    TaskStatus,
 )
 from policy.services import budgets_charge, budgets_release
 from policy.types import Charge
@@ -59,8 +60,9 @@ class StepEnd:
 class Written:
     """What a write changed: the steps that were still ours, and how many others became claimable.
 
-    `has_ready`: whether the task has steps to claim after it. `has_open`: whether it has steps that have not ended;
-    None: that is to be looked at. Of threads that wrote together only one is told that it has none.
+    `has_ready`: whether the task has steps to claim after it. `has_open`: whether it has steps that have not ended, or
+    was moved on because it had none; None: that is to be looked at. `first_steps`: for which is to be rung then. Of
+    threads that wrote together only one is told that nothing is open, or for what to ring.
     """
 
     step_ids: frozenset[UUID]
@@ -68,6 +70,7 @@ class Written:
     is_task_open: bool
     has_ready: bool = True
     has_open: bool | None = None
+    first_steps: tuple[UUID, ...] = ()
 
     @property
     def recorded(self) -> int:
@@ -75,12 +78,21 @@ class Written:
         return len(self.step_ids)
 
 
-def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
+def outcomes_write(
+    task_id: UUID, ends: Sequence[StepEnd], move_on: Callable[[], Sequence[UUID]] | None = None
+) -> Written:
     """Write the ends of one task's steps. An end whose fencing token is stale changes nothing.
 
     Locks the task first: whoever takes a step out of `running` holds that lock, so journal writes of a step and the
     write of its outcome never interleave with a recovery.
+
+    Args:
+        task_id: The task.
+        ends: How its steps ended.
+        move_on: Called in the same transaction, as the last, when nothing of the task is open after it; returns for
+            which steps to ring.
     """
+    first_steps: Sequence[UUID] = ()
     with pipelined_transaction():
         status, ours, blocked, (has_ready, has_open) = _steps_end(task_id, ends)
         recorded = [end for end in ends if end.step.step_id in ours]
@@ -103,16 +115,19 @@ def outcomes_write(task_id: UUID, ends: Sequence[StepEnd]) -> Written:
                 drafts=[draft for end in recorded for draft in end.events]
                 + [release_event(change) for change in changes if change.status is not StepStatus.BLOCKED],
             )
+        skips = any(change.status is StepStatus.SKIPPED for change in changes)
+        if move_on is not None and ours and not has_open and status == TaskStatus.RUNNING:
+            first_steps, has_open = move_on(), True
         hit(Seam.OUTCOME_COMMIT)
     hit(Seam.OUTCOME_COMMITTED)
     newly_ready = sum(change.status is StepStatus.READY for change in changes)
-    skips = any(change.status is StepStatus.SKIPPED for change in changes)
     return Written(
         step_ids=frozenset(ours),
         newly_ready=newly_ready,
         is_task_open=status not in TASK_TERMINAL,
         has_ready=has_ready or newly_ready > 0,
         has_open=None if skips else has_open,
+        first_steps=tuple(first_steps),
     )
 
 

@@ -37,7 +37,7 @@ POLICIES = 3
 SUBMIT = 5  # one more each when policies, models or the tenant's own tools are due to be looked at again
 ADVANCE_TO_STEPS = 5
 LATE_BELL = 2  # the task, commit
-SIMPLE_STEP = 16
+SIMPLE_STEP = 13
 
 
 @contextmanager

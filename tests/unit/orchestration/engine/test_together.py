@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from orchestration.engine.advance import MoveOn
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.outcome import StepEnd, Written
 from orchestration.engine.together import STEPS_AT_ONCE, OutcomeDesk
@@ -24,7 +25,7 @@ class Writer:
         self.refused: set[UUID] = set()
         self.began, self.may_end = threading.Event(), threading.Event()
 
-    def __call__(self, _task_id: UUID, ends: Sequence[StepEnd]) -> Written:
+    def __call__(self, _task_id: UUID, ends: Sequence[StepEnd], _move_on: MoveOn | None) -> Written:
         ids = [end.step.step_id for end in ends]
         if not self.began.is_set():
             self.began.set()
