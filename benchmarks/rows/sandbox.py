@@ -76,7 +76,8 @@ def _pipe_row() -> Row:
 def _calls_ms(supervisor: Supervisor, guest: str, code: str) -> list[float]:
     def call() -> float:
         started = time.perf_counter()
-        result = supervisor.execute(ExecutionRequest(guest, code, limits=limits_default()), limits=limits_default())
+        limits = limits_default()
+        result = supervisor.execute(ExecutionRequest(guest, code, limits=limits), limits=limits)
         if result.stdout != "4950\n":
             raise RuntimeError(f"the sandbox answered {result}")
         return (time.perf_counter() - started) * 1000

@@ -88,5 +88,12 @@ def ready() -> str:
 
 def program(code: str, *, stdin: bytes, files: Mapping[str, bytes]) -> str:
     """Return the source that has the start program run `code`."""
-    packed = {path: b64encode(contents).decode() for path, contents in files.items()}
-    return f"result = _start({code!r}, {stdin!r}, {packed!r}, {_SEES_ITS_FILE.search(code) is not None})"
+    source = f"result=_start({code!r}"  # said as shortly as can be: the guest compiles it in each run
+    if stdin:
+        source += f",stdin={stdin!r}"
+    if files:
+        packed = {path: b64encode(contents).decode() for path, contents in files.items()}
+        source += f",files={packed!r}"
+    if _SEES_ITS_FILE.search(code):
+        source += ",has_file=True"
+    return f"{source})"

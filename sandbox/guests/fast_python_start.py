@@ -13,6 +13,8 @@ _FULL = 29  # EIO: what a write gets when the guest's files have reached the eng
 _FILES_MAX = 10_000
 _OUT_MAX_BYTES = 1024 * 1024  # encoding more would take longer than the general runtime
 
+_REHEARSALS = 3  # after so many, the interpreter has specialised what it ran
+
 # What programs are made of; it prints nothing.
 _REHEARSAL = """
 import json, math
@@ -38,23 +40,26 @@ json.loads(json.dumps({"a": [1, None, {"b": math.sqrt(2.0)}]}))
 _prepared: dict[str, Any] = {}  # what a run is given; the engine sets its own streams again whenever it is called
 
 
-def _freeze() -> None:
-    """Keep what the snapshot has loaded out of every later collection: walking it would cost each run 20 ms."""
-    import gc
+def _rehearse() -> None:
+    """Do what every run does, with nothing, for the snapshot: its interpreter has then learnt the code that it runs.
 
+    What is loaded by then is kept out of every later collection: walking it would cost each run 20 ms.
+    """
+    import gc
+    import io
+
+    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", line_buffering=True)
+    for _ in range(_REHEARSALS):
+        exec(compile(_REHEARSAL, _FILE, "exec", dont_inherit=True), {"out": out})
     gc.collect()
     gc.freeze()
 
 
-_freeze()
+_rehearse()
 
 
 def _ready() -> None:
-    """Do what a run needs and what does not depend on its program, while nobody waits.
-
-    Most of a short run's time goes into the first touch of the snapshot's pages: so what every run does is done once
-    here, with nothing.
-    """
+    """Do what a run needs and what does not depend on its program, while nobody waits."""
     import gc
     import io
     import os
@@ -75,13 +80,14 @@ def _ready() -> None:
     _prepared["stdin"] = _input(b"")
     main = _prepared["main"] = types.ModuleType("__main__")
     main.__dict__.update(__file__=_FILE, __builtins__=__builtins__)
-    exec(compile(_REHEARSAL, _FILE, "exec", dont_inherit=True), {"out": _prepared["stdout"]})
     os.write(1, b"")
     _left({})
     gc.collect()
 
 
-def _start(code: str, stdin: bytes, files: dict[str, str], has_file: bool) -> dict[str, Any]:
+def _start(
+    code: str, *, stdin: bytes = b"", files: dict[str, str] | None = None, has_file: bool = False
+) -> str | dict[str, Any]:
     """Run a program; `_ready` was called.
 
     Args:
@@ -91,15 +97,17 @@ def _start(code: str, stdin: bytes, files: dict[str, str], has_file: bool) -> di
         has_file: Whether its source is also to be in the file that its tracebacks name.
 
     Returns:
-        `exit_code`; `files`: path → contents in base64 of new and changed files; `deleted`; `exceeded`: which limit its
-        files exceed, or `unsupported`: why another runtime has to run it.
+        Its exit code in digits when that is all, since the engine makes JSON of it. Otherwise `exit_code`; `files`:
+        path → contents in base64 of new and changed files; `deleted`; `exceeded`: which limit its files exceed, or
+        `unsupported`: why another runtime has to run it.
     """
     import gc  # here: nothing of this may be a global of the program
     import linecache
     import os
     import sys
 
-    _put(files)
+    before = files or {}
+    _put(before)
     if has_file:
         source_fd, source = os.open(_FILE, os.O_WRONLY | os.O_CREAT), code.encode()
         while source:
@@ -121,7 +129,8 @@ def _start(code: str, stdin: bytes, files: dict[str, str], has_file: bool) -> di
         exit_code = exit_code or 120  # as the interpreter does
     main.__dict__.clear()
     gc.collect()  # what the program did not close is written now, as at an interpreter's end
-    return {"exit_code": exit_code, **_left(files)}
+    left = _left(before)
+    return {"exit_code": exit_code, **left} if left else str(exit_code)
 
 
 def _input(data: bytes) -> Any:
@@ -159,13 +168,13 @@ def _run(code: str, namespace: dict[str, Any]) -> int:
     return 0
 
 
-def _left(before: dict[str, str]) -> dict[str, Any]:
-    """Return what is in the working directory now, against what was put there."""
+def _left(before: dict[str, str]) -> dict[str, Any] | None:
+    """Return what is in the working directory now, against what was put there; None for nothing, and nothing was."""
     import base64
     import os
 
     if not before and not os.listdir(_ROOT):
-        return {"files": {}, "deleted": []}
+        return None
     changed, seen, size_bytes, count = {}, set(), 0, 0
     for number, (folder, _, names) in enumerate(os.walk(_ROOT)):
         if number >= _FOLDERS_MAX or folder.count("/") > _DEPTH_MAX:

@@ -40,12 +40,7 @@ def _host(options: HostOptions, runtime: type[Runtime], parent_pid: int, descrip
     """Be a host: confine this process, then serve."""
     read_fd, write_fd, begun_fd = descriptors[0], descriptors[1], descriptors[3]
     os.nice(options.niceness)
-    confine(
-        parent_pid=parent_pid,
-        memory_bytes=options.memory_bytes,
-        reserves_memory=options.reserves_memory,
-        may_start=options.starts_process,
-    )
+    confine(parent_pid=parent_pid, memory_bytes=options.memory_bytes, may_start=options.starts_process)
     end_with_worker(read_fd)
     made = runtime(cache_dir=Path(options.cache_dir))
     if options.starts_process:

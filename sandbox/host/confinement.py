@@ -21,9 +21,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 _GIBIBYTE = 1024**3
-_ADDRESS_SPACE_BYTES = 96 * _GIBIBYTE  # wasmer reserves 8 GiB of addresses, not of memory, for each guest
-# wasmtime's pool of guests, which pyeryx has: 4 TiB of addresses, 24 GiB of them writable. None is touched.
-_POOL_ADDRESS_SPACE_BYTES, _POOL_DATA_BYTES = 16 * 1024 * _GIBIBYTE, 48 * _GIBIBYTE
+_ADDRESS_SPACE_BYTES = 96 * _GIBIBYTE  # addresses, not memory: wasmer reserves 8 GiB for each guest
 _FILE_MAX_BYTES = 512 * 1024 * 1024  # a compiled module in the cache is 50 MB
 _OPEN_FILES = 256
 _CPUS = os.cpu_count() or 1
@@ -34,7 +32,7 @@ class NotConfined(Exception):
     """The host could not give something up, so it must not run anything."""
 
 
-def confine(*, parent_pid: int, memory_bytes: int, reserves_memory: bool = False, may_start: bool = False) -> None:
+def confine(*, parent_pid: int, memory_bytes: int, may_start: bool = False) -> None:
     """Leave the network, set resource limits, refuse new privileges and needless system calls, end with the worker.
 
     Called while this process has one thread. What the kernel does not offer is left out, and `manage.py check` says so.
@@ -42,7 +40,6 @@ def confine(*, parent_pid: int, memory_bytes: int, reserves_memory: bool = False
     Args:
         parent_pid: The process that this one was forked from.
         memory_bytes: Private writable memory (`RLIMIT_DATA`) of the whole host.
-        reserves_memory: The runtime will map far more than it uses; `memory_bounded` has to follow once it is loaded.
         may_start: Leave open to start a process, until `starting_refused`.
 
     Raises:
@@ -55,8 +52,6 @@ def confine(*, parent_pid: int, memory_bytes: int, reserves_memory: bool = False
     }
     if sys.platform == "linux":  # elsewhere these two count address space that is only reserved
         limits |= {resource.RLIMIT_AS: _ADDRESS_SPACE_BYTES, resource.RLIMIT_DATA: memory_bytes}
-        if reserves_memory:
-            limits |= {resource.RLIMIT_AS: _POOL_ADDRESS_SPACE_BYTES, resource.RLIMIT_DATA: _POOL_DATA_BYTES}
         network_left()
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         with contextlib.suppress(OSError):  # some containers do not offer it
@@ -77,13 +72,6 @@ def ended_with(parent_pid: int) -> None:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         raise NotConfined("the worker ended before its sandbox hosts had started")
-
-
-def memory_bounded(*, memory_bytes: int) -> None:
-    """Allow this process, whose runtime is loaded and has mapped what it reserves, so much private memory more."""
-    if sys.platform == "linux":
-        mapped_pages = int(Path("/proc/self/statm").read_bytes().split()[5])
-        _limited(resource.RLIMIT_DATA, mapped_pages * os.sysconf("SC_PAGESIZE") + memory_bytes)
 
 
 def cpu_bounded(*, wall_seconds: float) -> None:

@@ -1,7 +1,8 @@
 """What a worker tells the process that its hosts are forked from, as one argument on the command line."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +18,9 @@ class HostOptions:
         runs_max: The host ends after so many runs: what a runtime leaks is given back.
         rss_max_bytes: The host ends after a run that leaves it with more resident memory.
         frame_max_bytes: Largest files, input and program of one request together.
-        reserves_memory: Whether the runtime maps far more than it uses; `memory_bytes` then count from its first run.
         niceness: How far the host stands back for others, 0 to 19: for one that only compiles.
         starts_process: Whether its runtime starts a process before the host serves its first frame.
+        environment: What its runtime wants in its environment, which otherwise has nothing of the worker's.
     """
 
     parent_pid: int
@@ -30,9 +31,9 @@ class HostOptions:
     rss_max_bytes: int
     frame_max_bytes: int
     guest_memory_bytes: int = 256 * 1024 * 1024
-    reserves_memory: bool = False
     niceness: int = 0
     starts_process: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def as_argument(self) -> str:
         """Return the command-line argument."""

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import IO, Any
 
 from sandbox.host import wire
@@ -76,7 +76,7 @@ class HostProcess:
         """
         deadline = time.monotonic() + timeout_seconds
         try:
-            self._wire.send(Frame(wire.WARM, {"guest": guest, "limits": asdict(limits)}), deadline=deadline)
+            self._wire.send(Frame(wire.WARM, {"guest": guest, "limits": wire.limits_text(limits)}), deadline=deadline)
             self._expect(wire.READY, deadline)
         except wire.WireClosed as error:
             raise HostGone(self._why(error)) from error
@@ -124,8 +124,9 @@ class HostProcess:
         except wire.WireInvalid as error:
             raise (HostBroken if self._begun.at() is None else HostCrashed)(self._why(error)) from error
         self.last_run_done = bool(frame.fields.get("last"))
-        self._stderr.seek(0)  # the host shares this position: it writes from the beginning again
-        self._stderr.truncate()  # a guest's traps must not fill the disk
+        if os.fstat(self._stderr.fileno()).st_size:
+            self._stderr.seek(0)  # the host shares this position: it writes from the beginning again
+            self._stderr.truncate()  # a guest's traps must not fill the disk
         return result
 
     def kill(self) -> None:

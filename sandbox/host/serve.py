@@ -1,15 +1,19 @@
 """The sandbox host's loop: one frame in, one run, one frame out."""
 
+import time
 from typing import Any
 
 from sandbox.host import wire
 from sandbox.host.begun import begun
-from sandbox.host.confinement import cpu_bounded, memory_bounded
+from sandbox.host.confinement import cpu_bounded
 from sandbox.host.options import HostOptions
 from sandbox.host.wire import Frame, Wire
 from sandbox.runtimes.base import Runtime, RuntimeBroken, RunUnsupported
 from sandbox.runtimes.endings import rss_bytes
-from sandbox.types import SandboxLimits
+
+# The kernel wakes the worker on the core of the host that answers it, and lets the host go on there to the end of its
+# slice, up to 4 ms: so the host stands back, until the worker has had time to take its result or has the next request.
+_WORKER_SECONDS = 0.001
 
 
 def serve(pipe: Wire, runtime: Runtime, options: HostOptions, *, begun_fd: int) -> None:
@@ -30,7 +34,7 @@ def serve(pipe: Wire, runtime: Runtime, options: HostOptions, *, begun_fd: int) 
                 runs += 1
                 last = _run(pipe, runtime, frame, options, runs=runs, begun_fd=begun_fd)
             elif frame.kind == wire.WARM:
-                runtime.warm(guest=str(frame.fields["guest"]), limits=SandboxLimits(**frame.fields["limits"]))
+                runtime.warm(guest=str(frame.fields["guest"]), limits=wire.limits_from(frame.fields["limits"]))
                 pipe.send(Frame(wire.READY))
         except RuntimeBroken as error:
             pipe.send(Frame(wire.ERROR, {"message": str(error)}))
@@ -38,6 +42,7 @@ def serve(pipe: Wire, runtime: Runtime, options: HostOptions, *, begun_fd: int) 
         except wire.WireClosed:
             return
         if not last:
+            pipe.arrived(time.monotonic() + _WORKER_SECONDS)
             runtime.prepare()
 
 
@@ -48,8 +53,6 @@ def _run(pipe: Wire, runtime: Runtime, frame: Frame, options: HostOptions, *, ru
     def running() -> None:
         if request.limits is not None:
             cpu_bounded(wall_seconds=request.limits.wall_seconds)
-        if options.reserves_memory and runs == 1:
-            memory_bounded(memory_bytes=options.memory_bytes)
         begun(begun_fd)
 
     def ended() -> None:

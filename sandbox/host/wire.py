@@ -16,6 +16,8 @@ import struct
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
+from functools import lru_cache
 from typing import Any
 
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, Resources, SandboxLimits
@@ -28,6 +30,10 @@ _PREFIX = struct.Struct("!IQ")
 _JSON_MAX_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
 _JOINED_MAX_BYTES = 64 * 1024
+_LIMITS_KEPT = 64  # nearly all runs of a worker have the same
+
+
+_RESOURCES = tuple(each.name for each in dataclass_fields(Resources))
 
 
 class WireClosed(Exception):
@@ -154,7 +160,7 @@ def request_frame(request: ExecutionRequest, limits: SandboxLimits) -> Frame:
         "module_sha256": request.module_sha256,
         "arguments": list(request.arguments),
         "paths": list(request.files),
-        "limits": asdict(limits),
+        "limits": limits_text(limits),
     }
     return Frame(RUN, fields, [request.code.encode(), request.stdin, *request.files.values()])
 
@@ -174,10 +180,26 @@ def request_from(frame: Frame) -> ExecutionRequest:
             arguments=tuple(map(str, frame.fields["arguments"])),
             stdin=stdin,
             files=dict(zip(frame.fields["paths"], contents, strict=True)),
-            limits=SandboxLimits(**frame.fields["limits"]),
+            limits=limits_from(frame.fields["limits"]),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise WireInvalid(f"not a request: {error}") from error
+
+
+@lru_cache(_LIMITS_KEPT)
+def limits_text(limits: SandboxLimits) -> str:
+    """Return limits as a field of a frame."""
+    return json.dumps(asdict(limits))
+
+
+@lru_cache(_LIMITS_KEPT)
+def limits_from(text: str) -> SandboxLimits:
+    """Return the limits of a frame's field.
+
+    Raises:
+        ValueError, TypeError: It has none.
+    """
+    return SandboxLimits(**json.loads(text))
 
 
 def result_frame(result: ExecutionResult, *, last: bool) -> Frame:
@@ -195,7 +217,7 @@ def result_frame(result: ExecutionResult, *, last: bool) -> Frame:
         )
     }
     fields |= {
-        "resources": asdict(result.resources),
+        "resources": {name: getattr(result.resources, name) for name in _RESOURCES},
         "paths": list(result.files_changed),
         "files_deleted": list(result.files_deleted),
         "last": last,

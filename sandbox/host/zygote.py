@@ -50,7 +50,7 @@ class Zygote:
                 stdout=self._stderr,
                 stderr=self._stderr,
                 cwd=_SOURCE_DIR,
-                env=_ENVIRONMENT | {"HOME": options.cache_dir, "TMPDIR": options.cache_dir},
+                env={**options.environment, **_ENVIRONMENT, "HOME": options.cache_dir, "TMPDIR": options.cache_dir},
                 start_new_session=True,
             )
 

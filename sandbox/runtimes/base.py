@@ -1,7 +1,7 @@
 """What every runtime offers. Free of Django: runtimes live in the sandbox host."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -47,7 +47,7 @@ class Runtime(ABC):
     needs_host: ClassVar[bool] = True
     meters_fuel: ClassVar[bool] = False  # whether it takes a request with `limits.fuel`
     ends_with_files: ClassVar[bool] = False  # whether a guest's files are at hand when it ends, so that nothing is long
-    reserves_memory: ClassVar[bool] = False  # whether it maps terabytes that it never uses: see `confinement`
+    environment: ClassVar[Mapping[str, str]] = {}  # what its libraries are to find in the environment of its process
     calls_outside: ClassVar[frozenset[str]] = frozenset()  # guests that take a request with `limits.network_hosts`
     starts_process: ClassVar[bool] = False  # whether `start` starts a process, which later nothing in a host may
 

@@ -7,7 +7,7 @@ that prints more than may be kept is held back by the full pipe: nothing reads o
 import contextlib
 import os
 import select
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sandbox.runtimes.endings import TICK_SECONDS, Captured
@@ -31,12 +31,16 @@ class Descriptors:
     def __init__(self) -> None:
         """Make the pipes; descriptors 1 and 2 stay what they are until a run."""
         self._pipes = [_pipe(descriptor) for descriptor in (1, 2)]
+        self._left = select.poll()
+        for pipe in self._pipes:
+            self._left.register(pipe.read_fd, select.POLLIN)
 
     @contextlib.contextmanager
     def redirected(self) -> Iterator[None]:
         """Have what is written to 1 and 2 go into the pipes. What is left in them from before is thrown away."""
+        for read_fd, _ in self._left.poll(0):
+            _emptied(read_fd)
         for pipe in self._pipes:
-            _emptied(pipe.read_fd)
             os.dup2(pipe.write_fd, pipe.descriptor, inheritable=False)
         try:
             yield
@@ -57,7 +61,9 @@ class Descriptors:
         poller = select.poll()
         poller.register(done_fd, select.POLLIN)
         streams = {pipe.read_fd: kept for pipe, kept in zip(self._pipes, captured, strict=True)}
-        poller.poll(_SHORT_MS)  # most programs have ended by then, and nothing woke anybody for each line they print
+        if poller.poll(_SHORT_MS):  # most programs have ended by then, and nobody was woken for each line they print
+            _drained(streams)
+            return None
         for read_fd in streams:
             poller.register(read_fd, select.POLLIN)
         while True:
@@ -66,14 +72,9 @@ class Descriptors:
                 streams[read_fd].add(os.read(read_fd, _CHUNK_BYTES))
             if any(kept.truncated for kept in captured):
                 return Outcome.OUTPUT_EXCEEDED
-            if done_fd in ready:
-                for read_fd, kept in streams.items():
-                    _drain(read_fd, kept)
-                return None
-            stopped_for = limit_hit()
-            if stopped_for is not None:
-                for read_fd, kept in streams.items():
-                    _drain(read_fd, kept)
+            stopped_for = None if done_fd in ready else limit_hit()
+            if done_fd in ready or stopped_for is not None:
+                _drained(streams)
                 return stopped_for
 
 
@@ -84,11 +85,12 @@ def _pipe(descriptor: int) -> _Pipe:
     return _Pipe(descriptor, read_fd, write_fd, own_fd)
 
 
-def _drain(read_fd: int, kept: Captured) -> None:
-    """Read what is in the pipe now; a guest that goes on writing is not followed beyond what may be kept."""
-    with contextlib.suppress(BlockingIOError):
-        while not kept.truncated:
-            kept.add(os.read(read_fd, _CHUNK_BYTES))
+def _drained(streams: Mapping[int, Captured]) -> None:
+    """Read what is in the pipes now; a guest that goes on writing is not followed beyond what may be kept."""
+    for read_fd, kept in streams.items():
+        with contextlib.suppress(BlockingIOError):
+            while not kept.truncated:
+                kept.add(os.read(read_fd, _CHUNK_BYTES))
 
 
 def _emptied(read_fd: int) -> None:

@@ -5,6 +5,13 @@ from collections.abc import Mapping
 from sandbox.runtimes.endings import Ending
 from sandbox.types import ExecutionResult, Outcome, Resources, SandboxLimits
 
+_LIMITS = {
+    Outcome.TIMEOUT: "wall_seconds",
+    Outcome.MEMORY_EXCEEDED: "memory_bytes",
+    Outcome.OUTPUT_EXCEEDED: "output_bytes",
+    Outcome.QUOTA_EXCEEDED: "file_bytes",
+}
+
 
 class FilesExceeded(Exception):
     """The guest left more, larger or deeper files than it may; `limit` is the field of `SandboxLimits`."""
@@ -38,21 +45,17 @@ def limit_of(outcome: Outcome, limits: SandboxLimits, ending: Ending) -> str:
     if outcome is Outcome.CPU_EXCEEDED:
         cpu_seconds = ending.cpu_seconds or 0.0
         return "fuel" if limits.fuel is not None and cpu_seconds <= limits.cpu_seconds else "cpu_seconds"
-    return {
-        Outcome.TIMEOUT: "wall_seconds",
-        Outcome.MEMORY_EXCEEDED: "memory_bytes",
-        Outcome.OUTPUT_EXCEEDED: "output_bytes",
-        Outcome.QUOTA_EXCEEDED: "file_bytes",
-    }.get(outcome, "")
+    return _LIMITS.get(outcome, "")
 
 
 def message_for(outcome: Outcome, limits: SandboxLimits, ending: Ending) -> str:
     """Return one sentence about an outcome, naming the limit; empty for OK."""
+    if outcome is Outcome.OK:
+        return ""
     cpu = f"its {limits.fuel} instructions"
     if limit_of(outcome, limits, ending) == "cpu_seconds":
         cpu = f"its {limits.cpu_seconds:g} s of CPU time"
     return {
-        Outcome.OK: "",
         Outcome.FAILED: f"The program ended with exit code {ending.exit.exit_code}.",
         Outcome.TIMEOUT: f"The program was stopped: it ran longer than its {limits.wall_seconds:g} s.",
         Outcome.CPU_EXCEEDED: f"The program was stopped: it used more than {cpu}.",

@@ -270,7 +270,7 @@ def supervisor_options(runtime: type[Runtime]) -> SupervisorOptions:
         ),
         rss_max_bytes=settings.SHANNON_SANDBOX_HOST_RSS_BYTES,
         starts_process=runtime.starts_process,
-        reserves_memory=runtime.reserves_memory,
+        environment=runtime.environment,
         frame_max_bytes=(
             settings.SHANNON_SANDBOX_FILE_BYTES
             + settings.SHANNON_SANDBOX_STDIN_MAX_BYTES
