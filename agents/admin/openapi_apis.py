@@ -3,21 +3,33 @@
 from typing import ClassVar
 from uuid import UUID
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from agents.admin.tenant_rows import TenantRowAdmin
+from agents.admin.tenant_rows import NamesField, TenantRowAdmin
 from agents.models import OpenApi
 from agents.tools.registry import tenant_tools_changed
 from shannon_project.foundation.admin import json_shown
+
+
+class OpenApiForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin gives it its model
+    """What may be changed of an API here."""
+
+    operations_trusted = NamesField(required=False, help_text="Names of operations that are not dangerous.")
+    timeout_seconds = forms.FloatField(
+        min_value=1, max_value=settings.SHANNON_OPENAPI_TIMEOUT_SECONDS, help_text="Of one call."
+    )
 
 
 @admin.register(OpenApi)
 class OpenApiAdmin(TenantRowAdmin):
     """Imported APIs: switched off and limited here; imported over the API, which alone takes credentials."""
 
+    form = OpenApiForm
     list_display: ClassVar = ["name", "tenant", "title", "version", "url", "is_active", "imported_at"]
     list_filter: ClassVar = ["tenant", "is_active"]
     search_fields: ClassVar = ["name", "title", "url"]

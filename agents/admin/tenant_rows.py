@@ -3,12 +3,41 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
+from policy.types import Principal
 from shannon_project.foundation.admin import actor_of
+
+_NAMES_MAX = 256
+_NAME_CHARACTERS = 200
+
+
+class NamesField(forms.JSONField):
+    """A JSON list of names; nothing at all is an empty one."""
+
+    def clean(self, value: Any) -> list[str]:
+        """Return the names.
+
+        Raises:
+            ValidationError: It is no list of texts, or there are too many.
+        """
+        names = super().clean(value) or []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValidationError('A JSON list of names, like ["add", "search"].')
+        if len(names) > _NAMES_MAX or any(len(name) > _NAME_CHARACTERS for name in names):
+            raise ValidationError(f"At most {_NAMES_MAX} names of {_NAME_CHARACTERS} characters.")
+        return names
+
+
+def owner_of(request: HttpRequest, tenant_id: UUID) -> Principal:
+    """Return who acts on a tenant's rows in the admin: somebody who may do all that the tenant may."""
+    name = request.user.get_username()
+    return Principal(tenant_id=tenant_id, actor=actor_of(request), user_id=name, scopes=frozenset({"admin"}))
 
 
 class TenantRowAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types

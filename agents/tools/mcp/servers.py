@@ -67,19 +67,53 @@ def mcp_server_create(
     """Register a server and ask it for its tools; one that does not answer is registered all the same.
 
     Raises:
+        ScopeMissing, McpServerInvalid, McpServerExists: As for `mcp_server_add`.
+    """
+    server = mcp_server_add(principal=principal, name=name, changes=changes, insert=insert)
+    return mcp_server_refresh(principal=principal, server_id=server.id)
+
+
+def mcp_server_add(
+    *, principal: Principal, name: str, changes: McpServerChanges, insert: Insert = inserted
+) -> McpServer:
+    """Register a server; nobody asks it yet, so that it can be done within a transaction.
+
+    Raises:
         ScopeMissing: Tools are to be trusted, and the key may not call dangerous ones itself.
         McpServerInvalid: Name, address or headers are not fit (the caller's fault).
         McpServerExists: The tenant has one of this name, or as many as it may have (the caller's fault).
     """
+    mcp_server_check(principal=principal, name=name, changes=changes)
+    return _ROWS.add(principal, McpServer(name=name, **_values(changes)), insert=insert)
+
+
+def mcp_server_check(*, principal: Principal, name: str | None, changes: McpServerChanges) -> None:
+    """Refuse what could not be registered, or set for one that is (`name` None).
+
+    Raises:
+        ScopeMissing, McpServerInvalid, McpServerExists: As for `mcp_server_add`.
+    """
     _trust_check(principal, changes)
-    if not _NAME.match(name) or len(name) > _NAME_MAX_CHARACTERS or changes.url is None:
-        raise McpServerInvalid
-    server = _ROWS.add(principal, McpServer(name=name, **_values(changes)), insert=insert)
-    return mcp_server_refresh(principal=principal, server_id=server.id)
+    if name is not None:
+        if not _NAME.match(name) or len(name) > _NAME_MAX_CHARACTERS or changes.url is None:
+            raise McpServerInvalid
+        _ROWS.room_check(principal)
+    _values(changes)
 
 
 def mcp_server_change(*, principal: Principal, server_id: UUID, changes: McpServerChanges) -> McpServer:
     """Change a server; a new address or new headers mean that it is asked for its tools again.
+
+    Raises:
+        ScopeMissing, McpServerNotFound, McpServerInvalid: As for `mcp_server_set`.
+    """
+    if mcp_server_set(principal=principal, server_id=server_id, changes=changes):
+        return mcp_server_refresh(principal=principal, server_id=server_id)
+    return mcp_server_for(principal=principal, server_id=server_id)
+
+
+def mcp_server_set(*, principal: Principal, server_id: UUID, changes: McpServerChanges) -> bool:
+    """Change a server; nobody asks it yet. Returns whether it should be asked for its tools again.
 
     Headers do not go along to another origin: they must be given again. Nor does trust go along to another address:
     a name is the server's, and trust is in what it stood for.
@@ -89,7 +123,7 @@ def mcp_server_change(*, principal: Principal, server_id: UUID, changes: McpServ
         McpServerNotFound: The tenant has none of this id.
         McpServerInvalid: Address or headers are not fit (the caller's fault).
     """
-    _trust_check(principal, changes)
+    mcp_server_check(principal=principal, name=None, changes=changes)
     server = mcp_server_for(principal=principal, server_id=server_id)
     values = _values(changes)
     if changes.url is not None and changes.headers is None and _origin(changes.url) != _origin(server.url):
@@ -97,9 +131,7 @@ def mcp_server_change(*, principal: Principal, server_id: UUID, changes: McpServ
     if changes.url not in (None, server.url) and changes.tools_trusted is None:
         values["tools_trusted"] = []
     _ROWS.change(principal, values, id=server_id)
-    if changes.url is not None or changes.headers is not None:
-        return mcp_server_refresh(principal=principal, server_id=server_id)
-    return mcp_server_for(principal=principal, server_id=server_id)
+    return changes.url is not None or changes.headers is not None
 
 
 def mcp_server_delete(*, principal: Principal, server_id: UUID) -> None:
@@ -226,7 +258,7 @@ def _encrypted(headers: Mapping[str, str]) -> str:
                 "A header's name and value are printable ASCII, and none of HTTP's own is set here.",
                 details={"header": name[:100]},
             )
-    return secret_encrypt(json.dumps(dict(headers)))
+    return secret_encrypt(json.dumps(dict(headers))) if headers else ""
 
 
 _ROWS: Final = TenantRepository(
