@@ -1,6 +1,5 @@
 """Changes of the agents app, and agents at work."""
 
-import gc
 from concurrent.futures import ThreadPoolExecutor
 
 from agents.approvals import approval_ask, denied, waiting_terms
@@ -74,7 +73,7 @@ from agents.tools.openapi.apis import (
 from agents.tools.own.rows import OwnToolChanges, own_tool_change, own_tool_create, own_tool_delete
 from sandbox.services import shutdown as sandbox_shutdown
 from sandbox.services import warm as sandbox_warm
-from shannon_project.foundation.memory import memory_trim
+from shannon_project.foundation.memory import memory_loaded
 
 __all__ = [
     "ANSWER_MAX_OUTPUT_TOKENS",
@@ -161,10 +160,17 @@ __all__ = [
     "values_shown",
     "values_unpack",
     "waiting_terms",
+    "worker_load",
     "worker_shutdown",
     "worker_warm",
     "workspace_overview",
 ]
+
+
+def worker_load() -> None:
+    """Load what workers that are forked from this process share: models and vectors. It has no thread afterwards."""
+    embedder().embed(["warm"])  # first: what it needs for a moment is taken again by what follows
+    gateway_in_use().load()
 
 
 def worker_warm() -> None:
@@ -173,17 +179,11 @@ def worker_warm() -> None:
     Raises:
         SandboxUnavailable: No sandbox host can be started; the worker must not take steps.
     """
-    gc.disable()  # what is loaded here stays: looking through a million new objects again and again frees none of them
-    try:
-        with ThreadPoolExecutor(1, "warm") as pool:
-            host = pool.submit(sandbox_warm)  # a process of its own: it starts while this one imports
-            embedder().embed(["warm"])  # first: what it needs for a moment is taken again by what follows
-            gateway_in_use().warm()
-            host.result()
-        gc.freeze()  # nor shall a collection in the middle of a step
-        memory_trim()
-    finally:
-        gc.enable()
+    with memory_loaded(), ThreadPoolExecutor(1, "warm") as pool:
+        host = pool.submit(sandbox_warm)  # a process of its own: it starts while this one imports
+        embedder().embed(["warm"])  # first: what it needs for a moment is taken again by what follows
+        gateway_in_use().warm()
+        host.result()
 
 
 def worker_shutdown() -> None:

@@ -63,6 +63,31 @@ class Bench:
             self._await(idle)
 
     @contextmanager
+    def siblings(self, count: int, *, threads: int, **variables: str) -> Iterator[list[psutil.Process]]:
+        """Yield workers of this row's own that are forked from one process, and that process, which is the first."""
+        self.stand_by("worker")
+        name = f"bench-{os.getpid()}-{time.monotonic_ns()}"
+        log = (Path(self.stack["log_dir"]) / "bench.log").open("ab")
+        started = subprocess.Popen(
+            worker_command(threads=threads, name=name, processes=count),
+            cwd=ROOT,
+            env={**os.environ, **variables},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            self._await([name, *(f"{name}-{number}" for number in range(2, count + 1))])
+            parent = psutil.Process(started.pid)
+            yield [parent, *parent.children()]
+        finally:
+            forked = psutil.Process(started.pid).children() if started.poll() is None else []
+            started.kill()  # first, or it would start others in their place
+            started.wait()
+            for process in forked:
+                process.kill()
+            log.close()
+
+    @contextmanager
     def workers(self, count: int, *, threads: int, **variables: str) -> Iterator[list[psutil.Process]]:
         """Yield workers of this row's own instead of the stack's worker, which stands by from now on."""
         self.stand_by("worker")
@@ -112,32 +137,6 @@ def task_wait(task_id: UUID, *, patience_seconds: float) -> None:
             raise RuntimeError(f"the task ended as {status}: {Task.objects.get(id=task_id).error}")
         time.sleep(POLL_SECONDS)
     raise TimeoutError(f"the task did not end in {patience_seconds:.0f} s")
-
-
-class PeakMemory:
-    """The most resident memory that processes had together while it was watched, in MB; children not counted.
-
-    Pages that processes share are counted in each: what one of them would take on a machine of its own.
-    """
-
-    def __init__(self, processes: list[psutil.Process]) -> None:
-        self._processes = processes
-        self.megabytes = 0.0
-
-    def look(self) -> None:
-        """Look once."""
-        now = sum(process.memory_info().rss for process in self._processes) / 1e6
-        self.megabytes = max(self.megabytes, now)
-
-    def watch(self, task_id: UUID, *, patience_seconds: float) -> None:
-        """Look until a task has ended."""
-        end = time.monotonic() + patience_seconds
-        while time.monotonic() < end:
-            self.look()
-            if Task.objects.filter(id=task_id, status__in=[*TASK_TERMINAL]).exists():
-                break
-            time.sleep(0.02)
-        task_wait(task_id, patience_seconds=1.0)
 
 
 RowFunction = Callable[[Bench], list[Row]]

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from prometheus_client import start_http_server
 
+from agents.services import worker_load as agents_load
 from agents.services import worker_shutdown as agents_shutdown
 from agents.services import worker_warm
 from orchestration.engine.control_desk import CONTROL_DESK
@@ -30,6 +31,7 @@ from orchestration.metrics import WORKERS_DEAF
 from orchestration.retention import months_keep
 from orchestration.upkeep import upkeep
 from shannon_project.foundation.memory import memory_thrift
+from shannon_project.foundation.siblings import place
 from shannon_project.foundation.switching import switches_pace
 from shannon_project.foundation.tracing import tracing_start, tracing_stop
 
@@ -78,6 +80,12 @@ def takes_steps(queues: Collection[str] | str | None) -> bool:
     return STEPS_QUEUE in names
 
 
+def worker_load(queues: str) -> None:
+    """Load what workers that are forked from this process will share: it has no thread and no connection afterwards."""
+    if takes_steps(queues):
+        agents_load()
+
+
 @worker_init.connect
 def _begin(sender: Any = None, **_: Any) -> None:
     """Load what is slow to load before the first step is claimed."""
@@ -93,7 +101,7 @@ def _begin(sender: Any = None, **_: Any) -> None:
             raise SystemExit(1) from error  # a worker that is not whole takes no steps
     tracing_start("worker" if takes_steps(sender.app.amqp.queues.consume_from) else "control")
     if settings.SHANNON_WORKER_METRICS_PORT:
-        start_http_server(settings.SHANNON_WORKER_METRICS_PORT)
+        start_http_server(settings.SHANNON_WORKER_METRICS_PORT + place())
     log.info("worker_warm", seconds=round(time.monotonic() - started, 2))
 
 

@@ -7,7 +7,12 @@ import os
 
 import django
 
+from shannon_project.foundation.memory import memory_thrift
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shannon_project.settings")
+# numpy's library of linear algebra would start a thread for each core; vectors here are short.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+memory_thrift()
 django.setup()
 
 from agents.asgi import application as _gateway  # noqa: E402 - models need Django set up

@@ -30,6 +30,7 @@ from shannon_project.foundation.coroutines import coroutine_here
 from shannon_project.foundation.errors import InvalidInput, NotFound, ShannonError
 from shannon_project.foundation.ids import uuid7
 from shannon_project.foundation.internal import PRINCIPAL_HEADER, REQUEST_ID_HEADER, TOKEN_HEADER, is_internal
+from shannon_project.foundation.memory import memory_loaded
 from shannon_project.foundation.openai import openai_error
 from shannon_project.foundation.responses import ResponseShape
 
@@ -165,8 +166,9 @@ class Gateway:
 
 
 def _warm() -> None:
-    gateway_in_use().warm()
-    embedder().embed(["warm"])
+    with memory_loaded():
+        embedder().embed(["warm"])  # first: what it needs for a moment is taken again by what follows
+        gateway_in_use().warm()
 
 
 async def _run(call: ChatCall, put: Callable[[ModelReply | ShannonError], None]) -> None:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import httpx
 from django.conf import settings
 
 from agents.llm.credentials import Credential
@@ -12,6 +11,10 @@ from agents.llm.estimates import prompt_tokens_estimate
 from agents.llm.timeouts import CallTimeouts
 from agents.llm.types import ModelRequest
 from shannon_project.config.catalogue import Ability, CatalogueModel
+from shannon_project.foundation.importing import imported_without
+
+with imported_without("rich"):  # which its command would take: 6 MB of each worker
+    import httpx
 
 _NO_KEY: Final = "none"  # servers of one's own ask for none, and OpenAI's client insists on one
 _MARKED_FROM_TOKENS: Final = 1_024  # Anthropic caches no shorter prefix ("Prompt caching", docs.anthropic.com)

@@ -1,6 +1,7 @@
 """A join of a thousand results of 100 kB: the memory of the worker."""
 
-from benchmarks.bench import Bench, PeakMemory
+from benchmarks.bench import Bench
+from benchmarks.memory import PeakMemory
 from benchmarks.report import Row
 from orchestration.services import fanout_submit
 

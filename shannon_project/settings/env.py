@@ -77,6 +77,7 @@ class Environment(BaseSettings):
     workspace_max_bytes: int = Field(64 * 1024**2, gt=0, description="Total size of one session's workspace.")
     workspace_file_max_bytes: int = Field(20 * 1024**2, gt=0, description="Size of one file of a workspace.")
 
+    worker_processes: int = Field(1, ge=1, description="Workers of steps on this machine, forked from one process.")
     worker_threads: int = Field(16, ge=1, description="Steps that one worker process runs at once.")
     control_threads: int = Field(4, ge=1, description="Control jobs that one control worker runs at once.")
     worker_metrics_port: int = Field(0, ge=0, description="Port of a worker's own /metrics; 0: none.")

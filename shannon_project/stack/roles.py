@@ -39,6 +39,7 @@ def app_roles(
     web_port: int,
     gateway_port: int,
     flower_port: int,
+    worker_processes: int,
     worker_threads: int,
     control_threads: int,
     broker_url: str,
@@ -56,7 +57,7 @@ def app_roles(
     return [
         Role(
             "worker",
-            worker_command(threads=worker_threads),
+            worker_command(threads=worker_threads, processes=worker_processes),
             environment=metrics,
             stop_timeout_seconds=round(ENV.shutdown_grace_seconds) + _AFTER_GRACE_SECONDS,
         ),
@@ -73,14 +74,15 @@ def app_roles(
     ]
 
 
-def worker_command(*, threads: int, name: str = "worker") -> list[str]:
+def worker_command(*, threads: int, name: str = "worker", processes: int = 1) -> list[str]:
     """Return the command line of a worker: it runs steps, and nothing else.
 
     Args:
         threads: Steps that it runs at once.
-        name: Its node name, unique among the workers of a broker.
+        name: Its node name, unique among the workers of a broker. Of several processes the second has `-2` after it.
+        processes: How many such workers, which share what they have loaded; from 1.
     """
-    return _consumer("steps", threads, name)
+    return _consumer("steps", threads, name, *([] if processes == 1 else ["--processes", str(processes)]))
 
 
 def control_command(*, threads: int, name: str = "control") -> list[str]:
@@ -93,8 +95,8 @@ def control_command(*, threads: int, name: str = "control") -> list[str]:
     return _consumer("control", threads, name)
 
 
-def _consumer(queue: str, threads: int, name: str) -> list[str]:
-    options = ["--queues", queue, "--threads", str(threads), "--name", name]
+def _consumer(queue: str, threads: int, name: str, *more: str) -> list[str]:
+    options = ["--queues", queue, "--threads", str(threads), "--name", name, *more]
     return [sys.executable, "-m", "shannon_project.consumer", *options]
 
 

@@ -168,6 +168,7 @@ def _launch(
         web_port=ports.web,
         gateway_port=ports.gateway,
         flower_port=ports.flower,
+        worker_processes=ENV.worker_processes,
         worker_threads=ENV.worker_threads,
         control_threads=ENV.control_threads,
         broker_url=servers.broker_url,

@@ -88,6 +88,7 @@ class Cluster:
         self.postgres = EmbeddedPostgres(self.paths.postgres_dir, durable=True)
         self.valkey = EmbeddedValkey(self.paths.valkey_dir)
         self.workers: list[Child] = []
+        self.environment: dict[str, str] = {}
         self.api_key = ""
         self.base_url = ""
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
@@ -113,9 +114,9 @@ class Cluster:
         self.server_start("postgres")
         self.server_start("valkey")
         self.postgres.ensure_database()
-        environment = self._environment()
-        self._nursery_start(environment)
-        database_prepare(self.paths, environment)
+        self.environment = self._environment()
+        self._nursery_start(self.environment)
+        database_prepare(self.paths, self.environment)
         credentials = json_read(self.paths.credentials)
         assert credentials is not None
         self.api_key = credentials["api_key"]

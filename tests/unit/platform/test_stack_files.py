@@ -34,6 +34,7 @@ def test_the_supervisors_configuration_stops_ours_before_the_servers(tmp_path: P
         web_port=1,
         gateway_port=3,
         flower_port=2,
+        worker_processes=2,
         worker_threads=3,
         control_threads=1,
         broker_url="redis://:p%@h/0",
@@ -46,5 +47,7 @@ def test_the_supervisors_configuration_stops_ours_before_the_servers(tmp_path: P
     assert int(parser["group:app"]["priority"]) > int(parser["group:servers"]["priority"])
     assert parser["program:valkey"]["command"] == '"v" "a b"'
     assert parser["program:worker"]["autostart"] == "false"
-    assert '"--queues" "steps" "--threads" "3" "--name" "worker"' in parser["program:worker"]["command"]
+    assert (
+        '"--queues" "steps" "--threads" "3" "--name" "worker" "--processes" "2"' in parser["program:worker"]["command"]
+    )
     assert "owner_pid" not in parser["rpcinterface:stack"]
