@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from agents.direct.messages import messages_check, tool_choice_check, tools_check
 from agents.llm.types import ModelPurpose, ModelRequest
@@ -14,6 +14,8 @@ CHOICES_MAX: Final = 8
 MESSAGES_MAX: Final = 1000
 TOOLS_MAX: Final = 128  # OpenAI's own limit
 TEXTS_MAX: Final = 2048  # OpenAI's own limit of texts in one request for embeddings
+DIMENSIONS_MAX: Final = 16_384  # more than any model has
+BUILT_IN_EMBEDDER: Final = "wordllama"
 DEFAULT_MAX_OUTPUT_TOKENS: Final = 4096
 _REFUSED: Final[Mapping[str, str]] = {
     "audio": "answers are text",
@@ -179,15 +181,30 @@ class EmbeddingsBody(StrictBody):
     model: Annotated[str, Field(min_length=1, max_length=128)]
     input: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1, max_length=TEXTS_MAX)]
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: Annotated[int, Field(ge=EMBEDDING_DIMENSIONS, le=EMBEDDING_DIMENSIONS)] | None = None
+    dimensions: Annotated[int, Field(ge=1, le=DIMENSIONS_MAX)] | None = None
     user: Annotated[str, Field(max_length=128)] | None = None
+
+    @field_validator("dimensions")
+    @classmethod
+    def _as_the_model_has(cls, dimensions: int | None, info: ValidationInfo) -> int | None:
+        """Take no other than its own of the built-in model; others may be able to shorten their vectors."""
+        is_built_in = info.data.get("model") == BUILT_IN_EMBEDDER
+        if is_built_in and dimensions not in {None, EMBEDDING_DIMENSIONS}:
+            raise ValueError(f"{BUILT_IN_EMBEDDER} has {EMBEDDING_DIMENSIONS}")
+        return dimensions
 
     @field_validator("input", mode="before")
     @classmethod
-    def _no_tokens(cls, asked: Any) -> Any:
-        """Say what to do to whose client sends tokens in place of texts."""
-        if isinstance(asked, list) and any(isinstance(part, int | list) for part in asked):
+    def _texts_only(cls, asked: Any) -> Any:
+        """Say what is wrong with a list, and what to do to whose client sends tokens in place of texts."""
+        if not isinstance(asked, list):
+            return asked
+        if any(isinstance(part, int | list) for part in asked):
             raise ValueError("texts are taken, not tokens; LangChain sends texts with check_embedding_ctx_length=False")
+        if not 1 <= len(asked) <= TEXTS_MAX:
+            raise ValueError(f"at least one text and at most {TEXTS_MAX}, these are {len(asked)}")
+        if "" in asked:
+            raise ValueError(f"text {asked.index('')} is empty")  # providers refuse the whole list for one
         return asked
 
     @property

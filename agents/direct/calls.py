@@ -1,26 +1,21 @@
 """One direct call: authorised, paid, made and accounted for like a step's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final
 
-from agents.direct.bodies import ChatBody, EmbeddingsBody
+from agents.direct.bodies import ChatBody
 from agents.direct.books import DirectBooks
 from agents.direct.engine import DirectEngine, direct_context
 from agents.direct.journal import DirectJournal
-from agents.errors import EmbeddingModelUnknown, StepDeadlineExceeded, TaskCancelled
+from agents.errors import StepDeadlineExceeded, TaskCancelled
 from agents.llm.calls import model_call
-from agents.llm.estimates import text_tokens_estimate
 from agents.llm.types import ModelReply
-from agents.memory.selection import embedder
-from policy.errors import BudgetExceeded
-from policy.services import authorize, budget_charge, budget_release, refusal_record
-from policy.types import Action, Amount, Principal, Purchase, payer_refs
+from policy.services import budget_release
+from policy.types import Principal, payer_refs
 from shannon_project.foundation.coroutines import Coroutine
-from shannon_project.foundation.database import connection_release, in_database
-from shannon_project.foundation.ids import uuid7
+from shannon_project.foundation.database import in_database
 
-EMBEDDING_MODEL: Final = "wordllama"
 BOOKS: Final = DirectBooks()
 
 
@@ -63,32 +58,3 @@ class ChatCall:
             # what was used is charged; nobody comes back for the rest
             in_database(lambda: budget_release(step_id=ctx.step_id))
             raise
-
-
-def texts_embed(principal: Principal, body: EmbeddingsBody) -> tuple[Sequence[Sequence[float]], int]:
-    """Return a vector for each text, and the tokens that the tenant's budget was charged.
-
-    Raises:
-        EmbeddingModelUnknown: There is no such model for embeddings.
-        PolicyDenied, BudgetExceeded: Not allowed, or not paid for.
-    """
-    if body.model != EMBEDDING_MODEL:
-        raise EmbeddingModelUnknown(details={"known": [EMBEDDING_MODEL]})
-    tokens = sum(text_tokens_estimate(text) for text in body.texts)
-    resource = {"model": body.model, "provider": EMBEDDING_MODEL, "purpose": "embed", "prompt_tokens": tokens}
-    try:
-        authorize(principal=principal, action=Action.MODEL_CALL, resource=resource)
-        budget_charge(
-            tenant_id=principal.tenant_id,
-            step_id=uuid7(),
-            position=0,
-            budgets=payer_refs(principal),
-            amount=Amount(tokens=tokens),
-            purchase=Purchase(user_id=principal.user_id, model=body.model, prompt_tokens=tokens, is_estimate=True),
-        )
-    except BudgetExceeded as error:
-        refusal_record(principal=principal, error=error, resource=resource)
-        raise
-    finally:
-        connection_release()
-    return embedder().embed(body.texts), tokens

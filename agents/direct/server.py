@@ -7,8 +7,9 @@ OpenAI's protocol holds no thread and no connection; one that waits for litellm 
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -16,7 +17,8 @@ from django.conf import settings
 
 from agents.direct.answers import ChatShape, CompletionShape, embeddings_answer
 from agents.direct.bodies import ChatBody, CompletionBody, EmbeddingsBody
-from agents.direct.calls import ChatCall, texts_embed
+from agents.direct.calls import ChatCall
+from agents.direct.embeddings import texts_embed
 from agents.direct.frames import Frames, PieceFrames, ResponseFrames
 from agents.direct.response_bodies import ResponseBody
 from agents.errors import GatewayBusy
@@ -121,15 +123,33 @@ class Gateway:
 
     async def _embeddings(self, principal: Principal, body: EmbeddingsBody, send: Send) -> None:
         loop = asyncio.get_running_loop()
-        vectors, tokens = await loop.run_in_executor(self._pool, texts_embed, principal, body)
+        with self._room(1):
+            found = await loop.run_in_executor(self._pool, texts_embed, principal, body)
         as_base64 = body.encoding_format == "base64"
-        await _answer(send, 200, embeddings_answer(body.model, vectors, as_base64=as_base64, tokens=tokens))
+        await _answer(send, 200, embeddings_answer(body.model, found.vectors, as_base64=as_base64, tokens=found.tokens))
 
-    async def _chat(self, principal: Principal, body: ChatBody, frames: Frames, receive: Receive, send: Send) -> None:
-        count = body.n or 1
+    @contextmanager
+    def _room(self, count: int) -> Iterator[None]:
+        """Count calls as running.
+
+        Raises:
+            GatewayBusy: There would be too many.
+        """
         if self.running + count > self._calls_max:
             raise GatewayBusy(details={"calls_max": self._calls_max, "retry_after_seconds": 1})
         self.running += count
+        try:
+            yield
+        finally:
+            self.running -= count
+
+    async def _chat(self, principal: Principal, body: ChatBody, frames: Frames, receive: Receive, send: Send) -> None:
+        with self._room(body.n or 1):
+            await self._answer_chat(principal, body, frames, receive, send)
+
+    async def _answer_chat(
+        self, principal: Principal, body: ChatBody, frames: Frames, receive: Receive, send: Send
+    ) -> None:
         calls: list[ChatCall] = []
         gone = asyncio.ensure_future(_client_gone(receive, calls))
         try:
@@ -137,13 +157,12 @@ class Gateway:
             if body.stream:
                 await _stream(items, calls, frames, send)
             else:
-                replies = await _replies(items, count)
+                replies = await _replies(items, len(calls))
                 await _answer(send, 200, frames.whole(replies, _told(calls)))
         finally:
             gone.cancel()
             for call in calls:
                 call.leave()
-            self.running -= count
 
     def _begin(self, principal: Principal, body: ChatBody, calls: list[ChatCall]) -> "asyncio.Queue[Item]":
         """Begin a call for each choice, and return the queue into which they put what comes."""

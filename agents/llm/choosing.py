@@ -9,7 +9,7 @@ from agents.llm.catalogues import TenantModels, models_of
 from agents.llm.estimates import is_picture, is_reasoning_asked, prompt_tokens_estimate
 from agents.llm.gate import Gate
 from agents.llm.routing import Choice, ordered
-from agents.llm.types import ModelRequest
+from agents.llm.types import ModelPurpose, ModelRequest
 from shannon_project.config.catalogue import Ability, CatalogueModel, TierEntry
 
 
@@ -53,6 +53,8 @@ def choose(tenant_id: UUID, request: ModelRequest, *, gateway: ModelGateway, gat
 
 def abilities_needed(request: ModelRequest) -> frozenset[Ability]:
     """Return what a model must be able to do for this request."""
+    if request.purpose == ModelPurpose.EMBED:
+        return frozenset({Ability.EMBEDDING})
     needed = set()
     if request.tools:
         needed.add(Ability.TOOLS)

@@ -14,6 +14,7 @@ from dotenv import load_dotenv
 
 from agents.llm.base import ModelGateway, OnDelta
 from agents.llm.credentials import ENVIRONMENT, Credential, environment_take
+from agents.llm.embedding import embedding_parameters, embedding_reply
 from agents.llm.errors import ModelAnswerInvalid, ModelFailure, ModelTimeout, ModelUnavailable
 from agents.llm.failures import typed_failure, unwritable_failure
 from agents.llm.lightening import imported_lightly, lighten
@@ -24,7 +25,7 @@ from agents.llm.replies import Answer, StatedUsage, giant_failure, reply_of, usa
 from agents.llm.streaming import LitellmStream, Stream, WireStream
 from agents.llm.timeouts import CallTimeouts
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
-from agents.llm.unlogged import completion_unlogged
+from agents.llm.unlogged import call_unlogged
 from agents.llm.watchdog import CallOverdue, TooManyAbandoned, read_within
 from agents.llm.wire import (
     Scribe,
@@ -42,6 +43,7 @@ _STREAMED: Final = {"stream": True, "stream_options": {"include_usage": True}}
 _loading = threading.Lock()
 _library: Any = None
 _completion: Any = None
+_embedding: Any = None
 _scribe: Any = None
 
 
@@ -89,6 +91,11 @@ class LitellmGateway(ModelGateway):
     ) -> ModelReply:
         """Ask the model once; see `ModelGateway.complete`."""
         _litellm()
+        if model.is_embedding:
+            timeouts = CallTimeouts.whole(timeout_seconds)
+            parameters = embedding_parameters(request, model, credential, timeouts)
+            asked = _Asked(request, model, self.price_of(model), timeouts, parameters, None)
+            return embedding_reply(request, model, _from_litellm(_embedding, asked), asked.price)
         if not all(isinstance(message.get("content"), str | list | None) for message in request.messages):
             raise unwritable_failure(TypeError("the content of a message"), model)  # litellm does not always look
         timeouts = CallTimeouts.whole(timeout_seconds) if on_delta is None else CallTimeouts.within(timeout_seconds)
@@ -140,10 +147,15 @@ def _by_wire(asked: _Asked) -> Answer | None:
 def _by_litellm(asked: _Asked) -> Answer:
     if asked.on_delta is not None:
         return _streamed(LitellmStream(_completion, asked.parameters, asked.timeouts, asked.on_delta), asked)
+    return _whole(_from_litellm(_completion, asked), asked.model)
+
+
+def _from_litellm(call: Any, asked: _Asked) -> Any:
+    """Return what a call of litellm's returns that comes whole."""
     try:
-        answers = read_within(lambda: [_completion(**asked.parameters)], timeouts=asked.timeouts)
+        answers = read_within(lambda: [call(**asked.parameters)], timeouts=asked.timeouts)
         with closing(answers):
-            return _whole(next(answers), asked.model)
+            return next(answers)
     except _failures() as error:
         # Not chained: what the provider said may hold our key, and whoever logs the error would log the chain.
         raise _paid(_failure_of(error, asked.model), error, asked) from None
@@ -232,12 +244,13 @@ def _per_million(usd_per_token: Any) -> Any:
 
 def _litellm() -> Any:
     """Import and set up litellm once per process: it takes four seconds and 177 MB, which only who asks models pays."""
-    global _library, _completion, _scribe  # noqa: PLW0603 - one library per process, guarded by the lock
+    global _library, _completion, _embedding, _scribe  # noqa: PLW0603 - one library per process, guarded by the lock
     if _library is None:
         with _loading:
             if _library is None:
                 loaded = _load_litellm()
-                _completion = completion_unlogged(loaded)
+                _completion = call_unlogged(loaded, "completion")
+                _embedding = call_unlogged(loaded, "embedding")
                 _scribe = Scribe(loaded, _completion)
                 _library = loaded
     return _library
@@ -258,6 +271,8 @@ def _load_litellm() -> Any:
     logging.getLogger("LiteLLM").setLevel(logging.WARNING)
     litellm.telemetry = False
     litellm.suppress_debug_info = True
+    library: Any = litellm
+    library.DEFAULT_MAX_RETRIES = 0  # for vectors it takes our "0 retries" for "not said"
     litellm.drop_params = True  # what a provider does not know is left out instead of refused
     litellm.disable_streaming_logging = True  # spares a thread hand-over for each chunk
     handler: Any = OfflineHandler(litellm.types.utils)

@@ -34,7 +34,7 @@ def parameters_of(
         "messages": _marked_messages(messages) if is_marked else messages,
         "temperature": request.temperature,
         "max_tokens": request.max_output_tokens,
-        "timeout": httpx.Timeout(_rung(timeouts.total), connect=_rung(timeouts.connect)),
+        "timeout": timeout_of(timeouts),
         "num_retries": 0,  # retries are ours: they must respect the step's deadline and cancellation
         "max_retries": 0,
         "_skip_mcp_handler": True,  # litellm 1.106 otherwise imports its MCP proxy for every call with tools
@@ -47,7 +47,12 @@ def parameters_of(
     if request.idempotency_key:
         parameters["extra_headers"] = {"Idempotency-Key": request.idempotency_key}
     # Where and with whose key a provider is asked comes last: no request may change it.
-    return {**parameters, **request.options, **_access(model, credential)}
+    return {**parameters, **request.options, **access_of(model, credential)}
+
+
+def timeout_of(timeouts: CallTimeouts) -> httpx.Timeout:
+    """Return what litellm is told of how long a call may take."""
+    return httpx.Timeout(_rung(timeouts.total), connect=_rung(timeouts.connect))
 
 
 def _rung(seconds: float) -> float:
@@ -73,7 +78,8 @@ def takes_cache_marks(model: CatalogueModel) -> bool:
     return "claude" in model.litellm_name or model.litellm_name.startswith("anthropic/")
 
 
-def _access(model: CatalogueModel, credential: Credential) -> dict[str, Any]:
+def access_of(model: CatalogueModel, credential: Credential) -> dict[str, Any]:
+    """Return where and with whose key a provider is asked."""
     access: dict[str, Any] = {}
     api_base = credential.api_base or model.api_base
     if api_base:

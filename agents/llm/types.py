@@ -23,6 +23,7 @@ class ModelPurpose(StrEnum):
     DECIDE = "decide"
     SYNTHESIZE = "synthesize"
     CHAT = "chat"  # a client's own request, made by no step
+    EMBED = "embed"  # the same for vectors: a vector is made of the text of each message
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,7 @@ class ModelReply:
         cache_read_tokens: Of the prompt, those that the provider had in its cache.
         cache_write_tokens: Of the prompt, those that the provider put into its cache.
         hit: The cache that it came from; None: a model gave it.
+        vectors: Of each text, from a model that makes vectors.
     """
 
     text: str
@@ -166,6 +168,7 @@ class ModelReply:
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     hit: CacheHit | None = None
+    vectors: Sequence[Sequence[float]] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON values from which `from_json` makes the same reply."""
@@ -184,6 +187,7 @@ class ModelReply:
             "cache_read_tokens": self.cache_read_tokens,
             "cache_write_tokens": self.cache_write_tokens,
             **({"hit": self.hit.as_json()} if self.hit else {}),
+            **({"vectors": self.vectors} if self.vectors else {}),
         }
 
     @classmethod
@@ -203,6 +207,7 @@ class ModelReply:
             cache_read_tokens=value.get("cache_read_tokens", 0),  # journals of older versions lack it
             cache_write_tokens=value.get("cache_write_tokens", 0),
             hit=CacheHit.from_json(value["hit"]) if value.get("hit") else None,
+            vectors=value.get("vectors", ()),
         )
 
     def as_assistant_message(self) -> dict[str, Any]:

@@ -12,22 +12,23 @@ from typing import Any, Final
 from uuid import uuid4
 
 
-def completion_unlogged(library: Any) -> Callable[..., Any]:
-    """Return litellm's `completion` without its wrappers.
+def call_unlogged(library: Any, name: str) -> Callable[..., Any]:
+    """Return a call of litellm's without its wrappers.
 
     Args:
         library: The module `litellm`, loaded.
+        name: `completion` or `embedding`.
     """
     log_class = _unlogged_class(library.litellm_core_utils.litellm_logging.Logging)
-    bare = inspect.unwrap(library.completion)
+    bare = inspect.unwrap(getattr(library, name))
 
-    def completion(**parameters: Any) -> Any:
+    def call(**parameters: Any) -> Any:
         call_id = uuid4().hex
         log = log_class(
             model=parameters["model"],
-            messages=parameters["messages"],
+            messages=parameters.get("messages") or parameters["input"],
             stream=parameters.get("stream", False),
-            call_type="completion",
+            call_type=name,
             start_time=datetime.now(),  # noqa: DTZ005 - the library compares it with naive times of its own
             litellm_call_id=call_id,
             litellm_trace_id=call_id,
@@ -37,7 +38,7 @@ def completion_unlogged(library: Any) -> Callable[..., Any]:
         log.stream_options = parameters.get("stream_options")  # streams read it there
         return bare(**parameters, litellm_logging_obj=log, litellm_call_id=call_id)
 
-    return completion
+    return call
 
 
 def _unlogged_class(logging_class: Any) -> Any:

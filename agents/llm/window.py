@@ -34,6 +34,8 @@ Messages = list[dict[str, Any]]
 def fits(request: ModelRequest, model: CatalogueModel) -> bool:
     """Tell whether the request fits as it is; a window that is not known holds everything."""
     window = model.context_window_tokens
+    if model.is_embedding:
+        return window is None or _longest_text_tokens(request) <= window
     return window is None or prompt_tokens_estimate(request) + request.max_output_tokens <= window
 
 
@@ -46,6 +48,12 @@ def fitted(request: ModelRequest, model: CatalogueModel) -> ModelRequest:
     window = model.context_window_tokens
     if window is None or fits(request, model):
         return request
+    if model.is_embedding:  # a text of which a part was left out would have another meaning
+        tokens = _longest_text_tokens(request)
+        raise ModelWindowExceeded(
+            f"One text has about {tokens:,} tokens; {model.name} takes {window:,} of each.",
+            details={"model": model.name, "window_tokens": window, "prompt_tokens": tokens},
+        )
     least = min(request.max_output_tokens, max(LEAST_OUTPUT_TOKENS, request.max_output_tokens // 4))
     shorter = replace(request, max_output_tokens=max(least, window - prompt_tokens_estimate(request)))
     if fits(shorter, model):
@@ -70,6 +78,10 @@ def fitted(request: ModelRequest, model: CatalogueModel) -> ModelRequest:
             },
         )
     return request
+
+
+def _longest_text_tokens(request: ModelRequest) -> int:
+    return max((text_tokens_estimate(str(message["content"])) for message in request.messages), default=0)
 
 
 def _without_oldest(request: ModelRequest, model: CatalogueModel) -> ModelRequest:

@@ -33,6 +33,21 @@ def whole_body(fault: Fault, asked: dict[str, Any]) -> bytes:
     return json.dumps(answer).encode()
 
 
+def vectors_body(fault: Fault, asked: dict[str, Any]) -> bytes:
+    """Return a vector for each text, the last one first: its length, and then ones."""
+    texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
+    more = [1.0] * (asked.get("dimensions", 3) - 1)
+    data = [
+        {"object": "embedding", "index": number, "embedding": [float(len(text)), *more]}
+        for number, text in enumerate(texts)
+    ]
+    used = sum(len(text) // 4 + 1 for text in texts)
+    usage = {"prompt_tokens": used, "total_tokens": used} if fault.usage is None else fault.usage
+    answer: dict[str, Any] = {"object": "list", "model": asked.get("model", ""), "usage": usage}
+    answer["data"] = [] if fault.empty_choices else data[::-1]
+    return json.dumps(answer).encode()
+
+
 def stream_frames(fault: Fault, asked: dict[str, Any]) -> Iterator[bytes]:
     """Yield the frames of a streamed answer: pieces, the end, usage, and the closing mark."""
     text = _text(fault, asked)

@@ -26,7 +26,7 @@ class Fault:
         cut_after_chunks: After so many pieces the connection is reset; an answer that is not streamed is cut half-way.
         body: Sent as it is in place of an answer, for JSON that is none.
         usage: `{}`: none is stated; else what is stated; None: the counted one.
-        empty_choices: The answer has no choices.
+        empty_choices: The answer has no choices, or no vectors.
         giant_characters: The answer is this long.
         finish_reason: Of the answer.
     """

@@ -11,7 +11,14 @@ from dataclasses import asdict, dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-from tests.provider.answers import anthropic_answer, anthropic_frames, error_body, stream_frames, whole_body
+from tests.provider.answers import (
+    anthropic_answer,
+    anthropic_frames,
+    error_body,
+    stream_frames,
+    vectors_body,
+    whole_body,
+)
 from tests.provider.faults import Fault
 
 _RESET: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset, as a network that breaks does
@@ -36,8 +43,8 @@ class FaultProvider(ThreadingHTTPServer):
     """Answers `/v1/chat/completions`, `/v1/messages`, `/v1/embeddings` and `/v1/models`; remembers every call.
 
     Attributes:
-        calls: Every call to a chat model, in the order in which they came.
-        most_at_once: The most chat calls that were open at the same time.
+        calls: Every call to a model, in the order in which they came.
+        most_at_once: The most calls that were open at the same time.
     """
 
     daemon_threads = True
@@ -119,9 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send({})
         if self.path.endswith("/messages"):
             return self._anthropic(asked)
-        if self.path.endswith("/embeddings"):
-            return self._send(_embeddings(asked))
-        return self._chat(asked)
+        return self._openai(asked)
 
     def _anthropic(self, asked: dict[str, Any]) -> None:
         """Answer in Anthropic's shape; a prompt with marks is read from the cache in part, and written in part."""
@@ -134,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(anthropic_answer(asked))
         return self._send_body(_OK, b"".join(anthropic_frames(asked)), kind="text/event-stream")
 
-    def _chat(self, asked: dict[str, Any]) -> None:
+    def _openai(self, asked: dict[str, Any]) -> None:
         key = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "authorization"}
         call = Call(asked.get("model", ""), key, bool(asked.get("stream")), time.time(), asked, headers, self._peer())
@@ -157,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif asked.get("stream"):
             self._stream(fault, asked)
         else:
-            body = whole_body(fault, asked)
+            body = vectors_body(fault, asked) if self.path.endswith("/embeddings") else whole_body(fault, asked)
             if fault.cut_after_chunks is not None:
                 self._start(_OK, "application/json", {"Content-Length": str(len(body))})
                 self.wfile.write(body[: len(body) // 2])
@@ -210,19 +215,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
-
-
-def _embeddings(asked: dict[str, Any]) -> dict[str, Any]:
-    texts = asked["input"] if isinstance(asked["input"], list) else [asked["input"]]
-    vectors = [[float(len(text)), 1.0, 0.0] for text in texts]
-    data = [{"object": "embedding", "index": number, "embedding": vector} for number, vector in enumerate(vectors)]
-    used = sum(len(text) // 4 + 1 for text in texts)
-    return {
-        "object": "list",
-        "data": data,
-        "model": asked.get("model", ""),
-        "usage": {"prompt_tokens": used, "total_tokens": used},
-    }
 
 
 @contextmanager

@@ -52,6 +52,8 @@ class Catalogue(BaseModel):
             for name in entry.candidates:
                 if name not in self.models:
                     raise ValueError(f"tiers.{tier}: {name!r} is not a key of models")
+                if self.models[name].is_embedding:  # vectors of two models cannot be compared
+                    raise ValueError(f"tiers.{tier}: {name!r} makes vectors, and serves no tier")
         return self
 
     def served_by(self, model: CatalogueModel) -> Self:
@@ -117,13 +119,14 @@ class Catalogue(BaseModel):
             tier: A tier's name.
             override: A tier's name, or the name or litellm name of a model in this catalogue; then it alone. Nothing
                 else: litellm takes some model names for addresses, and would send the prompt wherever a tenant says.
-            abilities: What the call needs. Models that lack one are left out, unless all of a tier do.
+            abilities: What the call needs. Models that lack one are left out, unless all of a tier do. One that makes
+                vectors is asked for nothing else, and no other one for them.
 
         Raises:
             ModelUnknown: No such tier; or the override names no tier and no model that may be asked.
         """
         if override and override not in self.tiers:
-            return (self._overridden(override),)
+            return (self._overridden(override, makes_vectors=Ability.EMBEDDING in abilities),)
         usable = self.usable(override or tier)
         if not usable:
             raise ModelUnknown(
@@ -161,11 +164,15 @@ class Catalogue(BaseModel):
         by_name = self.models.get(name)
         return by_name or next((model for model in self.models.values() if model.litellm_name == name), None)
 
-    def _overridden(self, override: str) -> CatalogueModel:
+    def embedding_models(self) -> list[str]:
+        """Return the names of the models that may be asked for vectors, in order."""
+        return [name for name in self.known() if self.models[name].is_embedding]
+
+    def _overridden(self, override: str, *, makes_vectors: bool) -> CatalogueModel:
         model = None if "://" in override else self.named(override)
-        if model is not None and self.may_be_asked(model):
+        if model is not None and self.may_be_asked(model) and model.is_embedding is makes_vectors:
             return model
-        known = self.known()
+        known = [name for name in self.known() if self.models[name].is_embedding is makes_vectors]
         raise ModelUnknown(
             f"model_override: there is no model {override[:_SHOWN_NAME_CHARACTERS]!r} here; use one of "
             f"{', '.join(known[:_SHOWN_NAMES])}. SHANNON_MODELS_ALLOWED adds to them.",

@@ -26,13 +26,14 @@ class Tier(StrEnum):
 
 
 class Ability(StrEnum):
-    """What a model can do beyond text."""
+    """What a model can do beyond text. `EMBEDDING`: it makes vectors of texts, and answers nothing."""
 
     TOOLS = "tools"
     JSON_SCHEMA = "json_schema"
     VISION = "vision"
     STREAMING = "streaming"
     REASONING = "reasoning"
+    EMBEDDING = "embedding"
 
 
 class Selection(StrEnum):
@@ -94,13 +95,14 @@ class CatalogueModel(_Strict):
         provider: Shown to people, policies and events; keys are kept by it.
         api_base: Address of a server of one's own; None: the provider's.
         price: None: litellm's own list is asked.
-        context_window_tokens: Prompt and answer together; None: not known.
+        context_window_tokens: Prompt and answer together, or one text of which a vector is made; None: not known.
         max_output_tokens: The most that one answer may hold; None: not known.
         abilities: What it can do beyond text; an entry that says nothing of it streams. One that does not is asked for
             its answer whole, also where somebody watches.
         weight: Its share where a tier selects by weight; 0: only when nothing else is left.
         requests_per_minute, tokens_per_minute, max_concurrency: What all workers together may ask of it with one key;
             None: as much as they like.
+        texts_at_once: Of how many texts it makes vectors in one call; None: as many as a request may bring.
         about: One line for a person.
     """
 
@@ -116,7 +118,19 @@ class CatalogueModel(_Strict):
     requests_per_minute: Count | None = None
     tokens_per_minute: Count | None = None
     max_concurrency: Count | None = None
+    texts_at_once: Count | None = None
     about: str = ""
+
+    @model_validator(mode="after")
+    def _does_one_thing(self) -> Self:
+        if self.is_embedding and len(self.abilities) > 1:
+            raise ValueError(f"abilities: a model with {Ability.EMBEDDING} has no other ability")
+        return self
+
+    @property
+    def is_embedding(self) -> bool:
+        """Whether it makes vectors of texts."""
+        return Ability.EMBEDDING in self.abilities
 
     @property
     def lane(self) -> str:
@@ -127,7 +141,8 @@ class CatalogueModel(_Strict):
     def outside(cls, litellm_name: str) -> Self:
         """Return an entry for a litellm model that the file does not list: price and window are not known here."""
         provider = litellm_name.partition("/")[0] if "/" in litellm_name else OUTSIDE_PROVIDER
-        return cls(name=litellm_name, litellm_name=litellm_name, provider=provider, abilities=frozenset(Ability))
+        abilities = frozenset(Ability) - {Ability.EMBEDDING}
+        return cls(name=litellm_name, litellm_name=litellm_name, provider=provider, abilities=abilities)
 
     @classmethod
     def compatible(cls, name: str, api_base: str) -> Self:

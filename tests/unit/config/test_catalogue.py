@@ -4,11 +4,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from pytest_django import Settings
 
 from shannon_project.config.catalogue import (
     Ability,
     CatalogueInvalid,
+    CatalogueModel,
     ModelPrice,
     ModelUnknown,
     Tier,
@@ -136,3 +138,12 @@ def test_one_setting_makes_every_tier_one_model(settings: Settings) -> None:
     settings.SHANNON_MODEL = "openai/gpt-x"
 
     assert {catalogue().model_for(tier=tier).litellm_name for tier in Tier} == {"openai/gpt-x"}
+
+
+def test_a_model_that_makes_vectors_does_nothing_else() -> None:
+    vectors = {"name": "v", "litellm_name": "openai/v", "provider": "p", "abilities": ["embedding"]}
+
+    assert CatalogueModel.model_validate(vectors).is_embedding
+    assert not CatalogueModel.outside("openai/anything").is_embedding
+    with pytest.raises(ValidationError, match="no other ability"):
+        CatalogueModel.model_validate(vectors | {"abilities": ["embedding", "tools"]})

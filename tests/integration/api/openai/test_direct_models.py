@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 import httpx
 import openai
 import pytest
-from langchain_openai import OpenAIEmbeddings
-from pydantic import SecretStr
 from pytest_django import Settings
 
 from agents.models import ModelCall
@@ -335,44 +333,3 @@ def test_a_prompt_is_completed(client: openai.OpenAI, provider: Provider) -> Non
     answer = client.completions.create(model="openai/loopback-m", prompt="Say hi", max_tokens=5)
     assert (answer.object, answer.choices[0].text) == ("text_completion", "Hi")
     assert provider.asked[0]["messages"] == [{"role": "user", "content": "Say hi"}]
-
-
-def test_texts_are_embedded_and_charged(client: openai.OpenAI, caller: Caller) -> None:
-    answer = client.embeddings.create(model="wordllama", input=["a red car", "a scarlet automobile", "tax law"])
-    floats = client.embeddings.create(model="wordllama", input="a red car", encoding_format="float")
-    vectors = [item.embedding for item in answer.data]
-    assert len(vectors[0]) == 256
-    assert vectors[0] == pytest.approx(floats.data[0].embedding, abs=1e-6)  # base64, which the client asks for, and not
-    near, far = (sum(a * b for a, b in zip(vectors[0], vectors[i], strict=True)) for i in (1, 2))
-    assert near > far
-    budget = Budget.objects.get(scope="tenant", scope_id=caller.tenant.id)
-    assert budget.spent_tokens == answer.usage.total_tokens + floats.usage.total_tokens > 0
-    with pytest.raises(openai.NotFoundError, match="no such model"):
-        client.embeddings.create(model="text-embedding-3-small", input="a")
-
-
-@pytest.mark.parametrize(
-    ("more", "says", "param"),
-    [
-        ({"input": [[1, 2], [3]]}, "texts are taken, not tokens", "input"),
-        ({"input": [1, 2]}, "texts are taken, not tokens", "input"),
-        ({"input": "a", "dimensions": 64}, "dimensions: Input should be greater than or equal to 256", "dimensions"),
-    ],
-)
-def test_what_cannot_be_embedded_is_refused_by_name(
-    client: openai.OpenAI, more: dict[str, Any], says: str, param: str
-) -> None:
-    with pytest.raises(openai.BadRequestError, match=says) as refused:
-        client.embeddings.create(model="wordllama", **more)
-    assert refused.value.param == param
-
-
-def test_langchain_embeds_texts(base_url: str, caller: Caller) -> None:
-    embeddings = OpenAIEmbeddings(
-        model="wordllama",
-        openai_api_base=f"{base_url}/v1",
-        openai_api_key=SecretStr(caller.key),
-        dimensions=256,
-        check_embedding_ctx_length=False,
-    )
-    assert [len(vector) for vector in embeddings.embed_documents(["a red car", "tax law"])] == [256, 256]

@@ -11,7 +11,7 @@ from agents.llm.credentials import ENVIRONMENT
 from agents.llm.parameters import parameters_of
 from agents.llm.timeouts import CallTimeouts
 from agents.llm.types import ModelRequest
-from agents.llm.unlogged import completion_unlogged
+from agents.llm.unlogged import call_unlogged
 from agents.llm.wire import Scribe, WireRequest
 from agents.llm.wire.request import form_name
 from shannon_project.config.catalogue import Ability, CatalogueModel
@@ -60,7 +60,7 @@ def server() -> Iterator[FaultProvider]:
 @pytest.fixture
 def scribe() -> Scribe:
     library = gateway._litellm()
-    return Scribe(library, completion_unlogged(library))
+    return Scribe(library, call_unlogged(library, "completion"))
 
 
 def parameters(request: ModelRequest, api_base: str, **more: Any) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def test_behind_a_proxy_of_the_environment_litellm_asks_by_itself(monkeypatch: p
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
     library = gateway._litellm()
 
-    behind = Scribe(library, completion_unlogged(library))
+    behind = Scribe(library, call_unlogged(library, "completion"))
 
     assert behind.request(parameters(ModelRequest(**HELLO), "http://127.0.0.1:9/v1")) is None
 
