@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.crypto import salted_hmac
 
 from agents.types import Insert, inserted
-from orchestration.errors import IdempotencyMismatch
+from orchestration.idempotency import key_claim, made_before
 from orchestration.models import IdempotencyRecord
 from policy.types import Principal
 from shannon_project.foundation.errors import NotFound
@@ -58,25 +58,23 @@ def created_once(
     named = {"tenant_id": principal.tenant_id, "endpoint": endpoint, "key": key}
     try:
         if (record := IdempotencyRecord.objects.filter(**named).first()) is not None:
-            raise _made_before(record, digest)
-        return create(partial(_inserted_once, named=named, digest=digest))
+            raise _MadeBefore(made_before(record, digest, _resource))  # noqa: TRY301 - as the insert does
+        return create(partial(_inserted_once, principal=principal, endpoint=endpoint, key=key, digest=digest))
     except _MadeBefore as before:
         try:
             return find(before.resource_id)
         except NotFound:
             IdempotencyRecord.objects.filter(**named, resource_id=before.resource_id).delete()
-    return create(partial(_inserted_once, named=named, digest=digest))
+    return create(partial(_inserted_once, principal=principal, endpoint=endpoint, key=key, digest=digest))
 
 
-def _inserted_once(insert: Callable[[], UUID], *, named: Mapping[str, Any], digest: str) -> None:
+def _inserted_once(insert: Callable[[], UUID], *, principal: Principal, endpoint: str, key: str, digest: str) -> None:
     with transaction.atomic():
-        record, is_first = IdempotencyRecord.objects.get_or_create(**named, defaults={"request_digest": digest})
-        if not is_first:
-            raise _made_before(record, digest)
+        record, earlier = key_claim(principal=principal, endpoint=endpoint, key=key, digest=digest, made=_resource)
+        if earlier is not None:
+            raise _MadeBefore(earlier)
         IdempotencyRecord.objects.filter(id=record.id).update(resource_id=insert())
 
 
-def _made_before(record: IdempotencyRecord, digest: str) -> _MadeBefore:
-    if record.request_digest != digest or record.resource_id is None:
-        raise IdempotencyMismatch(details={"idempotency_key": record.key})
-    return _MadeBefore(record.resource_id)
+def _resource(record: IdempotencyRecord) -> UUID | None:
+    return record.resource_id

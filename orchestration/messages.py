@@ -8,19 +8,19 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F
+from django.db.models import F
 from django.db.models.functions import Now
 
 from agents.services import bounded_text
 from orchestration.engine.dispatch import ring_advance
 from orchestration.errors import (
-    IdempotencyMismatch,
     TaskAlreadyFinished,
     TaskNotFound,
     TooManyMessages,
     UnsupportedOption,
 )
 from orchestration.events.write import EventDraft, events_append
+from orchestration.idempotency import key_claim
 from orchestration.models import IdempotencyRecord, Step, Task
 from orchestration.types import TASK_TERMINAL, EventKind, StepKind, StepStatus
 from policy.types import Principal
@@ -66,46 +66,44 @@ def message_send(
         record = None
         if idempotency_key:
             digest = hashlib.sha256(json.dumps([str(task_id), text, to]).encode()).hexdigest()
-            record, is_first = IdempotencyRecord.objects.get_or_create(
-                tenant_id=principal.tenant_id,
+            record, earlier = key_claim(
+                principal=principal,
                 endpoint=ENDPOINT,
                 key=idempotency_key,
-                defaults={"request_digest": digest},
+                digest=digest,
+                made=lambda record: record.message_number,
             )
-            if not is_first:
-                return _earlier(record, digest)
+            if earlier is not None:
+                return SentMessage(earlier, created=False)
         rows = Task.objects.select_for_update(no_key=True).filter(id=task_id, tenant_id=principal.tenant_id)
         if (task := rows.first()) is None:
             raise TaskNotFound(details={"task_id": str(task_id)})
         _check(task)
         number = task.message_count + 1
-        steps = Step.objects.filter(task_id=task.id).aggregate(count=Count("id"))["count"]
-        output = {"text": text, "to": to, "by": principal.actor, "number": number}
-        Step.objects.create(
-            task=task,
-            key=f"message-{number}",
-            position=steps,
-            kind=StepKind.MESSAGE,
-            title="A person's message",
-            status=StepStatus.SUCCEEDED,
-            output=output,
-            started_at=Now(),
-            completed_at=Now(),
-        )
-        Task.objects.filter(id=task.id).update(message_count=F("message_count") + 1)
-        payload = {"message": bounded_text(text, SHOWN_CHARS), "to": to, "by": principal.actor, "number": number}
-        told = EventDraft(EventKind.HITL_RESPONSE, bounded_text(text, SHOWN_CHARS), payload)
-        events_append(task_id=task.id, drafts=[told])
+        _put(task, number, principal, text, to)
         if record is not None:
             IdempotencyRecord.objects.filter(id=record.id).update(task=task, message_number=number)
     ring_advance(task_id, principal.tenant_id)
     return SentMessage(number)
 
 
-def _earlier(record: IdempotencyRecord, digest: str) -> SentMessage:
-    if record.request_digest != digest or record.message_number is None:
-        raise IdempotencyMismatch(details={"idempotency_key": record.key})
-    return SentMessage(record.message_number, created=False)
+def _put(task: Task, number: int, principal: Principal, text: str, to: str) -> None:
+    """Insert the message as a step that has ended, count it, and tell who watches."""
+    said = {"to": to, "by": principal.actor, "number": number}
+    Step.objects.create(
+        task=task,
+        key=f"message-{number}",
+        position=Step.objects.filter(task_id=task.id).count(),
+        kind=StepKind.MESSAGE,
+        title="A person's message",
+        status=StepStatus.SUCCEEDED,
+        output={"text": text, **said},
+        started_at=Now(),
+        completed_at=Now(),
+    )
+    Task.objects.filter(id=task.id).update(message_count=F("message_count") + 1)
+    shown = bounded_text(text, SHOWN_CHARS)
+    events_append(task_id=task.id, drafts=[EventDraft(EventKind.HITL_RESPONSE, shown, {"message": shown, **said})])
 
 
 def _text_check(text: str) -> None:

@@ -111,12 +111,6 @@ def events_after(*, task_id: UUID, seq: int, limit: int) -> list[Event]:
     return list(Event.objects.filter(task_id=task_id, seq__gt=seq).order_by("seq")[:limit])
 
 
-def events_page(*, task_id: UUID, limit: int, offset: int) -> tuple[list[Event], int]:
-    """Return one page of a task's events, in order, and how many there are."""
-    rows = Event.objects.filter(task_id=task_id)
-    return list(rows.order_by("seq")[offset : offset + limit]), rows.count()
-
-
 def steps_of(*, task_id: UUID) -> list[Step]:
     """Return a task's steps in the order in which they were made."""
     return list(Step.objects.filter(task_id=task_id).order_by("position"))

@@ -57,11 +57,6 @@ def _is_over(row: Budget) -> bool:
     return bool(row.period) and row.period_start < getattr(row, f"{row.period}_begun_at")
 
 
-def budget_state_for(*, tenant_id: UUID, ref: BudgetRef) -> BudgetState | None:
-    """Return one budget of the tenant; None when it is not open."""
-    return next(iter(budget_states(tenant_id=tenant_id, refs=[ref])), None)
-
-
 def degradations_of(*, tenant_id: UUID, task_id: UUID) -> dict[str, int]:
     """Return how many calls of a task were made cheaper, by how much; empty for most tasks. One query."""
     cheaper = Reservation.objects.filter(tenant_id=tenant_id, task_id=task_id, level__gt=0)

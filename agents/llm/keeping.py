@@ -8,11 +8,9 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models.functions import Now
 
 from agents.llm.redaction import text_redacted
 from agents.llm.types import ModelReply, ModelRequest
-from agents.models import KeptText
 from shannon_project.foundation.database import sent
 from shannon_project.foundation.text import storable_text
 
@@ -78,12 +76,6 @@ def texts_purge() -> int:
             )
             removed += cursor.rowcount
     return removed
-
-
-def text_kept(*, tenant_id: UUID, digest: str) -> str | None:
-    """Return a tenant's text by its digest; None: it was not kept, or its time is over."""
-    rows = KeptText.objects.filter(tenant_id=tenant_id, digest=digest, expires_at__gt=Now())
-    return rows.values_list("text", flat=True).first()
 
 
 def _answer(reply: ModelReply) -> dict[str, object]:

@@ -13,7 +13,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from orchestration.errors import IdempotencyMismatch, ScheduleInvalid, ScheduleLimitReached, ScheduleNotFound
+from orchestration.errors import ScheduleInvalid, ScheduleLimitReached, ScheduleNotFound
+from orchestration.idempotency import key_claim
 from orchestration.limits import query_check
 from orchestration.models import IdempotencyRecord, Schedule, ScheduleRun
 from orchestration.options import approval_options, context_check
@@ -56,14 +57,15 @@ def schedule_create(*, principal: Principal, spec: ScheduleSpec, idempotency_key
     with transaction.atomic():
         record = None
         if idempotency_key:
-            record, is_first = IdempotencyRecord.objects.get_or_create(
-                tenant_id=principal.tenant_id,
+            record, earlier = key_claim(
+                principal=principal,
                 endpoint=ENDPOINT,
                 key=idempotency_key,
-                defaults={"request_digest": digest},
+                digest=digest,
+                made=lambda record: record.schedule_id,
             )
-            if not is_first:
-                return _earlier(record, digest)
+            if earlier is not None:
+                return Schedule.objects.get(id=earlier)
         _room_check(principal)
         schedule = Schedule.objects.create(
             tenant_id=principal.tenant_id,
@@ -186,12 +188,6 @@ def _room_check(principal: Principal) -> None:
     kept = Schedule.objects.filter(tenant_id=principal.tenant_id).exclude(status=ScheduleStatus.DELETED)
     if kept.count() >= limit:
         raise ScheduleLimitReached(f"The tenant has {limit} schedules, which is the limit; delete one.")
-
-
-def _earlier(record: IdempotencyRecord, digest: str) -> Schedule:
-    if record.request_digest != digest or record.schedule_id is None:
-        raise IdempotencyMismatch(details={"idempotency_key": record.key})
-    return Schedule.objects.get(id=record.schedule_id)
 
 
 def _locked(principal: Principal, schedule_id: UUID) -> Schedule:

@@ -19,8 +19,8 @@ from agents.types import ApprovalAsk, MessageRole
 from orchestration.budget_options import TaskBudget
 from orchestration.engine.approvals import approval_put
 from orchestration.engine.dispatch import ring_advance
-from orchestration.errors import IdempotencyMismatch
 from orchestration.events.write import EventDraft, events_append
+from orchestration.idempotency import key_claim
 from orchestration.metrics import TASKS_SUBMITTED
 from orchestration.models import IdempotencyRecord, Task
 from orchestration.queueing import queue_admit
@@ -107,9 +107,16 @@ def _insert_once(
     with pipelined_transaction():
         record = None
         if idempotency_key:
-            record, is_first = _record_claim(principal, endpoint, idempotency_key, digest)
-            if not is_first:
-                return _earlier_answer(record, digest)
+            record, earlier = key_claim(
+                principal=principal,
+                endpoint=endpoint,
+                key=idempotency_key,
+                digest=digest,
+                made=lambda record: record.task_id,
+            )
+            if earlier is not None:
+                task = Task.objects.select_related("session").get(id=earlier)
+                return SubmittedTask(task=task, created=False)
         new.begin()
         queue_admit(principal.tenant_id)
         session = session_open(principal=principal, session_id=session_id)
@@ -123,19 +130,6 @@ def _insert_once(
     ring_advance(task.id, task.tenant_id, priority=task.priority)
     hit(Seam.SUBMIT_ANSWER)
     return SubmittedTask(task=task, created=True)
-
-
-def _record_claim(principal: Principal, endpoint: str, key: str, digest: str) -> tuple[IdempotencyRecord, bool]:
-    """Insert the key's record; a concurrent request with the same key waits here for the first one's commit."""
-    return IdempotencyRecord.objects.get_or_create(
-        tenant_id=principal.tenant_id, endpoint=endpoint, key=key, defaults={"request_digest": digest}
-    )
-
-
-def _earlier_answer(record: IdempotencyRecord, digest: str) -> SubmittedTask:
-    if record.request_digest != digest or record.task_id is None:
-        raise IdempotencyMismatch(details={"idempotency_key": record.key})
-    return SubmittedTask(task=Task.objects.select_related("session").get(id=record.task_id), created=False)
 
 
 def _insert(principal: Principal, session: Session, new: NewTask) -> Task:

@@ -6,7 +6,8 @@ from django.conf import settings
 
 from agents.selectors import roles_of
 from agents.services import model_override_check
-from orchestration.choosing import degraded, reviewable, strategy_choose
+from agents.types import ApprovalAsk
+from orchestration.choosing import Choice, degraded, reviewable, strategy_choose
 from orchestration.degrading import degradation_event, means_of
 from orchestration.limits import query_check
 from orchestration.options import approval_options, context_check, mode_check, model_check, review_options
@@ -15,7 +16,7 @@ from orchestration.permits import submit_permit
 from orchestration.services.inserting import NewTask, SubmittedTask, Trigger, task_insert_once
 from orchestration.skills import skill_apply
 from orchestration.types import PRIORITY_RANK, TaskRequest
-from orchestration.wishes import wishes_of
+from orchestration.wishes import Wishes, wishes_of
 from policy.types import Principal
 
 
@@ -47,21 +48,62 @@ def task_submit(
     query_check(request)
     mode_check(request.mode)
     model_check(request)
-    body = asdict(request)
+    return task_insert_once(
+        principal=principal,
+        session_id=request.session_id,
+        new=_new_task(principal, request, trigger),
+        endpoint="tasks" if trigger is None else "schedule-runs",
+        idempotency_key=idempotency_key,
+        body=asdict(request),
+    )
+
+
+def _new_task(principal: Principal, request: TaskRequest, trigger: Trigger | None) -> NewTask:
+    """Decide all that is to be decided about a task."""
     request, skill = skill_apply(principal=principal, request=request)
     if request.model_override:
         model_override_check(tenant_id=principal.tenant_id, override=request.model_override)
-    budget = context_check(request.context)
-    wanted_by_context, timeout_seconds = approval_options(request.context)
+    budget, review = context_check(request.context), review_options(request.context)
     roles = roles_of(principal.tenant_id)
     wishes = wishes_of(request, roles=roles)
     choice = strategy_choose(request.query, wishes, tenant_id=principal.tenant_id)
-    review = review_options(request.context)
     if review is None:
         opened = budget.opened(trigger.max_budget_usd if trigger else None)
         choice = degraded(choice, means_of(principal, request, opened, choice, model_tier=wishes.model_tier))
     else:
         choice = reviewable(choice, request.query, wishes, tenant_id=principal.tenant_id)
+    concurrency_limit, ask = _permit(principal, request, wishes, choice)
+    return NewTask(
+        query=request.query,
+        mode=wishes.mode,
+        strategy=choice.strategy,
+        context=request.context,
+        parameters=parameters_of(principal, request, wishes, choice, budget, roles=roles)
+        | ({} if review is None else {"review": review})
+        | ({} if skill is None else {"skill": skill}),
+        concurrency_limit=concurrency_limit,
+        budget=budget,
+        ask=ask,
+        route=choice.route,
+        told=[degradation_event(item) for item in choice.degradations],
+        conversation=request.conversation,
+        system=request.system,
+        priority=PRIORITY_RANK[request.priority],
+        trigger=trigger,
+        begin=trigger.begin if trigger else lambda: None,
+        complete=trigger.complete if trigger else lambda _task: None,
+    )
+
+
+def _permit(
+    principal: Principal, request: TaskRequest, wishes: Wishes, choice: Choice
+) -> tuple[int, ApprovalAsk | None]:
+    """Return how many steps may run at once, and what a person is asked before.
+
+    Raises:
+        PolicyDenied: The tenant's policy forbids it.
+    """
+    wanted_by_context, timeout_seconds = approval_options(request.context)
     decision, ask = submit_permit(
         principal=principal,
         resource={
@@ -76,31 +118,4 @@ def task_submit(
     )
     wanted = wishes.max_concurrent_agents or settings.SHANNON_TASK_DEFAULT_CONCURRENCY
     granted = int(decision.obligations.get("max_concurrent_agents", settings.SHANNON_TASK_MAX_CONCURRENCY))
-    new = NewTask(
-        query=request.query,
-        mode=wishes.mode,
-        strategy=choice.strategy,
-        context=request.context,
-        parameters=parameters_of(principal, request, wishes, choice, budget, roles=roles)
-        | ({} if review is None else {"review": review})
-        | ({} if skill is None else {"skill": skill}),
-        concurrency_limit=max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)),
-        budget=budget,
-        ask=ask,
-        route=choice.route,
-        told=[degradation_event(item) for item in choice.degradations],
-        conversation=request.conversation,
-        system=request.system,
-        priority=PRIORITY_RANK[request.priority],
-        trigger=trigger,
-        begin=trigger.begin if trigger else lambda: None,
-        complete=trigger.complete if trigger else lambda _task: None,
-    )
-    return task_insert_once(
-        principal=principal,
-        session_id=request.session_id,
-        new=new,
-        endpoint="tasks" if trigger is None else "schedule-runs",
-        idempotency_key=idempotency_key,
-        body=body,
-    )
+    return max(1, min(wanted, granted, settings.SHANNON_TASK_MAX_CONCURRENCY)), ask

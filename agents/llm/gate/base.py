@@ -35,11 +35,6 @@ class Limits:
     tokens: int | None = None
     max_concurrency: int | None = None
 
-    @property
-    def are_any(self) -> bool:
-        """Whether there is any."""
-        return self != Limits()
-
 
 @dataclass(frozen=True, slots=True)
 class Lane:

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from policy.errors import BudgetExceeded, BudgetNotOpen, ReservationMissing
 from policy.models import AuditEntry, Budget, LedgerEntry, Reservation, Tenant
-from policy.selectors import budget_state_for, budget_states
+from policy.selectors import budget_states
 from policy.services import (
     budget_charge,
     budget_limit,
@@ -114,8 +114,7 @@ def test_a_providers_overrun_is_charged_in_full_and_refuses_what_follows(tenant:
     assert balances(ref)[:2] == (70, 0)
     with pytest.raises(BudgetExceeded):
         reserve(tenant, [ref], 1)
-    state = budget_state_for(tenant_id=tenant.id, ref=ref)
-    assert state is not None
+    (state,) = budget_states(tenant_id=tenant.id, refs=[ref])
     assert state.left_tokens == 0
 
 
@@ -198,8 +197,7 @@ def test_opening_again_keeps_limits_and_balances(tenant: Tenant) -> None:
     ref = open_budget(tenant, tokens=100)
     reserve(tenant, [ref], 10)
     budget_open(tenant_id=tenant.id, scope=ref.scope, scope_id=ref.scope_id, limit_tokens=5, limit_usd=None)
-    state = budget_state_for(tenant_id=tenant.id, ref=ref)
-    assert state is not None
+    (state,) = budget_states(tenant_id=tenant.id, refs=[ref])
     assert (state.limit_tokens, state.reserved_tokens, state.left_tokens) == (100, 10, 90)
 
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from agents.llm.administration import gateway_row_save
-from agents.llm.keeping import text_kept, texts_purge
+from agents.llm.keeping import texts_purge
 from agents.llm.types import ModelRequest
 from agents.models import KeptText, ModelCall, ModelRules
 from policy.types import Principal
@@ -21,6 +21,11 @@ __all__ = ["provider", "server"]
 pytestmark = pytest.mark.django_db
 
 
+def text_kept(who: Principal, digest: str) -> str | None:
+    rows = KeptText.objects.filter(tenant_id=who.tenant_id, digest=digest, expires_at__gt=Now())
+    return rows.values_list("text", flat=True).first()
+
+
 def test_prompts_and_answers_are_kept_redacted_for_as_long_as_the_tenant_says(
     principal: Principal, stranger: Principal, provider: FaultProvider
 ) -> None:
@@ -30,13 +35,13 @@ def test_prompts_and_answers_are_kept_redacted_for_as_long_as_the_tenant_says(
     _, other = ask(stranger, secret)
 
     row = ModelCall.objects.get(task_id=ctx.task_id)
-    prompt = text_kept(tenant_id=principal.tenant_id, digest=row.prompt_digest)
-    answer = text_kept(tenant_id=principal.tenant_id, digest=row.answer_digest)
+    prompt = text_kept(principal, row.prompt_digest)
+    answer = text_kept(principal, row.answer_digest)
     assert prompt is not None
     assert answer is not None
     assert "my key is [redacted]" in prompt
     assert "You said: my key is [redacted]" in answer
-    assert text_kept(tenant_id=stranger.tenant_id, digest=row.prompt_digest) is None
+    assert text_kept(stranger, row.prompt_digest) is None
     assert ModelCall.objects.get(task_id=other.task_id).prompt_digest == "", "by default nothing is kept"
 
 

@@ -1,5 +1,6 @@
 """A first choice that says nothing is hedged: one of two is heard, both are paid."""
 
+import threading
 import time
 
 import pytest
@@ -15,6 +16,8 @@ from agents.llm.types import ModelReply, ModelRequest
 from shannon_project.config.catalogue import CatalogueModel
 from tests.unit.agents.llm.routing.routes import choice, route_of
 
+PATIENCE_SECONDS = 20.0
+
 
 class Slow(FakeGateway):
     """Each model answers after its own time; a stream says its text in two pieces, the second a little later."""
@@ -23,6 +26,7 @@ class Slow(FakeGateway):
         super().__init__()
         self.seconds = seconds
         self.failing = failing
+        self.ended = {name: threading.Event() for name in seconds}
 
     def complete(
         self,
@@ -34,13 +38,16 @@ class Slow(FakeGateway):
         credential: Credential = ENVIRONMENT,
     ) -> ModelReply:
         time.sleep(self.seconds[model.name])
-        if model.name in self.failing:
-            self.models.append(model.name)
-            raise ModelUnavailable(model.name)
-        if on_delta is not None:
-            on_delta("I am ")
-            time.sleep(0.05)
-            on_delta(model.name)
+        try:
+            if model.name in self.failing:
+                self.models.append(model.name)
+                raise ModelUnavailable(model.name)
+            if on_delta is not None:
+                on_delta("I am ")
+                time.sleep(0.05)
+                on_delta(model.name)
+        finally:
+            self.ended[model.name].set()
         return ModelReply(f"I am {model.name}", prompt_tokens=3, completion_tokens=2, model=model.name)
 
 
@@ -58,7 +65,7 @@ def test_a_silent_first_choice_is_hedged_and_the_first_to_answer_wins(is_streame
     assert lost.used is not None
     assert (lost.used.is_estimate, lost.used.completion_tokens) == (True, 2)
     assert route.lost(but_last=True) == lost.used
-    time.sleep(1.2)  # the loser speaks, and nobody hears it
+    assert gateway.ended["first"].wait(PATIENCE_SECONDS), "the loser has spoken"
     assert "".join(told) == ("I am second" if is_streamed else "")
 
 
