@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from shutil import rmtree
 
@@ -41,13 +41,16 @@ class Ports:
     supervisor: int
 
 
-def stack_up(*, paths: StackPaths, report: Report, owner_pid: int | None = None) -> tuple[StackState, bool]:
+def stack_up(
+    *, paths: StackPaths, report: Report, owner_pid: int | None = None, told: Mapping[str, str] | None = None
+) -> tuple[StackState, bool]:
     """Start the stack and wait until it takes tasks; `stack_wait` waits for the rest too. One may run already.
 
     Args:
         paths: The stack's folder.
         report: Told one line for each thing that is done.
         owner_pid: The stack stops when this process ends, however it ends; None for a stack that stays.
+        told: More variables for the processes of a stack that this call starts.
 
     Returns:
         The stack's state, and whether it was this call that started it.
@@ -63,10 +66,10 @@ def stack_up(*, paths: StackPaths, report: Report, owner_pid: int | None = None)
             return state, False
         _clear(paths, report)
         try:
-            return _start_or_clear(paths, report, owner_pid), True
+            return _start_or_clear(paths, report, owner_pid, told or {}), True
         except ValkeyPortTaken as exc:
             report(f"{exc.message} Starting again with another port.")
-            return _start_or_clear(paths, report, owner_pid), True
+            return _start_or_clear(paths, report, owner_pid, told or {}), True
 
 
 def stack_wait(*, paths: StackPaths, report: Report) -> StackState:
@@ -107,16 +110,18 @@ def _clear(paths: StackPaths, report: Report) -> bool:
     return supervisor is not None or bool(left)
 
 
-def _start_or_clear(paths: StackPaths, report: Report, owner_pid: int | None) -> StackState:
+def _start_or_clear(paths: StackPaths, report: Report, owner_pid: int | None, told: Mapping[str, str]) -> StackState:
     try:
         with PortChoice() as choice:
-            return _start(paths, report, owner_pid, choice)
+            return _start(paths, report, owner_pid, told, choice)
     except BaseException:
         _clear(paths, report)
         raise
 
 
-def _start(paths: StackPaths, report: Report, owner_pid: int | None, choice: PortChoice) -> StackState:
+def _start(
+    paths: StackPaths, report: Report, owner_pid: int | None, told: Mapping[str, str], choice: PortChoice
+) -> StackState:
     report("starting")
     servers = servers_choose(paths, choice)
     ports = Ports(
@@ -125,7 +130,7 @@ def _start(paths: StackPaths, report: Report, owner_pid: int | None, choice: Por
         flower=choice.take(_FLOWER_PORT),
         supervisor=choice.take(0),
     )
-    environment = _environment(paths, servers, ports)
+    environment = {**_environment(paths, servers, ports), **told}
     client = _launch(paths, servers, ports, environment, owner_pid)
     first_time = json_read(paths.credentials) is None
     if not first_time:

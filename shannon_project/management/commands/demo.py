@@ -3,6 +3,8 @@
 import os
 import signal
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +14,7 @@ from rich.console import Console
 
 from shannon_project.demo.client import ApiClient
 from shannon_project.demo.follow import task_follow
+from shannon_project.demo.web import SmallWeb, pages_of, serving
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.settings.env import BASE_DIR, ENV
 from shannon_project.stack.paths import StackPaths, json_read
@@ -35,6 +38,9 @@ class Command(BaseCommand):
         """Add the options."""
         parser.add_argument("query", nargs="?", help="another request than examples/stocks.txt")
         parser.add_argument("--file", type=Path, help="the file that it is about; default: examples/stocks.csv")
+        parser.add_argument(
+            "--research", action="store_true", help="research a question on the pages of examples/pages, served here"
+        )
         parser.add_argument("--once", action="store_true", help="stop everything after the answer")
         parser.add_argument("--timeout-seconds", type=float, default=_TIMEOUT_SECONDS, help="for the task")
 
@@ -44,9 +50,13 @@ class Command(BaseCommand):
         paths, report, console = StackPaths(ENV.local_dir.resolve()), Progress(), Console()
         known = json_read(paths.credentials)
         started = answered = False
+        held = ExitStack()
         try:
+            web = held.enter_context(_web_served()) if options["research"] else {}
             # The stack ends with this process, however it ends; one that `make up` started stays.
-            state, started = stack_up(paths=paths, report=report, owner_pid=os.getpid())
+            state, started = stack_up(paths=paths, report=report, owner_pid=os.getpid(), told=web)
+            if web and not started:
+                raise CommandError("A stack is running that does not know these pages: `make down`, then again.")
             self._run(state, options, console, report)
             answered = True
             stack_wait(paths=paths, report=report)
@@ -65,14 +75,16 @@ class Command(BaseCommand):
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
                 stack_down(paths=paths, report=report)
                 report("everything is stopped")
+            held.close()
 
     def _run(self, state: StackState, options: dict[str, Any], console: Console, report: Progress) -> None:
         query, file = _request_of(options)
+        depth = "standard" if options["research"] else None
         session_id = f"demo-{uuid4().hex[:8]}"
         with ApiClient(state.base_url, state.api_key) as client:
             if file is not None:
                 client.file_write(session_id=session_id, path=file.name, content=_content_of(file))
-            task_id = client.task_submit(query=query, session_id=session_id)
+            task_id = client.task_submit(query=query, session_id=session_id, research_strategy=depth)
             report(f"submitted over HTTP: {query}")
             task_follow(client, task_id, console=console, timeout_seconds=options["timeout_seconds"])
         report("answered")
@@ -81,9 +93,26 @@ class Command(BaseCommand):
 def _request_of(options: dict[str, Any]) -> tuple[str, Path | None]:
     """Return what is asked, and the file that it is about. A model of 135 million parameters is asked a little."""
     file: Path | None = options["file"]
+    if options["research"]:
+        return options["query"] or (_EXAMPLES / "research.txt").read_text().strip(), file
     if ENV.local_model:
         return options["query"] or _LOCAL_QUERY, file
     return options["query"] or (_EXAMPLES / "stocks.txt").read_text().strip(), file or _EXAMPLES / "stocks.csv"
+
+
+@contextmanager
+def _web_served() -> Iterator[dict[str, str]]:
+    """Serve the examples' pages, and yield what processes must be told so that they search and read there.
+
+    Nothing is served and told where a search engine is configured: that one is asked.
+    """
+    keys = (ENV.tavily_api_key, ENV.brave_api_key, ENV.serper_api_key)
+    if ENV.searxng_url or any(key.get_secret_value() for key in keys):
+        yield {}
+        return
+    with serving(SmallWeb(pages_of(_EXAMPLES / "pages"))) as web:
+        allowed = ",".join(filter(None, [ENV.http_endpoints_allowed, web.variables["SHANNON_HTTP_ENDPOINTS_ALLOWED"]]))
+        yield {**web.variables, "SHANNON_HTTP_ENDPOINTS_ALLOWED": allowed}
 
 
 def _content_of(file: Path) -> bytes:

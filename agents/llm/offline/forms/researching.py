@@ -15,6 +15,7 @@ _FOUND: Final = re.compile(r'^- (?P<claim>.*?) \[(?P<source>\d+)\] \("', re.MULT
 _SOURCE: Final = re.compile(r"^### (?P<id>\d+): [^\n]*\n\n(?P<text>.*?)(?=^### \d+: |\Z)", re.MULTILINE | re.DOTALL)
 _CITED: Final = re.compile(r"^(?P<claim>.*?)\s*(?P<marks>(?:\[\d+\])+)\.?$", re.MULTILINE)
 _SAID: Final = re.compile(r"^- Round \d+: (.+)$", re.MULTILINE)
+_HEADING: Final = re.compile(r"^#{1,6} .*$", re.MULTILINE)
 _MOST_FINDINGS: Final = 3
 
 
@@ -58,7 +59,8 @@ def findings(asked: Asked) -> dict[str, Any]:
     for result in asked.results:
         if not result.succeeded:
             continue
-        scored = [(len(_shared(asked.query, line)), line) for line in sentences(_page_text(result.text))]
+        text = _HEADING.sub("", _page_text(result.text))
+        scored = [(len(_shared(asked.query, line)), line) for line in sentences(text)]
         best = sorted((item for item in scored if item[0]), key=lambda item: -item[0])[:_MOST_FINDINGS]
         found += [{"claim": shortened(line, 480), "source": result.id, "quote": line[:1000]} for _, line in best]
     return {"findings": found[:30]}

@@ -1,15 +1,12 @@
-"""A small web on this machine: pages, and a search engine with SearXNG's protocol that finds them by their words."""
+"""A small web on this machine, whose first hit always comes twice, and one of whose pages is broken."""
 
-import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from shannon_project.demo.web import SmallWeb, serving
 
 BEES = """City gardens feed wild bees. In 2021 a survey counted 61 species of wild bees in the city of Bern. \
 Gravel gardens feed almost no bees."""
@@ -25,76 +22,27 @@ PAGES = {
 }
 
 
-class Web(ThreadingHTTPServer):
-    """Serves the pages and `/search`; keeps the paths that it was asked for."""
-
-    daemon_threads = True
+class Web(SmallWeb):
+    """The pages; the first page that is found comes twice, under two addresses."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.asked: list[str] = []
+        super().__init__({path: _html(title, text) for path, (title, text) in PAGES.items()}, broken={"/broken"})
 
-    @property
-    def base(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    @property
-    def variables(self) -> dict[str, str]:
-        """What a worker's environment must say so that it searches and reads here."""
-        return {
-            "SHANNON_SEARXNG_URL": self.base,
-            "SHANNON_HTTP_ENDPOINTS_ALLOWED": f"127.0.0.1:{self.server_address[1]}",
-        }
+    def found(self, query: str) -> list[dict[str, str]]:
+        hits = super().found(query)
+        twin = [{**hit, "url": f"{hit['url']}/?utm_source=x#top"} for hit in hits[:1]]
+        return [*hits[:1], *twin, *hits[1:]]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Web
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        parts = urlsplit(self.path)
-        if parts.path == "/search":
-            self._send("application/json", json.dumps({"results": self._found(parse_qs(parts.query)["q"][0])}))
-        elif parts.path == "/broken" or parts.path not in PAGES:
-            self.send_error(500)
-        else:
-            title, text = PAGES[parts.path]
-            self._send("text/html", f"<html><head><title>{title}</title></head><body><p>{text}</p></body></html>")
-
-    def _found(self, query: str) -> list[dict[str, str]]:
-        words = set(re.findall(r"[a-z]{4,}", query.lower()))
-        scored = [
-            (len(words & set(re.findall(r"[a-z]{4,}", f"{title} {text}".lower()))), path, title)
-            for path, (title, text) in PAGES.items()
-        ]
-        best = sorted((item for item in scored if item[0]), key=lambda item: -item[0])
-        pages = [{"title": title, "url": f"{self.server.base}{path}", "content": title} for _, path, title in best]
-        twin = [{**page, "url": f"{page['url']}/?utm_source=x#top"} for page in pages[:1]]
-        return [*pages[:1], *twin, *pages[1:]]  # the first page comes twice, under two addresses
-
-    def _send(self, media_type: str, text: str) -> None:
-        body = text.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", f"{media_type}; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+def _html(title: str, text: str) -> str:
+    return f"<html><head><title>{title}</title></head><body><p>{text}</p></body></html>"
 
 
 @contextmanager
 def web_running() -> Iterator[Web]:
     """Serve until the end of the block."""
-    server = Web()
-    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with serving(Web()) as server:
         yield server
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agents.models import ModelCall
 from orchestration.models import Event, Step, Task
 from orchestration.services import task_submit
 from orchestration.types import TaskRequest, TaskStatus
@@ -30,6 +31,13 @@ def keys_of(task: Task) -> list[str]:
 
 def events_of(task: Task) -> Counter[str]:
     return Counter(Event.objects.filter(task=task).values_list("kind", flat=True))
+
+
+def test_a_question_that_needs_no_more_is_one_step_and_one_model_call(principal: Principal) -> None:
+    task = run(principal, "Say hello to the town", "simple")
+    assert keys_of(task) == ["agent"]
+    assert (task.model_calls, task.tool_calls) == (1, 0)
+    assert ModelCall.objects.filter(tenant_id=principal.tenant_id).count() == 1, "and nobody is asked behind the scenes"
 
 
 def test_react_thinks_calls_a_tool_looks_and_answers(principal: Principal) -> None:

@@ -136,7 +136,11 @@ def plans() -> st.SearchStrategy[dict[str, Any] | None]:
 def parameters_of(name: str) -> st.SearchStrategy[dict[str, Any]]:
     """Return parameters within the declared limits."""
     limits: dict[str, dict[str, st.SearchStrategy[Any]]] = {
-        "dag": {"execution": st.sampled_from(["hybrid", "parallel", "sequential"]), "synthesize": st.booleans()},
+        "dag": {
+            "execution": st.sampled_from(["hybrid", "parallel", "sequential"]),
+            "max_subtasks": st.integers(1, 6),
+            "synthesize": st.booleans(),
+        },
         "react": {"max_iterations": st.integers(1, 6), "window": st.integers(1, 3)},
         "chain_of_thought": {"samples": st.integers(1, 5)},
         "reflection": {"threshold": st.floats(0, 1), "max_rounds": st.integers(1, 4)},

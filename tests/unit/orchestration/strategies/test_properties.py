@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration.strategies import OFFERED, Finish
+from orchestration.strategies.research.depths import ResearchParameters
 from orchestration.types import StepKind, StepStatus
 from tests.unit.orchestration.strategies.drawing import parameters_of
 from tests.unit.orchestration.strategies.played import Engine
@@ -39,6 +40,37 @@ def test_a_team_never_grows_beyond_its_limits(name: str, data: st.DataObject) ->
         assert len(agents) <= max(given_parameters["max_tasks"], 1)
     known = ["python", "calculator"]
     assert all(tool in known for spec in agents for tool in spec.input.get("tools", []))
+
+
+def most_steps(name: str, given_parameters: dict[str, Any]) -> dict[str, int]:
+    """Return how many steps of each sort, by the beginning of their keys, a strategy may make with its parameters."""
+    if name == "research":
+        depth = ResearchParameters.model_validate(given_parameters).wanted
+        searches = depth.dimensions * depth.queries + (depth.rounds - 1) * depth.dimensions
+        pages = depth.rounds * depth.dimensions * depth.pages
+        notes = depth.rounds * depth.dimensions
+        last = {"report": 1, "verify": int(depth.verify)}
+        return {"search-": searches, "fetch-": pages, "findings-": notes, "coverage-": depth.rounds - 1, **last}
+    one = {key: int(value) for key, value in given_parameters.items() if isinstance(value, int)}
+    limits = {
+        "simple": lambda: {"agent": 1},
+        "dag": lambda: {"plan": 2, "agent-": min(one["max_subtasks"], 5), "synthesize": 1},
+        "chain_of_thought": lambda: {"chain-": one["samples"], "judge": 1},
+        "reflection": lambda: {"draft-": one["max_rounds"] + 1, "critique-": one["max_rounds"] + 1},
+        "debate": lambda: {"side-": one["sides"] * one["rounds"], "member-": one["sides"], "ballot-": one["sides"]},
+    }
+    return limits[name]()
+
+
+@pytest.mark.parametrize("name", ["simple", "dag", "chain_of_thought", "reflection", "debate", "research"])
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_no_more_steps_of_a_sort_are_made_than_the_parameters_allow(name: str, data: st.DataObject) -> None:
+    given_parameters = data.draw(parameters_of(name))
+    engine = Engine(OFFERED[name], given_parameters, data)
+    engine.run()
+    for prefix, most in most_steps(name, given_parameters).items():
+        assert sum(key.startswith(prefix) for key in engine.specs) <= most, prefix
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
