@@ -13,6 +13,7 @@ from django.conf import settings
 from agents.journal.bounds import canonical_digest
 from agents.metrics import TOOL_CACHE
 from agents.tools.base import Tool, ToolOutput
+from shannon_project.foundation.valkey import valkey_client
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +51,8 @@ def _key(tool: Tool, arguments: Mapping[str, Any], tenant_id: UUID) -> str:
 @cache
 def _client() -> "redis.Redis":
     """One client, with its own pool of connections, per process."""
-    return redis.Redis.from_url(
+    return valkey_client(
         settings.CELERY_BROKER_URL,
-        socket_connect_timeout=_SERVER_TIMEOUT_SECONDS,
-        socket_timeout=_SERVER_TIMEOUT_SECONDS,
+        connect_timeout_seconds=_SERVER_TIMEOUT_SECONDS,
+        timeout_seconds=_SERVER_TIMEOUT_SECONDS,
     )

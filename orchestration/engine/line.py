@@ -16,6 +16,7 @@ import redis
 from django.conf import settings
 
 from orchestration.types import PRIORITY_RANK, Priority
+from shannon_project.foundation.valkey import valkey_client
 
 TURN_SECONDS: Final = 0.005  # of a control thread that a turn is counted with until it is known how long it took
 _PAGE: Final = 32  # tenants that are looked at together
@@ -150,7 +151,7 @@ def _paid(charge: Charge) -> tuple[str, str]:
 @cache
 def broker_client() -> "redis.Redis":
     """Return the client of the broker beside Celery's; one pool of connections per process."""
-    return redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=1.0, socket_timeout=2.0)
+    return valkey_client(settings.CELERY_BROKER_URL, connect_timeout_seconds=1.0, timeout_seconds=2.0)
 
 
 @cache

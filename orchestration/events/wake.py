@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 
 from shannon_project.foundation.together import Together
+from shannon_project.foundation.valkey import valkey_client
 
 log = structlog.get_logger(__name__)
 
@@ -101,12 +102,12 @@ _breaker = _Breaker()
 @cache
 def _client() -> "redis.Redis":
     """One client, with its own pool of connections, per process."""
-    return redis.Redis.from_url(
-        settings.CELERY_BROKER_URL, socket_connect_timeout=TIMEOUT_SECONDS, socket_timeout=TIMEOUT_SECONDS
+    return valkey_client(
+        settings.CELERY_BROKER_URL, connect_timeout_seconds=TIMEOUT_SECONDS, timeout_seconds=TIMEOUT_SECONDS
     )
 
 
-# A connection for each of hundreds of threads would be more than the pool has, or the server.
+# One round trip for what hundreds of threads tell at the same moment.
 _PUBLISHING: Final[Together[None, Sequence[_Message], None]] = Together(
     _publish_all, at_once=PUBLISHED_AT_ONCE, size=len
 )

@@ -8,6 +8,10 @@ from shannon_project.settings.policy import SHANNON_LEDGER_CHECK_SECONDS
 
 CELERY_BROKER_URL = ENV.redis_url
 CELERY_RESULT_BACKEND = f"shannon_project.doorbell_backend:DoorbellBackend+{ENV.redis_url}"
+# One for all threads of a process: otherwise each thread makes its own, with a pool of connections, when it first sends
+# or ends a job, and web has a new thread for each request. Ours keeps nothing of a thread.
+CELERY_RESULT_BACKEND_THREAD_SAFE = True
+CELERY_REDIS_MAX_CONNECTIONS = 10_000  # the backend's: as many as threads end jobs at the same moment, not 100
 CELERY_WORKER_POOL = "threads"  # agents wait for models; and a fork after the sandbox hosts are up would share them
 CELERY_WORKER_CONCURRENCY = ENV.worker_threads
 CELERY_TASK_DEFAULT_QUEUE = "control"  # whatever is short: what happens next must not stand behind what takes minutes

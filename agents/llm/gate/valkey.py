@@ -18,6 +18,7 @@ from agents.llm.gate.reckoning import p95
 from agents.metrics import GATE_DEGRADED
 from shannon_project.foundation.coroutines import outside
 from shannon_project.foundation.together import Together
+from shannon_project.foundation.valkey import valkey_client
 
 log = structlog.get_logger(__name__)
 
@@ -239,4 +240,4 @@ def _script(name: str) -> Any:
 @cache
 def _client() -> "redis.Redis":
     """One client, with its own pool of connections, per process."""
-    return redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=0.5, socket_timeout=0.5)
+    return valkey_client(settings.CELERY_BROKER_URL, connect_timeout_seconds=0.5, timeout_seconds=0.5)

@@ -1,5 +1,6 @@
 """Strict fields: a wrong type is refused, an unknown field is refused by its name."""
 
+import copy
 import json
 import re
 from collections.abc import Mapping
@@ -41,6 +42,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         query.is_valid(raise_exception=True)
         return dict(query.validated_data)
 
+    def get_fields(self) -> dict[str, Any]:
+        """Return fields of this serializer's own; DRF would make each anew, of its arguments, for every request."""
+        return {name: _copied(field) for name, field in self._declared_fields.items()}
+
     def to_internal_value(self, data: Any) -> Any:
         """Return the validated values.
 
@@ -65,6 +70,17 @@ class StrictSerializer(serializers.Serializer[Any]):
                 f"Unknown field: {listed}. Allowed: {', '.join(allowed) or 'none'}.",
                 details={"unknown": unknown[:20], "allowed": allowed},
             )
+
+
+def _copied(field: Any) -> Any:
+    """Return a copy of a declared field: what is bound to a serializer is its own, what it was made of is shared."""
+    if isinstance(field, serializers.BaseSerializer):
+        return copy.deepcopy(field)
+    copied = copy.copy(field)
+    if (child := getattr(field, "child", None)) is not None:
+        copied.child = _copied(child)
+        copied.child.parent = copied
+    return copied
 
 
 class TextField(serializers.CharField):

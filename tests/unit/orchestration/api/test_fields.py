@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from orchestration.api.http import uuid_of
 from orchestration.api.serializers.base import ObjectField, OneOfField, SessionIdField, TextField, WholeNumberField
+from orchestration.api.serializers.tasks import SubmitBody
 from orchestration.api.views.tools import output_text
 
 
@@ -76,3 +77,17 @@ def test_only_the_usual_form_of_a_uuid_is_an_id(text: str, known: bool) -> None:
 )
 def test_an_output_has_a_text(output: Any, text: str | None) -> None:
     assert output_text(output) == text
+
+
+def test_each_serializer_has_fields_of_its_own_made_of_the_same_parts() -> None:
+    first, second = SubmitBody(data={"query": "a"}), SubmitBody(data={"query": "b"})
+    assert first.is_valid()
+    assert second.is_valid()
+    assert (first.validated_data["query"], second.validated_data["query"]) == ("a", "b")
+    for name, field in first.fields.items():
+        other = second.fields[name]
+        assert field is not other
+        assert (field.parent, other.parent) == (first, second)
+        child, other_child = getattr(field, "child", None), getattr(other, "child", None)
+        assert child is None or (child is not other_child and child.parent is field)
+    assert all(field.parent is None for field in SubmitBody._declared_fields.values())
