@@ -36,7 +36,7 @@ def importers_of(package: str) -> set[str]:
     [
         ("dns", {"shannon_project/foundation/outbound/name_servers.py"}),
         ("regopy", {"policy/evaluation/backend.py", "policy/evaluation/exchange.py"}),  # one room: calls, and values
-        ("wasmer_sdk", {"sandbox/runtimes/wasmer.py"}),
+        ("wasmer_sdk", {f"sandbox/runtimes/wasmer/{name}.py" for name in ("packages", "runtime", "sdk", "started")}),
         ("eryx", {"sandbox/runtimes/eryx.py"}),
         ("playwright", {"agents/tools/browsing/chromium.py"}),
         ("pydantic_monty", {"sandbox/runtimes/monty.py"}),

@@ -1,5 +1,6 @@
 """The sandbox hosts: confined, replaced when they die, recycled, and gone with their worker."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -10,12 +11,14 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psutil
 import pytest
 from django.conf import settings
 
 from sandbox.errors import SandboxBusy, SandboxUnavailable
+from sandbox.guests.tenant_module import module_path, module_save
 from sandbox.host.supervisor import Supervisor
 from sandbox.runtimes.base import Runtime
 from sandbox.runtimes.duckdb_sql import DuckdbRuntime
@@ -24,6 +27,7 @@ from sandbox.runtimes.monty import MontyRuntime
 from sandbox.runtimes.wasmer import WasmerRuntime
 from sandbox.services.execution import supervisor_options
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
+from tests.wasm_modules import HELLO
 
 LIMITS = SandboxLimits(wall_seconds=60)
 LOOP = "while True: pass"
@@ -222,6 +226,24 @@ def test_a_guest_that_was_given_up_does_not_burn_on(make: Callable[..., Supervis
     assert execute(supervisor, LOOP, replace(LIMITS, wall_seconds=0.5)).outcome is Outcome.TIMEOUT
     assert not psutil.pid_exists(pid)
     assert reasons == ["used_up"]
+
+
+def test_a_host_that_started_a_module_only_to_compile_it_serves_no_other_run(
+    make: Callable[..., Supervisor], reasons: list[str]
+) -> None:
+    name = uuid4().hex.encode()
+    module = HELLO + bytes([0, 1 + len(name), len(name)]) + name  # a section of its own: nobody has compiled this one
+    sha256 = hashlib.sha256(module).hexdigest()
+    cache = Path(settings.SHANNON_SANDBOX_CACHE_DIR)
+    module_save(cache, sha256, module)
+    supervisor = make()
+    request = ExecutionRequest("module", module_sha256=sha256, limits=LIMITS)
+    try:
+        for _ in range(2):
+            assert supervisor.execute(request, limits=LIMITS).stdout == "hello\n"
+            assert reasons == ["used_up"]
+    finally:
+        module_path(cache, sha256).unlink()
 
 
 def test_hosts_are_recycled_after_their_runs_or_their_memory(
