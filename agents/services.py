@@ -44,7 +44,7 @@ from agents.months import month_tables
 from agents.planning.drafts import PlanDraft, PlanRequest, plan_draft
 from agents.replaying import EffectWanted, ReplayEngine, ReplayJournal
 from agents.roles.rows import RoleChanges, role_change, role_create, role_delete
-from agents.sessions.workspace_overview import workspace_overview
+from agents.sessions.workspace_overview import workspace_has_files, workspace_overview
 from agents.sessions.writing import conversation_add, message_append, session_delete, session_open, session_rename
 from agents.skills.rows import skill_create, skill_delete, skill_switch
 from agents.step_budget import node_limited, step_limited
@@ -163,6 +163,7 @@ __all__ = [
     "worker_load",
     "worker_shutdown",
     "worker_warm",
+    "workspace_has_files",
     "workspace_overview",
 ]
 

@@ -1,6 +1,6 @@
 """Which strategy works on a request, with which parameters, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from orchestration.strategies import (
     lesson_of,
     route,
 )
+from orchestration.strategies.router import WITHOUT_TOOLS
 from orchestration.wishes import Wishes
 from shannon_project.foundation.errors import InvalidInput
 
@@ -46,16 +47,26 @@ class Choice:
     degradations: tuple[Degradation, ...] = ()
 
 
-def strategy_choose(query: str, wishes: Wishes, *, tenant_id: UUID) -> Choice:
+def strategy_choose(
+    query: str, wishes: Wishes, *, tenant_id: UUID, has_files: Callable[[], bool] = lambda: False
+) -> Choice:
     """Return the strategy that is asked for, or the router's, or the one that its tenant's outcomes speak for.
 
     Asks the database only where the router learns and no mode is named.
+
+    Args:
+        query: The request.
+        wishes: What it asks for.
+        tenant_id: Whose it is.
+        has_files: Tells whether its session has files; asked only where a strategy without tools would be taken.
 
     Raises:
         InvalidInput: The strategy's parameters are not valid; says which and why (the caller's fault).
         ModelUnknown: They name a model that may not be named (the caller's fault).
     """
     routed = route(query, ROUTED)
+    if not wishes.mode and routed.strategy in WITHOUT_TOOLS and not routed.estimate.needs and has_files():
+        routed = route(query, ROUTED, has_files=True)
     if wishes.mode:
         name, reasons, lesson = STRATEGY_OF_MODE[wishes.mode], [wishes.why], None
     else:

@@ -48,6 +48,12 @@ def workspace_overview(*, tenant_id: UUID, session_id: UUID) -> str:
     return bounded_text("\n".join(lines), settings.SHANNON_WORKSPACE_OVERVIEW_MAX_CHARACTERS)
 
 
+def workspace_has_files(*, tenant_id: UUID, session_id: UUID) -> bool:
+    """Return whether a session has files. No connection of the database is held meanwhile."""
+    connection_release()
+    return bool(workspace_open(tenant_id=tenant_id, session_id=session_id).files())
+
+
 @dataclass(slots=True)
 class _Column:
     """A column while it is read. `values` None: too many different ones, or too long, to be listed."""

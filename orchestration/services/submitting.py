@@ -1,11 +1,12 @@
 """Submitting a request: what it asks for is checked, permitted and chosen, and becomes a task."""
 
 from dataclasses import asdict
+from functools import partial
 
 from django.conf import settings
 
-from agents.selectors import roles_of
-from agents.services import model_override_check
+from agents.selectors import roles_of, session_id_for
+from agents.services import model_override_check, workspace_has_files
 from agents.types import ApprovalAsk
 from orchestration.choosing import Choice, degraded, reviewable, strategy_choose
 from orchestration.degrading import degradation_event, means_of
@@ -66,7 +67,8 @@ def _new_task(principal: Principal, request: TaskRequest, trigger: Trigger | Non
     budget, review = context_check(request.context), review_options(request.context)
     roles = roles_of(principal.tenant_id)
     wishes = wishes_of(request, roles=roles)
-    choice = strategy_choose(request.query, wishes, tenant_id=principal.tenant_id)
+    has_files = partial(_has_files, principal, request.session_id)
+    choice = strategy_choose(request.query, wishes, tenant_id=principal.tenant_id, has_files=has_files)
     if review is None:
         opened = budget.opened(trigger.max_budget_usd if trigger else None)
         choice = degraded(choice, means_of(principal, request, opened, choice, model_tier=wishes.model_tier))
@@ -93,6 +95,12 @@ def _new_task(principal: Principal, request: TaskRequest, trigger: Trigger | Non
         begin=trigger.begin if trigger else lambda: None,
         complete=trigger.complete if trigger else lambda _task: None,
     )
+
+
+def _has_files(principal: Principal, session_id: str | None) -> bool:
+    """Return whether the session that a request names has files."""
+    known = session_id_for(principal=principal, session_id=session_id) if session_id else None
+    return known is not None and workspace_has_files(tenant_id=principal.tenant_id, session_id=known)
 
 
 def _permit(

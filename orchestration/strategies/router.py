@@ -10,7 +10,7 @@ signals and needs that were found, names the cluster of requests that fare alike
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 CHOSEN_FROM: Final = 0.5
@@ -28,7 +28,8 @@ CLUSTER_MAX_CHARACTERS: Final = 200
 class Estimate:
     """What a request looks like before anything is asked: its length, its parts, and what it needs.
 
-    `needs`: of `data` (a file that it names, or a table or list of numbers in it), `program`, `web`.
+    `needs`: of `data` (a file that it names, or a table or list of numbers in it), `program`, `web`, and `files`, where
+    its session has some.
     """
 
     words: int
@@ -214,16 +215,18 @@ def estimate_of(query: str) -> Estimate:
     return Estimate(len(query.split()), max(clauses, 1), needs)
 
 
-def route(query: str, known: frozenset[str]) -> Route:
+def route(query: str, known: frozenset[str], *, has_files: bool = False) -> Route:
     """Return the strategy for a request that named none.
 
     Args:
         query: The request.
         known: Strategies that may be chosen.
+        has_files: Whether there are files that it may be about; the cluster is of its words alone.
     """
-    estimate = estimate_of(query)
+    said = estimate_of(query)
+    estimate = replace(said, needs=(*said.needs, "files")) if has_files else said
     scores, reasons, found = _scored(query, known, estimate)
-    cluster = "; ".join([*found, *(f"needs {need}" for need in estimate.needs), estimate.size])[:CLUSTER_MAX_CHARACTERS]
+    cluster = "; ".join([*found, *(f"needs {need}" for need in said.needs), said.size])[:CLUSTER_MAX_CHARACTERS]
     ordered = sorted(scores, key=lambda name: (-scores[name], name))
     best = ordered[0] if ordered else "simple"
     top = scores.get(best, 0.0)

@@ -1,14 +1,25 @@
 """A recorded history, replayed: what learning spares where people say how good answers are, and that it costs none."""
 
 import pytest
+from django.conf import settings
 
 from orchestration.strategies import OFFERED, route
 from tests.routing.families import COMPARED, checked_requests
-from tests.routing.replaying import PastOutcome, People, history, replayed
+from tests.routing.replaying import PastOutcome, People, Totals, history, replayed
 
 NOBODY = People(share=0.0)
 EVERYBODY = People(share=1.0)
 ERRING = People(share=0.5, errs=0.1)
+
+
+ROWS = {
+    "none": NOBODY,
+    "a quarter": People(0.25),
+    "half": People(0.5),
+    "half, one word in ten wrong": ERRING,
+    "all": EVERYBODY,
+}
+"""Of the table of decision 0053."""
 
 
 def misleading() -> list[PastOutcome]:
@@ -48,3 +59,16 @@ def test_an_answer_that_is_wrong_and_looks_right_is_not_learned_however_few_say_
 @pytest.mark.parametrize("outcomes", [history(), misleading()], ids=["whole", "misleading"])
 def test_where_nobody_judges_answers_nothing_is_learned(outcomes: list[PastOutcome]) -> None:
     assert replayed(outcomes, NOBODY).changed == 0
+
+
+def figures(found: Totals) -> str:
+    return f"{found.tokens:,.0f}, {found.cost_usd:.4f}, {found.right:.0%}".replace("%", " %")
+
+
+def test_the_decision_tells_what_the_history_shows() -> None:
+    page = (settings.BASE_DIR / "docs" / "decisions" / "0053-people-judge-answers.md").read_text()
+    whole, misled = history(), misleading()
+    wanted = {"the router alone": (replayed(whole, NOBODY).without, replayed(misled, NOBODY).without)}
+    wanted |= {name: (replayed(whole, who).learned, replayed(misled, who).learned) for name, who in ROWS.items()}
+    rows = [f"| {name} | {figures(one)} | {figures(other)} |" for name, (one, other) in wanted.items()]
+    assert [row for row in rows if row not in page] == [], "\n".join(rows)

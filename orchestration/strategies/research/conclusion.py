@@ -52,7 +52,7 @@ class Conclusion:
             return Spawn(steps=(spec,), told=(told,))
         if not is_done(report):
             return Fail(error=report.error) if report.error is not None else Wait()
-        if self.depth.verify:
+        if self.depth.verify and self._cited():
             verify = self.view.steps.get(VERIFY_KEY)
             if verify is None:
                 return Spawn(steps=(self._verification(),))
@@ -109,8 +109,8 @@ class Conclusion:
         if self.given.citations and sources:
             listed = (f"{number}. {link_to(one.title, one.url)}" for number, one in enumerate(sources, start=1))
             parts.append("## Sources\n\n" + "\n".join(listed))
-        if doubtful := [claim for claim in claims if claim["verdict"] != "supported"]:
-            parts.append("## Claims that could not be verified\n\n" + self._doubts(doubtful))
+        if doubts := self._doubts([claim for claim in claims if claim["verdict"] != "supported"], len(sources)):
+            parts.append(f"## Claims that could not be verified\n\n{doubts}")
         metadata = {
             "question": self.plan["question"],
             "citations": [
@@ -136,11 +136,13 @@ class Conclusion:
         cited = {number: self._sources[number] for number in numbers}
         return verdicts_of(claims_of(self._report(), cited), value_of(self.view, VERIFY_KEY).get("claims", []), cited)
 
-    def _doubts(self, claims: Sequence[Mapping[str, Any]]) -> str:
-        """Return the claims with their verdicts; where nobody checked any, that and why."""
+    def _doubts(self, claims: Sequence[Mapping[str, Any]], sources: int) -> str:
+        """Return the claims with their verdicts; where nobody checked any, that and why. Empty without a doubt."""
         step = self.view.steps.get(VERIFY_KEY)
         if step is not None and step.error is not None:
             return f"None of the {len(claims)} claims was checked: {step.error.get('message', '')}"
+        if self.depth.verify and not sources:
+            return "None of its sentences cites a page that was read."
         marks = (f" [{claim['source']}]" if self.given.citations else "" for claim in claims)
         verdicts = (claim["verdict"] if claim["is_checked"] else "not checked" for claim in claims)
         shown = zip(verdicts, claims, marks, strict=True)

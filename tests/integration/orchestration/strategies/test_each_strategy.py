@@ -10,6 +10,7 @@ from orchestration.models import Event, Step, Task
 from orchestration.services import task_submit
 from orchestration.types import TaskRequest, TaskStatus
 from policy.types import Principal
+from sandbox.services import workspace_open
 from tests.integration.orchestration.playing import play, principal
 from tests.integration.orchestration.strategies.asked import SUM, THREE
 
@@ -148,3 +149,22 @@ def test_where_the_router_is_unsure_a_small_model_chooses_as_a_step(principal: P
     assert (started["is_unsure"], started["scores"]) == (True, {"dag": 0.5, "debate": 0.5})
     chosen = Event.objects.get(task=task, kind="PROGRESS").payload
     assert chosen["strategy"] == task.result_metadata["routed_to"] == "dag"
+
+
+@pytest.mark.parametrize("is_named", [False, True])
+def test_a_session_with_files_is_not_left_to_a_strategy_that_cannot_read_them(
+    principal: Principal, is_named: bool
+) -> None:
+    query = "Debate whether we should raise our prices"
+    alone = task_submit(principal=principal, request=TaskRequest(query=query, session_id="with-files")).task
+    assert alone.strategy == "debate"
+    workspace_open(tenant_id=principal.tenant_id, session_id=alone.session_id).write("prices.csv", b"a,b\n1,2\n")
+    session_id = "with-files" if is_named else str(alone.session_id)
+    task = task_submit(principal=principal, request=TaskRequest(query=query, session_id=session_id)).task
+    assert (task.session_id, task.strategy) == (alone.session_id, "auto")
+    started = Event.objects.get(task=task, kind="WORKFLOW_STARTED").payload["route"]
+    assert started["estimate"]["needs"] == ["files"]
+    named = task_submit(
+        principal=principal, request=TaskRequest(query=query, session_id=session_id, mode="debate")
+    ).task
+    assert named.strategy == "debate"

@@ -98,3 +98,12 @@ def test_what_needs_files_pages_or_programs_speaks_against_strategies_without_to
     assert with_file.scores["chain_of_thought"] < puzzle.scores["chain_of_thought"]
     assert with_file.estimate.needs == ("data",)
     assert route("Look at https://example.org/a and sum it up", KNOWN).estimate.needs == ("web",)
+
+
+def test_files_of_the_session_speak_against_strategies_without_tools_and_change_no_cluster() -> None:
+    query = "Debate whether we should raise our prices"
+    words, files = route(query, KNOWN), route(query, KNOWN, has_files=True)
+    assert words.strategy == "debate"
+    assert (files.strategy, files.is_unsure, files.candidates) == ("simple", True, ("simple", "debate"))
+    assert files.estimate.needs == ("files",)
+    assert files.cluster == words.cluster

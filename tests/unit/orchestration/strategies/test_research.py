@@ -126,6 +126,13 @@ def test_claims_that_nobody_checked_are_listed_as_such() -> None:
     assert move.result.endswith("## Claims that could not be verified\n\n- not checked: Gravel is bad. [1]")
 
 
+def test_a_report_that_cites_nothing_is_not_verified_and_says_so() -> None:
+    move = researched(pages=[page(1, BEES)], report="There are many species [9].")
+    assert isinstance(move, Finish)
+    assert move.result.endswith("None of its sentences cites a page that was read.")
+    assert (move.metadata["citations"], move.metadata["claims"]) == ([], [])
+
+
 def test_two_addresses_that_lead_to_one_page_are_one_source_and_it_is_cited_once() -> None:
     pages = [page(1, BEES), page(2, BEES, url="http://www.example.org/1/?utm_source=x")]
     move = researched(pages=pages, report="There are 61 species [1][2].", depth="quick")
