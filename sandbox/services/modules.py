@@ -13,7 +13,7 @@ from django.db import transaction
 from sandbox.errors import ModuleInvalid, ModuleTooLarge
 from sandbox.guests.tenant_module import module_path, module_save
 from sandbox.models import WasmModule
-from sandbox.runtimes.wasm_inspect import CAPABILITIES, module_inspect
+from sandbox.runtimes.wasm_inspect import CAPABILITIES, ModuleFacts, module_inspect
 from sandbox.runtimes.wasm_module import WasmModuleInvalid
 from sandbox.selectors import module_for
 from sandbox.services.execution import cache_dir, execute
@@ -50,27 +50,8 @@ def module_upload(
         ModuleInvalid: The name, the hash, the module or what it imports is not as it must be; the message says what:
             the caller's fault.
     """
-    if not _NAME.fullmatch(name):
-        raise ModuleInvalid(f"A module's name is letters, digits and _, a letter first; not {name[:80]!r}.")
-    if len(content) > settings.SHANNON_SANDBOX_MODULE_MAX_BYTES:
-        raise ModuleTooLarge(details={"max_bytes": settings.SHANNON_SANDBOX_MODULE_MAX_BYTES})
+    facts = _checked(name, content, sha256, CAPABILITIES if capabilities is None else frozenset(capabilities))
     found = hashlib.sha256(content).hexdigest()
-    if sha256 and sha256.lower() != found:
-        raise ModuleInvalid("The module is not the one that its SHA-256 names.", details={"sha256": found})
-    allowed = CAPABILITIES if capabilities is None else frozenset(capabilities)
-    if unknown := sorted(allowed - CAPABILITIES):
-        raise ModuleInvalid(f"There is no capability {', '.join(unknown)}; there is {', '.join(sorted(CAPABILITIES))}.")
-    try:
-        facts = module_inspect(content)
-    except WasmModuleInvalid as error:
-        raise ModuleInvalid(f"The module is refused: {error}.") from error
-    if wanted := sorted(facts.capabilities - allowed):
-        raise ModuleInvalid(f"The module wants {', '.join(wanted)}, which its upload does not allow it.")
-    if facts.memory_bytes > settings.SHANNON_SANDBOX_MEMORY_BYTES:
-        raise ModuleInvalid(
-            f"The module starts with {facts.memory_bytes} bytes of memory; "
-            f"allowed are {settings.SHANNON_SANDBOX_MEMORY_BYTES}."
-        )
     with transaction.atomic():
         others = WasmModule.objects.filter(tenant_id=tenant_id).exclude(name=name).count()
         if others >= settings.SHANNON_SANDBOX_MODULES_MAX:
@@ -92,6 +73,31 @@ def module_upload(
         )
     logger.info("module %s of tenant %s is %s", name, tenant_id, found)
     return module
+
+
+def _checked(name: str, content: bytes, sha256: str, allowed: frozenset[str]) -> ModuleFacts:
+    """Return what a module is; raises as `module_upload` does."""
+    if not _NAME.fullmatch(name):
+        raise ModuleInvalid(f"A module's name is letters, digits and _, a letter first; not {name[:80]!r}.")
+    if len(content) > settings.SHANNON_SANDBOX_MODULE_MAX_BYTES:
+        raise ModuleTooLarge(details={"max_bytes": settings.SHANNON_SANDBOX_MODULE_MAX_BYTES})
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 and sha256.lower() != found:
+        raise ModuleInvalid("The module is not the one that its SHA-256 names.", details={"sha256": found})
+    if unknown := sorted(allowed - CAPABILITIES):
+        raise ModuleInvalid(f"There is no capability {', '.join(unknown)}; there is {', '.join(sorted(CAPABILITIES))}.")
+    try:
+        facts = module_inspect(content)
+    except WasmModuleInvalid as error:
+        raise ModuleInvalid(f"The module is refused: {error}.") from error
+    if wanted := sorted(facts.capabilities - allowed):
+        raise ModuleInvalid(f"The module wants {', '.join(wanted)}, which its upload does not allow it.")
+    if facts.memory_bytes > settings.SHANNON_SANDBOX_MEMORY_BYTES:
+        raise ModuleInvalid(
+            f"The module starts with {facts.memory_bytes} bytes of memory; "
+            f"allowed are {settings.SHANNON_SANDBOX_MEMORY_BYTES}."
+        )
+    return facts
 
 
 def module_delete(*, tenant_id: UUID, name: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from agents.errors import JournalMismatch
 from agents.journal import Effect
 from agents.journal.matching import first_difference
-from tests.unit.agents.journal.test_journal import Play
+from tests.unit.agents.journal.plays import Play
 
 
 @pytest.mark.parametrize(

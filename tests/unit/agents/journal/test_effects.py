@@ -1,79 +1,21 @@
-"""The journal's rules, with a store in memory."""
+"""What a step did outside itself is done once, and told again to who runs the step again."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError
 
-from agents.blobs.fake import FakeBlobStore
-from agents.context import Emit, StepContext
+from agents.context import Emit
 from agents.errors import (
     JournalMismatch,
     JournalValueTooLarge,
     OutcomeUnknown,
     RecordedFailure,
-    StepSuperseded,
     TaskCancelled,
-    TaskPaused,
 )
-from agents.fake_engine import FakeStepEngine, fake_context
-from agents.journal import Effect, Journal
-from agents.journal.fake import FakeJournalStore
-from agents.models import JournalEntry
-from shannon_project.foundation.errors import ShannonError, Unavailable
-from tests.unit.agents.principals import someone
-
-
-class Final(ShannonError):
-    """It will never work."""
-
-    code = "FINAL"
-
-
-class Crash(BaseException):
-    """The process died here."""
-
-
-class Play:
-    """One step that is executed several times over the same store."""
-
-    def __init__(self) -> None:
-        self.engine = FakeStepEngine()
-        self.ctx: StepContext = fake_context(engine=self.engine, principal=someone())
-        self.store: FakeJournalStore = FakeJournalStore()
-        self.blobs: FakeBlobStore = FakeBlobStore()
-        self.performed: list[int] = []
-
-    def attempt(self) -> Journal:
-        """Begin another attempt."""
-        self.ctx = replace(self.ctx, attempt=self.ctx.attempt + 1)
-        return Journal(self.ctx, self.store, self.blobs)
-
-    def call(self, journal: Journal, request: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
-        """Do an effect that answers with its position."""
-
-        def perform(effect: Effect) -> dict[str, Any]:
-            self.performed.append(effect.position)
-            return {"position": effect.position}
-
-        def after(emit: Emit, position: int, _: dict[str, Any]) -> None:
-            emit("DONE", str(position))
-
-        values: dict[str, Any] = {"kind": "tool", "key": "t", "perform": perform, "idempotent": True, "after": after}
-        return journal.effect(request=request or {}, **(values | options))
-
-
-def raising(error: BaseException) -> Callable[[Effect], dict[str, Any]]:
-    """Return an effect that ends like this."""
-
-    def perform(_: Effect) -> dict[str, Any]:
-        raise error
-
-    return perform
+from agents.journal import Effect
+from shannon_project.foundation.errors import Unavailable
+from tests.unit.agents.journal.plays import Crash, Final, Play, raising
 
 
 def test_a_finished_effect_is_not_repeated_and_emits_nothing_again() -> None:
@@ -191,78 +133,6 @@ def test_on_failure_is_called_with_the_error() -> None:
     assert [(event.kind, event.message) for event in play.engine.events] == [("FAILED", "0 no")]
 
 
-class BlinkingStore(FakeJournalStore):
-    """A store whose database goes away once, `before` or `after` the writing of a closed entry."""
-
-    def __init__(self, blink: str, error: type[Exception]) -> None:
-        super().__init__()
-        self.blink, self.error = blink, error
-
-    def update(self, entries: Sequence[JournalEntry]) -> None:
-        """Fail once."""
-        blink, self.blink = self.blink, ""
-        if blink == "before":
-            raise self.error("the server closed the connection")
-        super().update(entries)
-        if blink == "after":
-            raise self.error("the server closed the connection")
-
-
-@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_an_effect_whose_end_could_not_be_written_at_once_is_not_done_again(error: type[Exception]) -> None:
-    play = Play()
-    play.store = BlinkingStore("before", error)
-    assert play.call(play.attempt()) == {"position": 0}
-    assert play.call(play.attempt()) == {"position": 0}
-    assert play.performed == [0]
-    assert play.engine.kinds() == ["DONE"]
-
-
-def test_an_end_that_was_committed_though_the_connection_was_lost_is_not_told_twice() -> None:
-    play = Play()
-    play.store = BlinkingStore("after", OperationalError)
-    assert play.call(play.attempt()) == {"position": 0}
-    assert play.performed == [0]
-    assert play.engine.kinds() == []  # the fake's events went with the first try, as committed ones would have stayed
-
-
-def test_a_failure_that_could_not_be_written_at_once_is_kept() -> None:
-    play = Play()
-    play.store = BlinkingStore("before", OperationalError)
-    with pytest.raises(Final):
-        play.call(play.attempt(), perform=raising(Final("no")))
-    with pytest.raises(RecordedFailure):
-        play.call(play.attempt())
-    assert play.performed == []
-
-
-def test_a_step_that_another_worker_holds_by_then_stops_trying_to_write() -> None:
-    class Superseding(FakeStepEngine):
-        @contextmanager
-        def transaction(self, *, begins: bool = False) -> Iterator[Emit]:
-            """Let the start pass, lose the connection at the end, and then the lease."""
-            self.transactions += 1
-            if self.transactions == 2:
-                raise OperationalError("the server closed the connection")
-            if self.transactions == 3:
-                raise StepSuperseded
-            yield lambda *_, **__: None
-
-    play = Play()
-    play.ctx = replace(play.ctx, engine=Superseding())
-    with pytest.raises(StepSuperseded):
-        play.call(play.attempt())
-    assert play.performed == [0]
-
-
-def test_an_end_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.journal.closing.PATIENCE_SECONDS", 0.0)
-    play = Play()
-    play.store = BlinkingStore("before", OperationalError)
-    with pytest.raises(OperationalError):
-        play.call(play.attempt())
-
-
 def test_what_an_effect_used_is_kept_with_it() -> None:
     play = Play()
 
@@ -325,30 +195,3 @@ def test_a_response_that_is_too_large_fails_the_effect(settings: Any) -> None:
     with pytest.raises(JournalValueTooLarge):
         play.call(play.attempt(), perform=lambda _: {"text": "x" * 200})
     assert play.store.entries[play.ctx.step_id][0].status == "failed"
-
-
-def test_an_effect_that_did_not_begin_is_begun_by_the_next_attempt() -> None:
-    play = Play()
-    journal = play.attempt()
-    play.engine.stops_before_effect = TaskPaused()
-    first, second = journal.reserve_positions(2)
-    with pytest.raises(TaskPaused):
-        play.call(journal, position=first, idempotent=False)
-    play.call(journal, position=second, idempotent=False)  # beside it, in another thread
-    entry = play.store.entries[play.ctx.step_id][first]
-    assert (entry.status, (entry.error or {})["code"]) == ("failed", "EFFECT_NOT_BEGUN")
-    again = play.attempt()
-    assert again.will_perform(first)
-    assert play.call(again, idempotent=False) == {"position": first}
-    assert play.call(again, idempotent=False) == {"position": second}
-    assert play.performed == [second, first]
-
-
-def test_whether_an_effect_began_is_left_to_the_worker_that_holds_the_step_now() -> None:
-    play = Play()
-    play.engine.stops_before_effect = StepSuperseded()
-    with pytest.raises(StepSuperseded):
-        play.call(play.attempt(), idempotent=False)
-    assert play.store.entries[play.ctx.step_id][0].status == "started"
-    with pytest.raises(OutcomeUnknown):
-        play.call(play.attempt(), idempotent=False)

@@ -1,24 +1,22 @@
-"""How a request wants to be worked on: its fields, and the keys of its context that mean the same, as one value. Pure.
-
-Every key either works or is refused by its name; to ignore one that steers the reference system would be to lie.
-"""
+"""Reading a request's wishes. Every key either works or is refused by its name: to ignore one would be to lie."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from string import Template
 from typing import Any, Final
 
 from orchestration.errors import UnsupportedOption
 from orchestration.options import ASKED_TIERS, TIER_BY_REQUEST
 from orchestration.strategies import OFFERED, route
 from orchestration.types import TaskRequest
+from orchestration.wishes.prompts import answer_schema_of, system_prompt_of
 from shannon_project.foundation.errors import InvalidInput
-from shannon_project.foundation.json_schemas import schema_problem
 
 MAX_ITERATIONS: Final = 50  # the reference system's own bound
-SYSTEM_PROMPT_MAX_CHARACTERS: Final = 8_000
-SCHEMA_MAX_CHARACTERS: Final = 20_000
+
+
 RESEARCH_DEPTHS: Final = ("quick", "standard", "deep", "academic")
+
+
 _TRUTHS: Final = {True: True, False: False, "true": True, "false": False}  # schedules of the client send text
 
 
@@ -70,8 +68,8 @@ def wishes_of(request: TaskRequest, *, roles: Collection[str]) -> Wishes:
         max_turns=_number("max_iterations", _either(request, "max_iterations"), MAX_ITERATIONS),
         max_concurrent_agents=_number("max_concurrent_agents", _either(request, "max_concurrent_agents"), 20),
         model_tier=_tier(request),
-        system_prompt=_system_prompt(context),
-        answer_schema=_answer_schema(_either(request, "response_format")),
+        system_prompt=system_prompt_of(context),
+        answer_schema=answer_schema_of(_either(request, "response_format")),
         template=_template(request),
         template_inputs=_template_inputs(request, mode),
     )
@@ -233,53 +231,6 @@ def _number(name: str, value: Any, most: int) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise InvalidInput(f"{name}: must be a whole number from 1 to {most}.")
     return value
-
-
-def _system_prompt(context: Mapping[str, Any]) -> str:
-    """Return the caller's prompt with `${name}` filled in from `prompt_params`.
-
-    Raises:
-        InvalidInput: It is no text, is too long, or names a parameter that is not given.
-    """
-    prompt, values = context.get("system_prompt"), context.get("prompt_params")
-    if prompt is None and values is None:
-        return ""
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise InvalidInput("context.system_prompt: must be a text; prompt_params needs one.")
-    if values is not None:
-        if not isinstance(values, Mapping):
-            raise InvalidInput("context.prompt_params: must be an object.")
-        try:
-            prompt = Template(prompt).substitute({name: str(value) for name, value in values.items()})
-        except (KeyError, ValueError) as error:
-            raise InvalidInput(f"context.system_prompt: cannot be filled in: {error}.") from error
-    if len(prompt) > SYSTEM_PROMPT_MAX_CHARACTERS:
-        raise InvalidInput(f"context.system_prompt: at most {SYSTEM_PROMPT_MAX_CHARACTERS} characters are allowed.")
-    return prompt
-
-
-def _answer_schema(value: Any) -> Mapping[str, Any] | None:
-    """Return the schema of an answer that is wanted as JSON, from OpenAI's `response_format`.
-
-    Raises:
-        InvalidInput: It is no such format, or the schema may not be used here.
-    """
-    if value is None or value == {"type": "text"}:
-        return None
-    if value == {"type": "json_object"}:
-        return {"type": "object"}
-    described = value.get("json_schema") if isinstance(value, Mapping) and value.get("type") == "json_schema" else None
-    schema = described.get("schema") if isinstance(described, Mapping) else None
-    if not isinstance(schema, Mapping):
-        raise InvalidInput(
-            'response_format: must be {"type": "text"}, {"type": "json_object"} or '
-            '{"type": "json_schema", "json_schema": {"name": …, "schema": {…}}}.'
-        )
-    if len(str(schema)) > SCHEMA_MAX_CHARACTERS:
-        raise InvalidInput(f"response_format: the schema has more than {SCHEMA_MAX_CHARACTERS} characters.")
-    if problem := schema_problem(schema):
-        raise InvalidInput(f"response_format: {problem}.")
-    return schema
 
 
 def _switches_check(request: TaskRequest, mode: str) -> None:
