@@ -1,5 +1,5 @@
 -- Asks for a turn in a lane. One round trip; every worker runs this under the server's clock.
--- KEYS: lane state, counted window, running calls, queue, when queued calls last asked, tenants' turns, context window
+-- KEYS: lane state, counted window, running calls, queue, when queued calls last asked, tenants' turns, its context window
 -- ARGV: call, tokens, max_wait_ms, requests, tokens_limit, max_concurrency (0: none), period_ms, lease_ms, probe_ms,
 --       buckets, member of the queue (call|tenant|cost), tenant, cost
 -- Gives {verdict, wait_ms, is_probe, bucket, context window or 0}

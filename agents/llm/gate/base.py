@@ -59,7 +59,7 @@ class Admission:
         wait_seconds: See `Verdict`.
         is_probe: The lane was left alone and this call tries it.
         bucket: Where the call is counted.
-        window_tokens: The context window that the model's provider stated lately; None: it stated none.
+        window_tokens: The context window that the model's provider stated to the tenant lately; None: it stated none.
     """
 
     verdict: Verdict
@@ -99,6 +99,7 @@ class Gate(ABC):
         latency_seconds: float | None = None,
         pause_seconds: float | None = None,
         window_tokens: int | None = None,
+        tenant: str = "",
     ) -> None:
         """Tell how an admitted call ended.
 
@@ -112,6 +113,8 @@ class Gate(ABC):
             latency_seconds: Of a success.
             pause_seconds: What a provider that limits us wants; None: it did not say.
             window_tokens: The context window that the provider stated when it refused the call; None: it did not.
+            tenant: Whose call it was. What was stated is remembered for its calls only: providers repeat parts of what
+                they are sent, so one tenant could have them say anything.
         """
 
     @abstractmethod
@@ -119,8 +122,8 @@ class Gate(ABC):
         """Give up a place in the queue; the arguments are those of `admit`."""
 
     @abstractmethod
-    def window_tokens(self, model: str) -> int | None:
-        """Return the context window that a model's provider stated lately, as far as this process heard."""
+    def window_tokens(self, model: str, tenant: str) -> int | None:
+        """Return the context window that a model's provider stated to a tenant lately, as far as this process heard."""
 
     @abstractmethod
     def p95_latency_seconds(self, model: str) -> float | None:

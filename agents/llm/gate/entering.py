@@ -31,6 +31,7 @@ class Entered:
     admission: Admission
     tokens: int
     waited_seconds: float
+    tenant: str = ""
 
     def finish(
         self,
@@ -46,6 +47,7 @@ class Entered:
             self.lane,
             self.call_id,
             end,
+            tenant=self.tenant,
             admission=self.admission,
             reserved_tokens=self.tokens,
             actual_tokens=actual_tokens,
@@ -88,7 +90,7 @@ def lane_enter(
     if admission.verdict is not Verdict.ADMITTED:
         queue.leave()
         raise LaneRefused(admission)
-    entered = Entered(gate, lane, queue.call_id, admission, tokens, 0.0)
+    entered = Entered(gate, lane, queue.call_id, admission, tokens, 0.0, tenant)
     try:
         _wait(admission.wait_seconds, checkpoint)
     except BaseException:  # who is cancelled meanwhile gives its tokens back

@@ -40,7 +40,7 @@ class LocalGate(Gate):
         """Make a gate that knows nothing."""
         self._lanes: dict[str, _LaneState] = {}
         self._latencies: dict[str, deque[float]] = {}
-        self._windows: dict[str, _Window] = {}
+        self._windows: dict[tuple[str, str], _Window] = {}
         self._lock = threading.Lock()
 
     def admit(
@@ -50,7 +50,7 @@ class LocalGate(Gate):
         *,
         tokens: int,
         max_wait_seconds: float,
-        tenant: str = "",  # noqa: ARG002 - there is no queue: a turn is given at once
+        tenant: str = "",
     ) -> Admission:
         """See `Gate.admit`."""
         now = time.monotonic()
@@ -70,8 +70,7 @@ class LocalGate(Gate):
             state.running.add(call_id)
             if is_probe:
                 state.probe_until = turn + settings.SHANNON_MODEL_TIMEOUT_SECONDS
-            window = self._windows.get(lane.model)
-            heard = window.tokens if window is not None and now < window.until else None
+            heard = self._window(lane.model, tenant, now)
             return Admission(Verdict.ADMITTED, turn - now, is_probe, window_tokens=heard)
 
     def _turn(self, state: _LaneState, lane: Lane, tokens: int, now: float) -> float:
@@ -101,12 +100,13 @@ class LocalGate(Gate):
         latency_seconds: float | None = None,
         pause_seconds: float | None = None,
         window_tokens: int | None = None,
+        tenant: str = "",
     ) -> None:
         """See `Gate.finish`."""
         now = time.monotonic()
         with self._lock:
             if window_tokens is not None:
-                self._windows[lane.model] = _Window(window_tokens, now + WINDOW_SECONDS)
+                self._windows[lane.model, tenant] = _Window(window_tokens, now + WINDOW_SECONDS)
             state = self._lanes.setdefault(lane.name, _LaneState())
             state.running.discard(call_id)
             if latency_seconds is not None:
@@ -125,11 +125,14 @@ class LocalGate(Gate):
     def leave(self, lane: Lane, call_id: str, *, tokens: int, tenant: str = "") -> None:
         """There is no queue here: who waits asks again."""
 
-    def window_tokens(self, model: str) -> int | None:
+    def window_tokens(self, model: str, tenant: str) -> int | None:
         """See `Gate.window_tokens`."""
         with self._lock:
-            known = self._windows.get(model)
-        return known.tokens if known is not None and time.monotonic() < known.until else None
+            return self._window(model, tenant, time.monotonic())
+
+    def _window(self, model: str, tenant: str, now: float) -> int | None:
+        known = self._windows.get((model, tenant))
+        return known.tokens if known is not None and now < known.until else None
 
     def p95_latency_seconds(self, model: str) -> float | None:
         """See `Gate.p95_latency_seconds`."""

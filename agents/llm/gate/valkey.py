@@ -29,6 +29,7 @@ _AWAY_SECONDS: Final = (
 _LEASE_MORE_SECONDS: Final = 30.0  # a place of a worker that died is free again so long after its call must have ended
 _LATENCIES_SECONDS: Final = 5.0
 _TOGETHER_MAX: Final = 64
+_WINDOWS_MAX: Final = 10_000
 _QUEUE: Final = ("waiting", "heard", "turns")  # who waits, when each asked last, and each tenant's turn
 
 _Run = tuple[str, list[str], list[Any]]
@@ -43,7 +44,7 @@ class ValkeyGate(Gate):
         self._local = local or LocalGate()
         self._away_until_monotonic_seconds = 0.0
         self._latencies: dict[str, tuple[float, float | None]] = {}
-        self._windows: dict[str, int] = {}
+        self._windows: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
         self._together: Together[None, _Run, Any] = Together(self._run_all, at_once=_TOGETHER_MAX)
 
@@ -62,12 +63,13 @@ class ValkeyGate(Gate):
             BUCKETS,
             *_place(lane, call_id, tokens, tenant),
         ]
-        keys = [_key(lane, part) for part in ("state", "window", "running", *_QUEUE)] + [_window_key(lane.model)]
+        keys = [_key(lane, part) for part in ("state", "window", "running", *_QUEUE)]
+        keys.append(_window_key(lane.model, tenant))
         found = self._run("admit", keys, arguments)
         if found is None:
-            return self._local.admit(lane, call_id, tokens=tokens, max_wait_seconds=max_wait_seconds)
+            return self._local.admit(lane, call_id, tokens=tokens, max_wait_seconds=max_wait_seconds, tenant=tenant)
         verdict, wait_ms, is_probe, bucket, window = found
-        self._heard(lane.model, int(window) or None)
+        self._heard(lane.model, tenant, int(window) or None)
         wait_seconds = float(wait_ms) / _MILLISECONDS
         return Admission(Verdict(verdict.decode()), wait_seconds, bool(is_probe), int(bucket), int(window) or None)
 
@@ -83,6 +85,7 @@ class ValkeyGate(Gate):
         latency_seconds: float | None = None,
         pause_seconds: float | None = None,
         window_tokens: int | None = None,
+        tenant: str = "",
     ) -> None:
         """See `Gate.finish`. A process's own gate is told too: it is what is left when Valkey goes away."""
         self._local.finish(
@@ -95,9 +98,10 @@ class ValkeyGate(Gate):
             latency_seconds=latency_seconds,
             pause_seconds=pause_seconds,
             window_tokens=window_tokens,
+            tenant=tenant,
         )
         if window_tokens is not None:
-            self._heard(lane.model, window_tokens)
+            self._heard(lane.model, tenant, window_tokens)
         pause = settings.SHANNON_MODEL_RATE_PAUSE_SECONDS if pause_seconds is None else pause_seconds
         arguments = [
             call_id,
@@ -114,7 +118,7 @@ class ValkeyGate(Gate):
             round(WINDOW_SECONDS * _MILLISECONDS),
         ]
         keys = [_key(lane, part) for part in ("state", "window", "running")]
-        keys += [_latencies_key(lane.model), _window_key(lane.model)]
+        keys += [_latencies_key(lane.model), _window_key(lane.model, tenant)]
         if not self.is_away():
             self._together.soon(None, ("finish", keys, arguments))
 
@@ -124,16 +128,18 @@ class ValkeyGate(Gate):
             keys = [_key(lane, part) for part in _QUEUE]
             self._together.soon(None, ("leave", keys, _place(lane, call_id, tokens, tenant)))
 
-    def window_tokens(self, model: str) -> int | None:
+    def window_tokens(self, model: str, tenant: str) -> int | None:
         """See `Gate.window_tokens`."""
-        return self._windows.get(model)
+        return self._windows.get((model, tenant))
 
-    def _heard(self, model: str, window_tokens: int | None) -> None:
+    def _heard(self, model: str, tenant: str, window_tokens: int | None) -> None:
         """Remember what Valkey said last, so that the next call can be trimmed before it asks for its turn."""
         if window_tokens is not None:
-            self._windows[model] = window_tokens
-        elif model in self._windows:
-            self._windows.pop(model, None)
+            if len(self._windows) >= _WINDOWS_MAX:
+                self._windows.clear()
+            self._windows[model, tenant] = window_tokens
+        elif (model, tenant) in self._windows:
+            self._windows.pop((model, tenant), None)
 
     def p95_latency_seconds(self, model: str) -> float | None:
         """See `Gate.p95_latency_seconds`; what was read is used for 5 s."""
@@ -204,8 +210,8 @@ def _place(lane: Lane, call_id: str, tokens: int, tenant: str) -> list[Any]:
     return [f"{call_id}|{tenant}|{cost}", tenant, cost]
 
 
-def _window_key(model: str) -> str:
-    return f"shannon:gate:{{{model}}}:context"
+def _window_key(model: str, tenant: str) -> str:
+    return f"shannon:gate:{{{model}}}:context:{tenant}"
 
 
 def _latencies_key(model: str) -> str:

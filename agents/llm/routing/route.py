@@ -213,7 +213,7 @@ class Route:
 
     def _known(self, model: CatalogueModel) -> CatalogueModel:
         """Return the model with the window that its provider stated lately."""
-        return within(model, self.gate.window_tokens(model.lane))
+        return within(model, self.gate.window_tokens(model.lane, self.tenant))
 
     def _fitted(self, model: CatalogueModel) -> ModelRequest:
         request = fitted(self.request, model)

@@ -145,16 +145,18 @@ def test_who_gave_up_waiting_has_used_no_turn_of_its_tenant() -> None:
     assert let_in(gate, where, {"w2": "a", "w1": "a", "w3": "b"}) == "w3"
 
 
-def test_a_context_window_that_a_provider_stated_is_known_to_all_workers(gate: Gate) -> None:
+def test_a_context_window_that_a_provider_stated_to_a_tenant_is_known_to_all_workers(gate: Gate) -> None:
     where = lane()
-    assert gate.window_tokens(where.model) is None
-    end(gate, where, CallEnd.NEUTRAL, admit(gate, where), window_tokens=8_192)
+    assert gate.window_tokens(where.model, "a") is None
+    end(gate, where, CallEnd.NEUTRAL, admit(gate, where, tenant="a"), window_tokens=8_192, tenant="a")
 
     other = ValkeyGate() if isinstance(gate, ValkeyGate) else gate
     with_another_key = Lane(where.model, "k2")
-    assert admit(other, with_another_key).window_tokens == 8_192
-    assert other.window_tokens(where.model) == gate.window_tokens(where.model) == 8_192
-    assert admit(other, lane()).window_tokens is None
+    assert admit(other, with_another_key, tenant="a").window_tokens == 8_192
+    assert other.window_tokens(where.model, "a") == gate.window_tokens(where.model, "a") == 8_192
+    assert admit(other, lane(), tenant="a").window_tokens is None
+    assert admit(other, where, tenant="b").window_tokens is None, "what providers say may be what another sent"
+    assert other.window_tokens(where.model, "b") is None
 
 
 def test_a_context_window_is_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +167,7 @@ def test_a_context_window_is_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) 
     while admit(gate, where).window_tokens is not None:
         assert time.monotonic() < end_at
 
-    assert gate.window_tokens(where.model) is None
+    assert gate.window_tokens(where.model, "") is None
 
 
 def test_tokens_are_limited_and_what_was_not_used_is_given_back(period: float) -> None:

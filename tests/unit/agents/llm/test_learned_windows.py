@@ -49,14 +49,13 @@ def test_a_window_that_was_stated_is_kept_to_and_a_guess_is_not(
 
 def test_a_window_that_another_process_learned_while_this_call_waited_is_kept_to() -> None:
     class Told(LocalGate):
-        def window_tokens(self, model: str) -> int | None:
+        def window_tokens(self, model: str, tenant: str) -> int | None:
             return None  # what this process knew before it asked for its turn
 
     gate = Told()
     lane = Lane("m", ENVIRONMENT.key_id)
     turn = gate.admit(lane, "other", tokens=1, max_wait_seconds=0)
-    ended = {"reserved_tokens": 1, "actual_tokens": 1, "window_tokens": 900}
-    gate.finish(lane, "other", CallEnd.NEUTRAL, admission=turn, **ended)
+    gate.finish(lane, "other", CallEnd.NEUTRAL, admission=turn, reserved_tokens=1, actual_tokens=1, window_tokens=900)
     gateway = FakeGateway(["one"])
 
     asked(gateway, gate)
