@@ -1,6 +1,6 @@
 """A streamed call of a model on each of the two ways to providers: HTTP of our own, and litellm."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
 from agents.llm.base import OnDelta
@@ -64,7 +64,7 @@ class LitellmStream:
     def _made(self) -> Any:
         """Make the call, in the thread that reads it."""
         self._chunks = self._completion(**self._parameters)
-        return self._chunks
+        return _Pieces(self._chunks)
 
     def finish_reason(self) -> str | None:
         reason: str | None = getattr(self._chunks, "received_finish_reason", self.assembly.finish_reason)
@@ -74,3 +74,23 @@ class LitellmStream:
         # Where the provider states nothing the library counts by itself, and tells that as if it had been stated.
         came = getattr(self._chunks, "chunks", ())
         return self.assembly.stated() if any(getattr(chunk, "usage", None) for chunk in came) else None
+
+
+class _Pieces:
+    """litellm's pieces to the one that says what was used, which is its last.
+
+    Asked for more it would make one answer of all pieces again, and copy that twice, to say that there is no more.
+    """
+
+    def __init__(self, chunks: Any) -> None:
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[Any]:
+        for chunk in self._chunks:
+            yield chunk
+            if getattr(self._chunks, "sent_stream_usage", False):
+                return
+
+    def __getattr__(self, name: str) -> Any:
+        """Who ends the call closes what litellm reads from."""
+        return getattr(self._chunks, name)

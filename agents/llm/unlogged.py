@@ -20,6 +20,9 @@ def call_unlogged(library: Any, name: str) -> Callable[..., Any]:
         name: `completion` or `embedding`.
     """
     log_class = _unlogged_class(library.litellm_core_utils.litellm_logging.Logging)
+    streaming = library.litellm_core_utils.streaming_handler
+    if not isinstance(streaming.executor, _BookThreads):
+        streaming.executor = _BookThreads(streaming.executor)
     bare = inspect.unwrap(getattr(library, name))
 
     def call(**parameters: Any) -> Any:
@@ -47,7 +50,28 @@ def _unlogged_class(logging_class: Any) -> Any:
     It keeps the call's details, which providers' code reads.
     """
     silent = dict.fromkeys(_SILENT, _nothing) | dict.fromkeys(_SILENT_LATER, _nothing_later)
-    return type("Unlogged", (logging_class,), silent | {"initialize_standard_callback_dynamic_params": _no_parameters})
+    more = {"initialize_standard_callback_dynamic_params": _no_parameters, _WRITES_NOTHING: True}
+    return type("Unlogged", (logging_class,), silent | more)
+
+
+class _BookThreads:
+    """The threads to which litellm's streams hand their books, three times a call; what would write nothing stays here.
+
+    The locks of that pool are one for the process, and hundreds of calls that end at the same time wait for them.
+    """
+
+    def __init__(self, threads: Any) -> None:
+        self._threads = threads
+
+    def submit(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Have a thread do it, unless it is of a call of ours."""
+        owner = getattr(work, "__self__", None)  # a stream, or its logging object
+        if getattr(getattr(owner, "logging_obj", owner), _WRITES_NOTHING, False):
+            return None
+        return self._threads.submit(work, *args, **kwargs)
+
+
+_WRITES_NOTHING: Final = "writes_nothing"
 
 
 _SILENT: Final = (
