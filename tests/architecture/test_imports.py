@@ -77,13 +77,3 @@ def test_only_the_settings_read_the_environment() -> None:
     entries = ("asgi.py", "asgi_gateway.py", "celery.py", "consumer.py", "settings/env.py")
     named = {f"shannon_project/{entry}" for entry in entries}
     assert {name for name in readers if not name.startswith(allowed_prefixes)} <= named | {"agents/llm/gateway.py"}
-
-
-def test_no_file_outgrows_its_name() -> None:
-    too_long = {
-        path.relative_to(ROOT).as_posix(): lines
-        for app in APPS
-        for path in (ROOT / app).rglob("*.py")
-        if "migrations" not in path.parts and (lines := len(path.read_text().splitlines())) > 400
-    }
-    assert too_long == {}
