@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration.errors import TemplateInvalid
@@ -172,7 +172,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.dictionaries(_NAMES, _VALUES, max_size=6), whole=st.booleans(), child=st.booleans())
 def test_rubbish_is_refused_as_a_template_or_can_be_kept(data: dict[str, Any], whole: bool, child: bool) -> None:
     if whole:
