@@ -1,0 +1,34 @@
+"""Asking a gate for a turn, and telling it how a call ended."""
+
+import time
+from typing import Any
+
+from agents.llm.gate import Admission, CallEnd, Gate, Lane, Limits, Verdict
+from shannon_project.foundation.ids import uuid7
+
+
+def lane(requests: int | None = None, tokens: int | None = None, at_once: int | None = None) -> Lane:
+    return Lane(f"m-{uuid7().hex}", "k", Limits(requests, tokens, at_once))
+
+
+def admit(
+    gate: Gate, where: Lane, *, tokens: int = 1, wait: float = 0.0, call: str = "", tenant: str = ""
+) -> Admission:
+    return gate.admit(where, call or uuid7().hex, tokens=tokens, max_wait_seconds=wait, tenant=tenant)
+
+
+def let_in(gate: Gate, where: Lane, waiting: dict[str, str]) -> str:
+    """Let everybody who waits ask until one of them is let in, and return who it is; `waiting`: tenants of calls."""
+    end_at = time.monotonic() + 60.0
+    while time.monotonic() < end_at:
+        for call, tenant in waiting.items():
+            asked = admit(gate, where, wait=60.0, call=call, tenant=tenant)
+            if asked.verdict is Verdict.ADMITTED:
+                del waiting[call]
+                return call
+            assert asked.verdict is Verdict.QUEUED
+    raise AssertionError("nobody was let in")
+
+
+def end(gate: Gate, where: Lane, how: CallEnd, admission: Admission, **more: Any) -> None:
+    gate.finish(where, "c", how, admission=admission, reserved_tokens=1, actual_tokens=1, **more)

@@ -1,0 +1,102 @@
+"""Limits of a lane hold over all processes: calls and tokens in a period, and calls at once."""
+
+import multiprocessing
+import threading
+import time
+
+from django.conf import settings as django_settings
+from pytest_django import Settings
+
+from agents.llm.gate import CallEnd, Gate, Lane, LaneRefused, Limits, Verdict, lane_enter
+from agents.llm.gate.valkey import ValkeyGate
+from shannon_project.foundation.ids import uuid7
+from tests.integration.agents.llm.gate.asking import admit, end, lane
+
+
+def test_requests_beyond_the_limit_wait_for_their_turn_or_are_late(gate: Gate, settings: Settings) -> None:
+    settings.SHANNON_MODEL_RATE_PERIOD_SECONDS = 60.0
+    where = lane(requests=2)
+
+    assert [admit(gate, where).verdict for _ in range(3)] == [Verdict.ADMITTED, Verdict.ADMITTED, Verdict.LATE]
+    waiting = admit(gate, where, wait=100.0)
+    assert waiting.verdict is (Verdict.QUEUED if isinstance(gate, ValkeyGate) else Verdict.ADMITTED)
+    assert waiting.wait_seconds > 0
+    assert admit(gate, where, wait=5.0).verdict is Verdict.LATE, "it need not wait to hear that it waits in vain"
+
+
+def test_tokens_are_limited_and_what_was_not_used_is_given_back(period: float) -> None:
+    gate, where = ValkeyGate(), lane(tokens=100)
+    first = gate.admit(where, "a", tokens=90, max_wait_seconds=0)
+    assert admit(gate, where, tokens=50).verdict is Verdict.LATE
+
+    gate.finish(where, "a", CallEnd.SUCCESS, admission=first, reserved_tokens=90, actual_tokens=20)
+
+    assert admit(gate, where, tokens=50).verdict is Verdict.ADMITTED
+
+
+def test_a_call_larger_than_the_whole_limit_goes_when_it_is_alone(gate: Gate, period: float) -> None:
+    where = lane(tokens=10)
+
+    assert admit(gate, where, tokens=1_000).verdict is Verdict.ADMITTED
+
+
+def test_places_at_once_are_limited_and_freed(gate: Gate) -> None:
+    where = lane(at_once=1)
+    first = gate.admit(where, "c", tokens=1, max_wait_seconds=0)
+
+    assert admit(gate, where).verdict is Verdict.LATE
+    assert admit(gate, where, wait=5.0, call="w").verdict is Verdict.QUEUED
+    end(gate, where, CallEnd.SUCCESS, first)
+
+    assert admit(gate, where, wait=5.0, call="w").verdict is Verdict.ADMITTED
+
+
+def _hammer(model: str, seconds: float, url: str, found: "multiprocessing.Queue[list[float]]") -> None:
+    """Ask for turns from a process of its own, and tell when they were taken."""
+    django_settings.CELERY_BROKER_URL = url
+    django_settings.SHANNON_MODEL_RATE_PERIOD_SECONDS = 1.2
+    gate, where, taken = ValkeyGate(), Lane(model, "k", Limits(requests=10)), []
+    end_at = time.monotonic() + seconds
+    while time.monotonic() < end_at:
+        try:
+            lane_enter(gate, where, tokens=1, max_wait_seconds=0.5, checkpoint=lambda: None)
+            taken.append(time.time())
+        except LaneRefused:
+            time.sleep(0.01)
+    found.put(taken)
+
+
+def test_no_window_of_time_holds_more_than_the_limit_whatever_processes_do() -> None:
+    context = multiprocessing.get_context("fork")
+    found: multiprocessing.Queue[list[float]] = context.Queue()
+    model = f"m-{uuid7().hex}"
+    arguments = (model, 3.0, django_settings.CELERY_BROKER_URL, found)
+    workers = [context.Process(target=_hammer, args=arguments) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    taken = sorted(moment for _ in workers for moment in found.get(timeout=60))
+    for worker in workers:
+        worker.join(10)
+
+    assert len(taken) >= 15, "the limit is used, not only kept"
+    # A turn is taken a moment after it was given, so a window is looked at that is a little shorter than the period.
+    for place, first in enumerate(taken):
+        assert sum(first <= moment < first + 1.0 for moment in taken[place:]) <= 10
+
+
+def test_waiting_threads_all_come_through() -> None:
+    gate, where, through = ValkeyGate(), lane(at_once=2), list[float]()
+
+    def work() -> None:
+        entered = lane_enter(gate, where, tokens=1, max_wait_seconds=20.0, checkpoint=lambda: None)
+        time.sleep(0.05)
+        through.append(entered.waited_seconds)
+        entered.finish(CallEnd.SUCCESS, actual_tokens=1)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len(through) == 8
