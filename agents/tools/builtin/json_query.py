@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import jmespath
 from jmespath.exceptions import JMESPathError
 
 from agents.errors import ToolInputInvalid
 from agents.tools.base import FileUse, Tool, ToolContext, ToolOutput
+from agents.tools.json_expressions import json_search
 from agents.tools.schemas import object_of
 from sandbox.services import workspace_open
 
@@ -42,8 +42,9 @@ class JsonQueryTool(Tool):
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
         """Return `{"result"}`; null when the expression finds nothing."""
         try:
-            expression = jmespath.compile(arguments["expression"])
-            return ToolOutput({"result": expression.search(_document(ctx, arguments))})
+            document = _document(ctx, arguments)
+            found = json_search(arguments["expression"], document, timeout_seconds=ctx.timeout_seconds)
+            return ToolOutput({"result": found})
         except JMESPathError as error:
             raise ToolInputInvalid(f"The expression cannot be used: {error}") from error
         except RecursionError as error:
@@ -60,5 +61,5 @@ def _document(ctx: ToolContext, arguments: Mapping[str, Any]) -> Any:
         raise ToolInputInvalid(f"The JSON has {len(data)} bytes; at most {_MAX_BYTES} are read. Use python instead.")
     try:
         return json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ToolInputInvalid(f"This is not JSON: {error}.") from error
