@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMappi
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from django.conf import settings
 
@@ -35,6 +35,7 @@ from shannon_project.foundation.internal import PRINCIPAL_HEADER, REQUEST_ID_HEA
 from shannon_project.foundation.memory import memory_loaded
 from shannon_project.foundation.openai import openai_error
 from shannon_project.foundation.responses import ResponseShape
+from shannon_project.foundation.strict_json import json_read
 
 log = logging.getLogger(__name__)
 
@@ -268,14 +269,9 @@ async def _json_body(receive: Receive) -> Any:
         max_values=settings.SHANNON_OPENAI_BODY_MAX_VALUES,
     )
     try:
-        return json.loads(content, parse_constant=_refuse_constant)
+        return json_read(content)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("The body is not JSON.") from error
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    """Take no NaN and no Infinity, which Python reads and JSON has not."""
-    raise ValueError(name)
 
 
 async def _refuse(send: Send, error: ShannonError, request_id: str) -> None:

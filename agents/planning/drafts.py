@@ -1,8 +1,6 @@
 """Asks a model for a plan and reads what it answers. Whether the plan is sound is for the strategy to say."""
 
 import json
-import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +10,12 @@ from agents.journal import Journal
 from agents.llm.calls import model_call
 from agents.llm.prompts import prompt_render
 from agents.llm.types import ModelPurpose, ModelReply, ModelRequest, ModelTier
+from agents.loop.json_answers import json_object_in
 from agents.planning.schema import plan_response_format
 from agents.types import Usage
 
 _PLAN_MAX_OUTPUT_TOKENS = 8192
 _NO_FILES = "(none)"
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,42 +115,6 @@ def plan_messages(request: PlanRequest) -> list[dict[str, str]]:
         messages.append({"role": "assistant", "content": previous or "{}"})
         messages.append({"role": "user", "content": prompt_render("plan_repair", problems=problems)})
     return messages
-
-
-def json_object_in(text: str) -> dict[str, Any] | None:
-    """Return the first JSON object in a model's text, bare, in a code fence or among prose; None without one."""
-    fenced = _FENCE.search(text)
-    for candidate in (text, fenced.group(1) if fenced else ""):
-        found = _first_object(candidate)
-        if found is not None:
-            return found
-    return None
-
-
-def _first_object(text: str) -> dict[str, Any] | None:
-    decoder = json.JSONDecoder(parse_constant=_no_number, parse_float=_finite)
-    start = text.find("{")
-    while start != -1:
-        try:
-            value, _ = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            value = None
-        if isinstance(value, dict):
-            return value
-        start = text.find("{", start + 1)
-    return None
-
-
-def _no_number(name: str) -> float:
-    """Refuse NaN and the infinities: JSON has no such numbers, and Postgres keeps none."""
-    raise ValueError(name)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
 
 
 def _usage_of(reply: ModelReply) -> Usage:

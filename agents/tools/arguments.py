@@ -1,11 +1,10 @@
 """Arguments of a tool call, as a model wrote them, made fit for the tool."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, UnknownType, ValidationError, best_match
@@ -17,6 +16,7 @@ from agents.errors import ToolInputInvalid
 from agents.journal.bounds import bounded_text
 from agents.tools.base import Tool
 from agents.types import Json
+from shannon_project.foundation.strict_json import json_read
 
 _SHOWN_CHARACTERS = 300
 # what a validator raises of a schema that is none: its keywords are looked at one by one, as an instance needs them
@@ -44,7 +44,7 @@ def json_value(text: str) -> Json:
         ToolInputInvalid: It is none, holds a number too large to keep, or is nested deeper than 64 levels.
     """
     try:
-        value: Json = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value: Json = json_read(text)
     except (ValueError, RecursionError) as error:
         shown = bounded_text(text, _SHOWN_CHARACTERS)
         raise ToolInputInvalid(f"The arguments are not valid JSON: {error}. They were: {shown}") from error
@@ -132,16 +132,3 @@ def _is_deeper(value: dict[str, Any] | list[Any], max_depth: int) -> bool:
         if not level:
             return False
     return True
-
-
-def _finite(number: str) -> float:
-    value = float(number)
-    if not math.isfinite(value):
-        message = f"{number[:40]} is too large a number"
-        raise ValueError(message)
-    return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    message = f"{name} is not JSON"
-    raise ValueError(message)

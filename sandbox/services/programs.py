@@ -4,7 +4,7 @@ import json
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -16,6 +16,7 @@ from sandbox.program_types import ProgramCall, ProgramStretch, ProgramTurn
 from sandbox.runtimes.base import Runtime, RunUnsupported
 from sandbox.services.execution import execute, run_apart
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome
+from shannon_project.foundation.strict_json import json_read
 
 logger = logging.getLogger(__name__)
 _START: Final = (Path(guests.__file__).parent / "program_start.py").read_text(encoding="utf-8")
@@ -100,7 +101,7 @@ def _turn(result: ExecutionResult, lane: str) -> ProgramTurn:
     if result.outcome is not Outcome.OK:
         return replace(ended, error=result.stderr if result.outcome is Outcome.FAILED else "")
     try:
-        turn = json.loads(result.files_changed[_TURN_FILE], parse_constant=_refused)
+        turn = json_read(result.files_changed[_TURN_FILE])
         call = None if turn["call"] is None else ProgramCall.from_json(turn["call"])
         value, error, diverged = turn.get("value"), str(turn.get("error", "")), turn.get("diverged")
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
@@ -108,8 +109,3 @@ def _turn(result: ExecutionResult, lane: str) -> ProgramTurn:
     if diverged is not None:
         raise ProgramDiverged(details={"call": diverged})
     return replace(ended, call=call, value=value, error=error)
-
-
-def _refused(name: str) -> NoReturn:
-    message = f"{name} is not JSON"
-    raise ValueError(message)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from agents.errors import ToolInputInvalid
@@ -15,6 +15,7 @@ from agents.tools.openapi.styles import header_value, path_value, query_pairs
 from agents.types import ToolError
 from sandbox.services import workspace_open
 from shannon_project.foundation.outbound import OutboundResponse, fetch
+from shannon_project.foundation.strict_json import json_read
 
 _HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _IDEMPOTENT: Final = _HARMLESS | {"PUT", "DELETE"}  # RFC 9110 §9.2.2
@@ -176,17 +177,12 @@ def _content(response: OutboundResponse) -> dict[str, Any]:
         return {}
     if kind.endswith("json") or not kind:
         try:
-            return {"body": json.loads(response.content, parse_constant=_refused)}
+            return {"body": json_read(response.content)}
         except (ValueError, RecursionError):
             return {"text": response.text[:_TEXT_CHARACTERS]}
     if kind.startswith("text/") or kind.endswith(("xml", "yaml", "javascript", "x-www-form-urlencoded")):
         return {"text": response.text[:_TEXT_CHARACTERS]}
     return {"media_type": kind, "bytes": len(response.content)}
-
-
-def _refused(name: str) -> NoReturn:
-    message = f"{name} is not JSON"
-    raise ValueError(message)
 
 
 def _failure(response: OutboundResponse) -> ToolError:

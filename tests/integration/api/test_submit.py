@@ -101,6 +101,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("text as body", '"query"', "dictionary"),
     ("not JSON", b'{"query": ', "JSON parse error"),
     ("NaN", b'{"query": "a", "context": {"k": NaN}}', "JSON parse error"),
+    ("a number too large to keep", b'{"query": "a", "context": {"k": 1e999}}', "context"),
     ("not UTF-8", b'{"query": "\xff"}', "JSON parse error"),
     ("nested deeper than it may be", b'{"query": "a", "context": ' + b'{"a":' * 99 + b"1" + b"}" * 100, "64 levels"),
     ("nested too deeply", b'{"query": "a", "context": ' + b'{"a":' * 200_000, "nested too deeply"),

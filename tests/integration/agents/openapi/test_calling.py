@@ -171,6 +171,7 @@ def test_a_cursor_in_the_answer_is_the_next_argument(principal: Principal, site:
         ((200, {"Content-Type": "image/png"}, b"123"), {"status": 200, "media_type": "image/png", "bytes": 3}),
         ((200, {"Content-Type": "application/json"}, b"{broken"), {"status": 200, "text": "{broken"}),
         ((200, {"Content-Type": "application/json"}, b"[NaN]"), {"status": 200, "text": "[NaN]"}),
+        ((200, {"Content-Type": "application/json"}, b"[1e999]"), {"status": 200, "text": "[1e999]"}),
     ],
 )
 def test_answers_of_all_kinds(principal: Principal, site: ApiSite, answer: Any, output: dict[str, Any]) -> None:

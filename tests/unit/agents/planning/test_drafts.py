@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from agents.planning.drafts import PlanRequest, json_object_in, plan_messages
+from agents.loop.json_answers import json_object_in
+from agents.planning.drafts import PlanRequest, plan_messages
 from agents.planning.schema import PLAN_SCHEMA
 
 PLAN = {"subtasks": [], "synthesis_instruction": "x {y}"}
