@@ -11,7 +11,7 @@ from typing import Final
 # Python's 5 ms are long for a thread that came back from the database and has little to do.
 SHORTEST_SECONDS: Final = 0.001
 LONGEST_SECONDS: Final = 0.05
-LOOKS_PER_SECOND: Final = 10_000  # of all threads together: some 3 % of a core
+LOOKS_PER_SECOND: Final = 16_000  # of all threads together, some 5 % of a core: what 16 threads do at the shortest
 
 
 def switch_seconds(threads: int) -> float:
