@@ -169,9 +169,9 @@ __all__ = [
 
 
 def worker_load() -> None:
-    """Load what workers that are forked from this process share: models and vectors. It has no thread afterwards."""
+    """Load what workers that are forked from this process share: models and vectors, and no thread."""
     embedder().embed(["warm"])  # first: what it needs for a moment is taken again by what follows
-    gateway_in_use().load()
+    gateway_in_use().warm()
 
 
 def worker_warm() -> None:

@@ -9,6 +9,8 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
 
 from celery.utils.nodenames import nodename
 from django.utils.module_loading import import_string
@@ -16,6 +18,19 @@ from django.utils.module_loading import import_string
 from shannon_project.celery import celery_app
 from shannon_project.foundation.memory import memory_loaded, memory_thrift
 from shannon_project.foundation.siblings import forked
+
+# Of Celery and kombu, which import them where they are first asked for.
+_PARTS: Final = (
+    "celery.app.amqp",
+    "celery.apps.worker",
+    "celery.concurrency.thread",
+    "celery.events.dispatcher",
+    "celery.worker.autoscale",
+    "celery.worker.components",
+    "celery.worker.consumer",
+    "kombu.transport.redis",
+    "shannon_project.doorbell_backend",
+)
 
 
 def consume(arguments: Sequence[str] | None = None) -> int:
@@ -54,6 +69,8 @@ def _load(queues: str) -> None:
         celery_app.loader.import_default_modules()
         celery_app.finalize()
         import_string("orchestration.worker.worker_load")(queues)  # by name: it needs the models, which are there now
+        for name in _PARTS:
+            import_module(name)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,11 @@ class ModelGateway(ABC):
     """Asks models. Implementations are safe to use from many threads at once."""
 
     @abstractmethod
-    def load(self) -> None:
-        """Load what processes that are forked from this one can share; start no thread and open no connection."""
-
-    @abstractmethod
     def warm(self) -> None:
-        """Load what the first call would load, so that it does not wait; called when a worker starts."""
+        """Load what the first call would load, so that it does not wait; called when a worker starts.
+
+        A process from which workers are forked calls it too: it opens no connection and leaves no thread behind.
+        """
 
     @abstractmethod
     def price_of(self, model: CatalogueModel) -> ModelPrice | None:

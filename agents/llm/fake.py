@@ -21,7 +21,6 @@ class FakeGateway(ModelGateway):
         requests: Every request, in order.
         models: The name of the model asked, in order.
         key_ids: The key it was asked with, in order.
-        loaded: How often `load` was called.
         warmed: How often `warm` was called.
     """
 
@@ -35,15 +34,10 @@ class FakeGateway(ModelGateway):
         self.requests: list[ModelRequest] = []
         self.models: list[str] = []
         self.key_ids: list[str] = []
-        self.loaded = 0
         self.warmed = 0
         self._script = iter(script)
         self._respond = respond
         self._lock = threading.Lock()
-
-    def load(self) -> None:
-        """Count."""
-        self.loaded += 1
 
     def warm(self) -> None:
         """Count."""

@@ -50,10 +50,6 @@ _scribe: Any = None
 class LitellmGateway(ModelGateway):
     """Asks any model that litellm knows, and the built-in offline model."""
 
-    def load(self) -> None:
-        """Import litellm, which has threads only after its first call."""
-        _litellm()
-
     def warm(self) -> None:
         """Import litellm and make one offline call: litellm loads another second's worth of itself at its first."""
         request = ModelRequest(messages=[{"role": "user", "content": "1 + 1"}], max_output_tokens=16)

@@ -44,7 +44,8 @@ def lighten(library: Any) -> None:
 
     It hands a tokenizer of 40 MB to each provider's code, which counts with it only when a provider does not say what
     a call used. The second copy of the price list is for the reloads of its proxy; and each call looks in its messages
-    for ids of files that were uploaded to that proxy, for which it imports a part of it.
+    for ids of files that were uploaded to that proxy, for which it imports a part of it. At the end of each stream it
+    wakes one of up to a hundred threads, to log what nobody logs.
 
     Args:
         library: The module `litellm`, loaded.
@@ -52,12 +53,20 @@ def lighten(library: Any) -> None:
     tokenizer = _TokenizerAtUse(library)
     library.main._get_encoding = lambda: tokenizer
     library.main.update_messages_with_model_file_ids = _messages_as_they_are
+    library.litellm_core_utils.streaming_handler.executor = _NobodyLogs()
     prices = library.litellm_core_utils.get_model_cost_map.GetModelCostMap
     prices._loaded_catalog = MappingProxyType({})
 
 
 def _messages_as_they_are(messages: Any, **_: Any) -> Any:
     return messages
+
+
+class _NobodyLogs:
+    """Takes what would be logged in a thread."""
+
+    def submit(self, *_: Any, **__: Any) -> None:
+        """Do nothing: what a call said is accounted for by us (`agents/llm/unlogged.py`)."""
 
 
 class _TokenizerAtUse:

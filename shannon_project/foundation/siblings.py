@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 SOUND_SECONDS: Final = 10.0  # a process that ends earlier counts as a failed start
 FAILED_MOST: Final = 4  # failed starts in a row, each waited for a second longer, after which whoever forks gives up
+ENDING_SECONDS: Final = 30.0  # in which threads that are about to end have to
+_POLL_SECONDS: Final = 0.01
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 _HEARD: Final = (*_ENDING, signal.SIGCHLD)
 _PR_SET_PDEATHSIG: Final = 1  # prctl(2)
@@ -47,8 +49,11 @@ def forked(count: int) -> int:
         SystemExit: In the process that forks, when all others have ended: 0 after a signal, else the code of the one
             that could not work.
     """
-    if (threads := _thread_count()) != 1:
-        raise RuntimeError(f"this process has {threads} threads; a fork would take only one of them")
+    end = time.monotonic() + ENDING_SECONDS
+    while (threads := _thread_count()) != 1:
+        if time.monotonic() > end:
+            raise RuntimeError(f"this process has {threads} threads; a fork would take only one of them")
+        time.sleep(_POLL_SECONDS)
     return _Forker(count).fork()
 
 

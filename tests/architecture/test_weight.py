@@ -32,12 +32,15 @@ print(json.dumps(sorted(sys.modules)))
 """
 
 SHARE = """
-import os, socket, stat, sys, threading
+import os, stat, sys, threading, time
 os.environ["CELERY_SKIP_CHECKS"] = "true"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 from shannon_project.consumer import _load
 _load("steps,control")
 assert {"litellm", "numpy", "orchestration.jobs"} <= sys.modules.keys()
+end = time.monotonic() + 60  # a thread that has done its work may not have ended yet
+while len(os.listdir("/proc/self/task")) > 1 and time.monotonic() < end:
+    time.sleep(0.01)
 opened = [os.path.join("/proc/self/fd", name) for name in os.listdir("/proc/self/fd") if int(name) > 2]
 sockets = [path for path in opened if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode)]
 print([thread.name for thread in threading.enumerate()], len(os.listdir("/proc/self/task")), sockets)

@@ -65,6 +65,7 @@ def start() -> Iterator[Start]:
     for family in families:
         family.process.kill()  # the others get SIGTERM then
         family.process.wait()
+        family.rest()
         assert family.process.stdout is not None
         family.process.stdout.close()
 
@@ -129,6 +130,22 @@ def test_one_that_keeps_dying_is_not_started_for_ever(start: Start) -> None:
 
 
 def test_a_process_with_threads_does_not_fork(start: Start) -> None:
-    threaded = "\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-    family = start(f"{BEGIN}{threaded}try:\n    siblings.forked(2)\nexcept RuntimeError:\n    say('told')")
-    assert family.rest() == [("told",)]
+    fork = """
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+siblings.ENDING_SECONDS = 0.0
+try:
+    siblings.forked(2)
+except RuntimeError:
+    say("told")
+"""
+    assert start(f"{BEGIN}{fork}").rest() == [("told",)]
+
+
+def test_a_thread_that_is_about_to_end_is_waited_for(start: Start) -> None:
+    fork = """
+siblings.ENDING_SECONDS = 1_000.0
+threading.Thread(target=lambda: signal.sigtimedwait([], 0.2)).start()
+place = siblings.forked(2)
+"""
+    family = begun(start(f"{BEGIN}{fork}{LIVE}"))
+    assert sorted(family.pids) == [0, 1]

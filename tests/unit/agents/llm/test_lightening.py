@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 LOOK = """
-import json, sys
+import json, sys, threading
 import django
 django.setup()
 from agents.llm import gateway
@@ -17,6 +17,7 @@ library = gateway._library
 tokenizer = "litellm.litellm_core_utils.default_encoding"
 print(json.dumps({
     "tokenizer_after_warming": tokenizer in sys.modules,
+    "threads": [thread.name for thread in threading.enumerate() if "logging" in thread.name],
     "proxy": "litellm.proxy._types" in sys.modules,
     "vocabularies": [name for name in ("json_data", "claude_json_str") if name in vars(library.utils)],
     "second_prices": len(library.litellm_core_utils.get_model_cost_map.GetModelCostMap.loaded_model_cost_map()),
@@ -48,6 +49,10 @@ def test_its_other_vocabulary_is_kept_once(seen: dict[str, Any]) -> None:
 
 def test_a_call_loads_nothing_of_its_proxy(seen: dict[str, Any]) -> None:
     assert not seen["proxy"]
+
+
+def test_no_thread_waits_for_what_nobody_logs(seen: dict[str, Any]) -> None:
+    assert seen["threads"] == []
 
 
 def test_its_price_list_is_kept_once(seen: dict[str, Any]) -> None:
