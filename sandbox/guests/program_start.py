@@ -32,9 +32,14 @@ def _start() -> None:
         with open("turn.json", "w", encoding="utf-8", errors="surrogatepass") as file:
             json.dump(turn, file)
 
+    def lost(asked: dict[str, Any]) -> dict[str, Any]:
+        return {"call": None, "value": None, "error": "", "diverged": asked}
+
     def call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if paused or diverged:
-            raise Paused
+        if paused or diverged:  # it caught what stops it, perhaps in a loop: nothing that it does now counts
+            leave({"call": paused[0]} if paused else lost(diverged[0]))
+            sys.stdout.flush()
+            os._exit(0)
         try:
             asked = json.loads(json.dumps({"name": name, "args": list(args), "kwargs": kwargs}, allow_nan=False))
         except (TypeError, ValueError, RecursionError) as error:
@@ -111,7 +116,7 @@ def _start() -> None:
         failure = shown(error)
     sys.stdout.flush()
     if diverged:
-        leave({"call": None, "value": None, "error": "", "diverged": diverged[0]})
+        leave(lost(diverged[0]))
     elif paused:
         leave({"call": paused[0]})
     else:

@@ -210,7 +210,8 @@ class _Program:
 def _turn_json(turn: ProgramTurn) -> dict[str, Any]:
     state = base64.b64encode(zlib.compress(turn.state)).decode("ascii") if turn.state else ""
     return {
-        "call": None if turn.call is None else turn.call.as_json(),
+        # as text: the journal cleans values, and the program that is resumed must ask for just this again
+        "call": None if turn.call is None else json.dumps(turn.call.as_json()),
         # without it, the program starts from its beginning when it is resumed, with the answers that it had
         "state": state if len(state) <= settings.SHANNON_CODE_STATE_MAX_BYTES else "",
         "stdout": turn.stdout,
@@ -225,7 +226,7 @@ def _turn_json(turn: ProgramTurn) -> dict[str, Any]:
 
 def _turn_from(seen: Mapping[str, Any]) -> ProgramTurn:
     return ProgramTurn(
-        call=None if seen["call"] is None else ProgramCall.from_json(seen["call"]),
+        call=None if seen["call"] is None else _call_from(seen["call"]),
         state=zlib.decompress(base64.b64decode(seen["state"])) if seen["state"] else b"",
         stdout=seen["stdout"],
         value=seen["value"],
@@ -235,3 +236,8 @@ def _turn_from(seen: Mapping[str, Any]) -> ProgramTurn:
         lane=seen["lane"],
         seconds=seen["seconds"],
     )
+
+
+def _call_from(kept: str | Mapping[str, Any]) -> ProgramCall:
+    """Return a call that was noted; before November 2026 it was noted as a value."""
+    return ProgramCall.from_json(json.loads(kept) if isinstance(kept, str) else kept)

@@ -167,3 +167,22 @@ def test_arguments_that_are_no_json_are_the_programs_error(principal: Principal,
     assert result.error is not None
     assert "TypeError" in result.error.message
     assert [entry for entry in entries(ctx) if entry[0] == "tool"] == [("tool", "code")]
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast lane", "wasmer"])
+def test_a_program_that_catches_everything_goes_on_all_the_same(
+    principal: Principal, lane: str, settings: Settings, fast: bool
+) -> None:
+    if not fast:
+        settings.SHANNON_SANDBOX_FAST_RUNTIME = ""
+    code = "while True:\n    try:\n        x = tools.calculator('2 * 3')['text']\n        break\n"
+    code += "    except:\n        pass\nprint(x)"
+    assert run(step_of(principal), code).output == {"stdout": "6\n", "calls": 1, "value": None}
+
+
+def test_what_the_journal_cannot_keep_makes_no_other_call_of_it(principal: Principal, lane: str) -> None:
+    code = "tools.file_write('a.txt', 'x\\0y' + chr(0xd800))\nprint(tools.file_read('a.txt')['text'])"
+    ctx = step_of(principal)
+    first = run(ctx, code)
+    assert first.output == {"stdout": "x\ufffdy?\n", "calls": 2, "value": None}
+    assert run(next_attempt(ctx), code) == first
