@@ -18,6 +18,7 @@ CELERY_TASK_DEFAULT_QUEUE = "control"  # whatever is short: what happens next mu
 CELERY_TASK_ROUTES = {
     "orchestration.jobs.run_steps": {"queue": "steps"},
     "orchestration.jobs.aftermath": {"queue": "steps"},  # it embeds, for which control workers load nothing
+    "orchestration.jobs.mcp_servers": {"queue": "steps"},  # it waits for others, with a library of 57 MB
 }
 CELERY_TASK_SERIALIZER = "json"  # only ids cross the broker, and whoever can write to it must not run code here
 CELERY_RESULT_SERIALIZER = "json"

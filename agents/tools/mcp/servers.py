@@ -29,6 +29,7 @@ from shannon_project.foundation.text import storable_text
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*\Z")
 _NAME_MAX_CHARACTERS: Final = 24
+_REFRESH_AT_ONCE_SECONDS: Final = 30.0  # a job's turn; the next one goes on
 _DANGEROUS: Final = "tools:dangerous"
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
 _OURS: Final = frozenset({"accept-encoding", "connection", "content-length", "host", "transfer-encoding"})
@@ -170,7 +171,7 @@ def mcp_servers_refresh() -> int:
         How many were asked.
     """
     asked = 0
-    ends_at = time.monotonic() + settings.SHANNON_MCP_REFRESH_SECONDS / 2
+    ends_at = time.monotonic() + _REFRESH_AT_ONCE_SECONDS
     while time.monotonic() < ends_at and (server := _claimed()):
         _discover(server)
         asked += 1
