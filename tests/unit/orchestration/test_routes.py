@@ -6,7 +6,11 @@ import pytest
 
 from shannon_project.celery import celery_app
 
-LONG = {"orchestration.jobs.run_steps", "orchestration.jobs.aftermath"}  # drain steps; embed
+LONG = {  # drain steps; embed; wait for others' servers
+    "orchestration.jobs.run_steps",
+    "orchestration.jobs.aftermath",
+    "orchestration.jobs.mcp_servers",
+}
 
 
 def queue_of(name: str) -> str:
