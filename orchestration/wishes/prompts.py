@@ -8,8 +8,6 @@ from shannon_project.foundation.errors import InvalidInput
 from shannon_project.foundation.json_schemas import schema_problem
 
 SYSTEM_PROMPT_MAX_CHARACTERS: Final = 8_000
-
-
 SCHEMA_MAX_CHARACTERS: Final = 20_000
 
 

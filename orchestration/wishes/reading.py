@@ -12,8 +12,6 @@ from orchestration.wishes.prompts import answer_schema_of, system_prompt_of
 from shannon_project.foundation.errors import InvalidInput
 
 MAX_ITERATIONS: Final = 50  # the reference system's own bound
-
-
 RESEARCH_DEPTHS: Final = ("quick", "standard", "deep", "academic")
 
 

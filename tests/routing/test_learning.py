@@ -10,8 +10,6 @@ from tests.routing.replaying import PastOutcome, People, Totals, history, replay
 NOBODY = People(share=0.0)
 EVERYBODY = People(share=1.0)
 ERRING = People(share=0.5, errs=0.1)
-
-
 ROWS = {
     "none": NOBODY,
     "a quarter": People(0.25),

@@ -20,8 +20,6 @@ from orchestration.types import Priority, TaskRequest, TaskStatus
 from orchestration.wishes import MAX_ITERATIONS, RESEARCH_DEPTHS
 
 STRATEGY_PARAMETERS_MAX_BYTES: Final = 32 * 1024
-
-
 MODES: Final = tuple(STRATEGY_OF_MODE)
 
 

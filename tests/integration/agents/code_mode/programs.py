@@ -16,8 +16,6 @@ from policy.types import Principal
 from sandbox import services as sandbox
 
 OFFERED = ("code", "calculator", "file_write", "file_read", "python")
-
-
 LANES = ["sandbox.runtimes.monty.MontyRuntime", ""]
 
 

@@ -22,8 +22,6 @@ from tests.integration.agents.openapi.sites import ApiSite, api_site
 from tests.integration.agents.steps import step_of
 
 DOCUMENTS = Path(__file__).parent / "documents"
-
-
 NAMES = sorted(path.stem for path in DOCUMENTS.glob("*.yaml"))
 
 

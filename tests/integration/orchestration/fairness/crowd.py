@@ -16,8 +16,6 @@ from policy.services import tenant_seed
 from policy.types import SCOPES, Principal
 
 THREADS = 16
-
-
 SHARED = 14  # but for the reserve
 
 

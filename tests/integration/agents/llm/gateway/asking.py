@@ -14,8 +14,6 @@ from tests.integration.agents.llm.providers import (
 )
 
 GATEWAY = LitellmGateway()
-
-
 HELLO = ModelRequest(messages=[{"role": "user", "content": "hello"}])
 
 

@@ -17,8 +17,6 @@ from policy.services import budget_limit
 from policy.types import BudgetState
 
 REQUEST = ModelRequest(messages=[{"role": "user", "content": "What is 6 times 7?"}], max_output_tokens=100)
-
-
 REPLY = ModelReply("42", (ToolCall("c", "python", "{}"),), 20, 10, Decimal("0.00003"), "offline/medium", "offline")
 
 

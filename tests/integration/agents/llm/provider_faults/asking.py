@@ -13,14 +13,8 @@ from shannon_project.config.catalogue import CatalogueModel, ModelPrice
 from tests.provider import FaultProvider, fault_provider
 
 GATEWAY = LitellmGateway()
-
-
 HELLO = ModelRequest(messages=[{"role": "user", "content": "hello there"}], max_output_tokens=64)
-
-
 PRICE = ModelPrice(input_usd_per_million_tokens=Decimal(1), output_usd_per_million_tokens=Decimal(2))
-
-
 STREAMED = pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
 
 
