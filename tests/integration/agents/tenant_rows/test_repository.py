@@ -132,6 +132,17 @@ def test_a_change_sets_what_it_names_and_leaves_the_rest(roles: Roles, principal
     assert (after.description, after.max_turns, after.updated_at.year > 2020) == ("Audits.", 7, True)
 
 
+def test_a_row_that_was_deleted_meanwhile_is_missing_and_nobody_is_told(roles: Roles, principal: Principal) -> None:
+    row = roles.add(principal)
+    AgentRole.objects.all().delete()
+    roles.told.clear()
+    with pytest.raises(RoleNotFound):
+        roles.rows.change(principal, {"description": "Audits."}, id=row.id)
+    with pytest.raises(RoleNotFound):
+        roles.rows.delete(principal, id=row.id)
+    assert roles.told == []
+
+
 def test_every_change_is_told_with_its_tenant(roles: Roles, principal: Principal, stranger: Principal) -> None:
     row = roles.add(principal)
     roles.add(stranger)
