@@ -117,7 +117,10 @@ def test_what_they_did_is_counted_whichever_of_them_did_it(cluster: Cluster, sib
         "SELECT count(*) FROM orchestration_step WHERE task_id = ANY(%s)", [UUID(task.task_id) for task in submitted]
     )
     assert owners
-    assert siblings.counted("shannon_orchestration_steps_ended_total") == ended[0][0]
+    # a step is counted after its outcome was committed, which may have been the end of its task
+    wait_until(
+        lambda: siblings.counted("shannon_orchestration_steps_ended_total") == ended[0][0], "all steps are counted"
+    )
 
 
 def test_a_signal_to_the_one_that_forked_them_stops_all_and_their_work_goes_on_elsewhere(
