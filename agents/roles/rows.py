@@ -44,6 +44,11 @@ def tenant_roles(tenant_id: UUID) -> Mapping[str, Role]:
     return _ROLES.of(tenant_id)
 
 
+def tenant_role(tenant_id: UUID, name: str) -> Role | None:
+    """Return a tenant's own active role; None: it has none of this name."""
+    return _ROLES.find(tenant_id, lambda own: own.get(name))
+
+
 def role_rows(*, principal: Principal) -> list[AgentRole]:
     """Return the tenant's own roles by name; one query."""
     return list(_ROWS.of(principal))

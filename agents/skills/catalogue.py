@@ -9,7 +9,7 @@ from django.conf import settings
 
 from agents.errors import SkillNotFound, SkillUnreadable
 from agents.skills.document import SCRIPT_GUESTS, SCRIPT_MAX_BYTES, Skill, SkillProblem, skill_parse
-from agents.skills.rows import tenant_skills
+from agents.skills.rows import tenant_skill_versions, tenant_skills
 from policy.errors import ScopeMissing
 
 
@@ -52,6 +52,8 @@ def skill_versions(name: str, *, tenant_id: UUID | None = None) -> list[Skill]:
         SkillNotFound: There is none of this name (the caller's fault).
     """
     found = [skill for skill in _known(tenant_id) if skill.name == name]
+    if not found and tenant_id is not None:
+        found = list(tenant_skill_versions(tenant_id, name))
     if not found:
         raise _missing(name, tenant_id)
     return sorted(found, key=lambda skill: skill.order, reverse=True)

@@ -1,6 +1,6 @@
 """The skills that a tenant registers: documents like those of the folders, each version as it was made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
@@ -21,6 +21,11 @@ from policy.types import Principal
 def tenant_skills(tenant_id: UUID) -> Mapping[str, Skill]:
     """Return a tenant's own skills by `name@version`; one query, or none within a moment."""
     return _SKILLS.of(tenant_id)
+
+
+def tenant_skill_versions(tenant_id: UUID, name: str) -> Sequence[Skill]:
+    """Return the versions of a skill of a tenant's own, in no order."""
+    return _SKILLS.find(tenant_id, lambda own: [skill for skill in own.values() if skill.name == name] or None) or ()
 
 
 def skill_row_of(*, principal: Principal, skill_id: UUID) -> TenantSkill:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 T = TypeVar("T")
+Found = TypeVar("Found")
 
 
 class TenantCache(Generic[T]):
@@ -25,11 +26,29 @@ class TenantCache(Generic[T]):
 
     def of(self, tenant_id: UUID) -> Mapping[str, T]:
         """Return what the tenant has, by name."""
+        kept = self._kept_of(tenant_id)
+        return self._read_anew(tenant_id) if kept is None else kept
+
+    def find(self, tenant_id: UUID, pick: Callable[[Mapping[str, T]], Found | None]) -> Found | None:
+        """Return what `pick` finds among what the tenant has.
+
+        Where it finds nothing in what is kept, it is asked once more about what there is now: what somebody has
+        registered in another process is there as soon as they name it.
+        """
+        kept = self._kept_of(tenant_id)
+        found = None if kept is None else pick(kept)
+        return pick(self._read_anew(tenant_id)) if found is None else found
+
+    def _kept_of(self, tenant_id: UUID) -> Mapping[str, T] | None:
+        with self._lock:
+            kept = self._kept.get(tenant_id)
+        is_young = kept is not None and time.monotonic() - kept[0] < settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS
+        return kept[1] if kept is not None and is_young else None
+
+    def _read_anew(self, tenant_id: UUID) -> Mapping[str, T]:
         now = time.monotonic()
         with self._lock:
-            kept, forgotten = self._kept.get(tenant_id), self._forgotten
-        if kept is not None and now - kept[0] < settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS:
-            return kept[1]
+            forgotten = self._forgotten
         found = self._read(tenant_id)
         with self._lock:
             if forgotten == self._forgotten:  # otherwise it may be what was read before a change

@@ -23,7 +23,7 @@ def tool_for(name: str, *, tenant_id: UUID) -> Tool:
     """
     tool = _builtin().get(name)
     if tool is None and is_tenant_tool(name):
-        tool = _TENANT_TOOLS.of(tenant_id).get(name)
+        tool = _TENANT_TOOLS.find(tenant_id, lambda own: own.get(name))
     if tool is None:
         names = sorted({**_builtin(), **_TENANT_TOOLS.of(tenant_id)})
         raise ToolNotFound(f"There is no tool {name[:100]!r}; there are {', '.join(names)}.", details={"tools": names})
@@ -64,12 +64,17 @@ def tool_definitions(names: Iterable[str], *, tenant_id: UUID) -> list[dict[str,
 def tools_known(names: Iterable[str], *, tenant_id: UUID) -> tuple[str, ...]:
     """Return those of some names that there is a tool for: a role may outlive what it names."""
     names = tuple(names)
-    known = {**_builtin(), **(_TENANT_TOOLS.of(tenant_id) if any(map(is_tenant_tool, names)) else {})}
-    return tuple(name for name in names if name in known)
+    registered = {name for name in names if name not in _builtin() and is_tenant_tool(name)}
+    if registered and not _TENANT_TOOLS.find(tenant_id, registered.issubset):
+        registered &= _TENANT_TOOLS.of(tenant_id).keys()
+    return tuple(name for name in names if name in _builtin() or name in registered)
 
 
 def tenant_tools_changed(tenant_id: UUID) -> None:
-    """Let this process see at once what was registered; others do `SHANNON_TENANT_TOOLS_CACHE_SECONDS` later."""
+    """Let this process see at once what was changed; others do `SHANNON_TENANT_TOOLS_CACHE_SECONDS` later.
+
+    A tool that is new is there for all at once, as soon as it is named.
+    """
     _TENANT_TOOLS.forget(tenant_id)
 
 

@@ -17,12 +17,13 @@ class Rows:
     def __init__(self) -> None:
         """Start with one row."""
         self.now = "first"
+        self.others: dict[str, str] = {}
         self.asked: list[UUID] = []
 
     def read(self, tenant_id: UUID) -> Mapping[str, str]:
-        """Return the only row."""
+        """Return the row, and those that were added."""
         self.asked.append(tenant_id)
-        return {"row": self.now}
+        return {"row": self.now, **self.others}
 
 
 @pytest.fixture
@@ -47,6 +48,19 @@ def test_rows_that_are_too_old_are_read_anew(rows: Rows, settings: Any) -> None:
     cache.of(ACME)
     rows.now = "second"
     assert cache.of(ACME) == {"row": "second"}
+
+
+def test_what_is_not_among_what_is_kept_is_looked_for_among_what_there_is_now(rows: Rows) -> None:
+    cache = TenantCache(rows.read)
+    assert cache.find(ACME, lambda own: own.get("other")) is None
+    assert rows.asked == [ACME]
+    cache.of(ACME)
+    rows.others["other"] = "new"
+    assert cache.find(ACME, lambda own: own.get("row")) == "first"
+    assert rows.asked == [ACME]
+    assert cache.find(ACME, lambda own: own.get("other")) == "new"
+    assert cache.of(ACME) == {"row": "first", "other": "new"}
+    assert rows.asked == [ACME, ACME]
 
 
 def test_what_was_forgotten_is_read_anew_and_others_are_not(rows: Rows) -> None:
