@@ -11,6 +11,10 @@ from sandbox.types import ExecutionRequest, SandboxLimits
 # What programs may ask for and the fast guest does not have: found by importing every module of the standard library
 # in both guests; and links, which its file system refuses. What neither has (ctypes, lzma, …) fails alike in both.
 _GENERAL_ONLY = re.compile(r"\b(bz2|symlink\w*|hardlink_to|os\.link)\b")
+# The fast guest has its input as `sys.stdin` alone, not under the number or the names that the system gives it.
+_INPUT_BY_NUMBER = re.compile(
+    r"\b(?:open|fdopen|FileIO|p?readv?|dup2?|select|poll)\s*\(\s*\[?\s*0\b|/dev/(?:stdin|fd)|/proc/self/fd|\bfileno\b|\bSTDIN_FILENO\b"
+)
 _FILES_MAX_BYTES = (
     256 * 1024
 )  # files travel through the fast guest's source: 1 MiB takes as long as the general runtime
@@ -44,4 +48,5 @@ def fast_lane_takes(request: ExecutionRequest, limits: SandboxLimits, runtime: t
         and sum(map(len, request.files.values())) <= _FILES_MAX_BYTES
         and len(request.stdin) <= _STDIN_MAX_BYTES
         and _GENERAL_ONLY.search(request.code) is None
+        and (not request.stdin or _INPUT_BY_NUMBER.search(request.code) is None)
     )

@@ -58,6 +58,21 @@ def test_what_the_fast_lane_cannot_do_goes_to_the_general_runtime(code: str, fil
 
 
 @fast_lane
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print(open(0).read())",
+        "import os; print(os.read(0, 9).decode())",
+        "import sys; print(open(sys.stdin.fileno(), closefd=False).read())",
+        "print(open('/dev/stdin').read())",
+    ],
+)
+def test_input_is_read_by_its_number_too(code: str) -> None:
+    request = ExecutionRequest("python", code, stdin=b"given")
+    assert services.execute(request).stdout == "given\n"
+
+
+@fast_lane
 def test_instructions_are_limited_where_they_are_metered() -> None:
     result = execute("print(1)\nwhile True: pass", limits=SandboxLimits(fuel=50_000_000))
     assert (result.outcome, result.limit_hit, result.stdout) == (Outcome.CPU_EXCEEDED, "fuel", "1\n")
