@@ -1,5 +1,7 @@
 """What a creating request with an `Idempotency-Key` has made before."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -8,6 +10,11 @@ from orchestration.models import IdempotencyRecord
 from policy.types import Principal
 
 T = TypeVar("T")
+
+
+def request_digest(asked: object) -> str:
+    """Return the SHA-256 of what was asked, which may hold no credentials; by it the same request is known again."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def key_claim(

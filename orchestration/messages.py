@@ -1,7 +1,5 @@
 """Messages of people to a running task. Each is a step that has ended: strategies, forks and replays see it."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -20,7 +18,7 @@ from orchestration.errors import (
     UnsupportedOption,
 )
 from orchestration.events.write import EventDraft, events_append
-from orchestration.idempotency import key_claim
+from orchestration.idempotency import key_claim, request_digest
 from orchestration.models import IdempotencyRecord, Step, Task
 from orchestration.types import TASK_TERMINAL, EventKind, StepKind, StepStatus
 from policy.types import Principal
@@ -65,7 +63,7 @@ def message_send(
     with transaction.atomic():
         record = None
         if idempotency_key:
-            digest = hashlib.sha256(json.dumps([str(task_id), text, to]).encode()).hexdigest()
+            digest = request_digest([str(task_id), text, to])
             record, earlier = key_claim(
                 principal=principal,
                 endpoint=ENDPOINT,

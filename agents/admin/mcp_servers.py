@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django import forms
 from django.conf import settings
@@ -83,6 +82,7 @@ class McpServerForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin
 class McpServerAdmin(TenantRowAdmin):
     """MCP servers of tenants; those of the operator are in the settings."""
 
+    row_changed = staticmethod(tenant_tools_changed)
     form = McpServerForm
     list_display: ClassVar = ["name", "tenant", "url", "is_active", "discovered_at", "discovery_error"]
     list_filter: ClassVar = ["tenant", "is_active"]
@@ -150,7 +150,3 @@ class McpServerAdmin(TenantRowAdmin):
     def tools_shown(self, server: McpServer) -> str:
         """Return what it offered when it answered last."""
         return json_shown([{key: value for key, value in tool.items() if key != "parameters"} for tool in server.tools])
-
-    def row_changed(self, tenant_id: UUID) -> None:
-        """Let this process see it."""
-        tenant_tools_changed(tenant_id)

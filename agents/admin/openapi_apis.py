@@ -1,7 +1,6 @@
 """Imported APIs in the admin."""
 
 from typing import ClassVar
-from uuid import UUID
 
 from django import forms
 from django.conf import settings
@@ -29,6 +28,7 @@ class OpenApiForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin g
 class OpenApiAdmin(TenantRowAdmin):
     """Imported APIs: switched off and limited here; imported over the API, which alone takes credentials."""
 
+    row_changed = staticmethod(tenant_tools_changed)
     form = OpenApiForm
     list_display: ClassVar = ["name", "tenant", "title", "version", "url", "is_active", "imported_at"]
     list_filter: ClassVar = ["tenant", "is_active"]
@@ -75,7 +75,3 @@ class OpenApiAdmin(TenantRowAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """APIs are imported over the API."""
         return False
-
-    def row_changed(self, tenant_id: UUID) -> None:
-        """Let this process see it."""
-        tenant_tools_changed(tenant_id)

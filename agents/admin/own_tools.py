@@ -1,7 +1,6 @@
 """The tools that tenants made of programs: registered here or over the API, by the same rules."""
 
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -41,6 +40,7 @@ class OwnToolForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin g
 class OwnToolAdmin(TenantRowAdmin):
     """Tools of tenants that run a module or a program of their own."""
 
+    row_changed = staticmethod(tenant_tools_changed)
     form = OwnToolForm
     list_display: ClassVar = ["name", "tenant", "guest", "module", "dangerous", "is_active", "updated_at"]
     list_filter: ClassVar = ["tenant", "guest", "is_active"]
@@ -70,7 +70,3 @@ class OwnToolAdmin(TenantRowAdmin):
         """Keep it; a tool that says nothing of its output may return anything."""
         obj.returns = obj.returns or {}
         super().save_model(request, obj, form, change)
-
-    def row_changed(self, tenant_id: UUID) -> None:
-        """Let this process see it."""
-        tenant_tools_changed(tenant_id)

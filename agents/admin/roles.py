@@ -1,7 +1,6 @@
 """The roles of tenants: made and changed here or over the API, by the same rules."""
 
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -43,6 +42,7 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin give
 class AgentRoleAdmin(TenantRowAdmin):
     """Roles of tenants; the shipped ones are in `agents/roles/roles.yaml`."""
 
+    row_changed = staticmethod(roles_changed)
     form = RoleForm
     list_display: ClassVar = ["name", "tenant", "description", "tier", "is_active", "updated_at"]
     list_filter: ClassVar = ["tenant", "tier", "is_active"]
@@ -64,7 +64,3 @@ class AgentRoleAdmin(TenantRowAdmin):
         "created_at",
         "updated_at",
     ]
-
-    def row_changed(self, tenant_id: UUID) -> None:
-        """Let this process see it."""
-        roles_changed(tenant_id)

@@ -1,7 +1,6 @@
 """The skills of tenants: registered and switched here or over the API, by the same rules."""
 
 from typing import Any, ClassVar
-from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -42,6 +41,7 @@ class SkillForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin giv
 class TenantSkillAdmin(TenantRowAdmin):
     """Skills of tenants; those of the installation are folders."""
 
+    row_changed = staticmethod(skills_changed)
     form = SkillForm
     list_display: ClassVar = ["name", "version", "tenant", "is_active", "updated_at"]
     list_filter: ClassVar = ["tenant", "is_active"]
@@ -60,7 +60,3 @@ class TenantSkillAdmin(TenantRowAdmin):
     ordering: ClassVar = ["tenant", "name", "version"]
     readonly_fields: ClassVar = ["name", "version", *TenantRowAdmin.readonly_fields]
     kept_fields: ClassVar = ["tenant", "document", "scripts"]  # a version stays what it was when it was registered
-
-    def row_changed(self, tenant_id: UUID) -> None:
-        """Let this process see it."""
-        skills_changed(tenant_id)

@@ -1,7 +1,5 @@
 """Changes of schedules. Callers pass a principal; every write is its tenant's."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -14,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from orchestration.errors import ScheduleInvalid, ScheduleLimitReached, ScheduleNotFound
-from orchestration.idempotency import key_claim
+from orchestration.idempotency import key_claim, request_digest
 from orchestration.limits import query_check
 from orchestration.models import IdempotencyRecord, Schedule, ScheduleRun
 from orchestration.options import approval_options, context_check
@@ -53,7 +51,7 @@ def schedule_create(*, principal: Principal, spec: ScheduleSpec, idempotency_key
         IdempotencyMismatch: The key was used with another body.
     """
     _check(spec)
-    digest = hashlib.sha256(json.dumps(asdict(spec), sort_keys=True, default=str).encode()).hexdigest()
+    digest = request_digest(asdict(spec))
     with transaction.atomic():
         record = None
         if idempotency_key:

@@ -1,7 +1,5 @@
 """Inserting a task: one transaction makes the row, its budgets and its first events, then the doorbell is rung."""
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from orchestration.budget_options import TaskBudget
 from orchestration.engine.approvals import approval_put
 from orchestration.engine.dispatch import ring_advance
 from orchestration.events.write import EventDraft, events_append
-from orchestration.idempotency import key_claim
+from orchestration.idempotency import key_claim, request_digest
 from orchestration.metrics import TASKS_SUBMITTED
 from orchestration.models import IdempotencyRecord, Task
 from orchestration.queueing import queue_admit
@@ -103,7 +101,7 @@ def _insert_once(
     body: Mapping[str, Any],
 ) -> SubmittedTask:
     endpoint, idempotency_key = place
-    digest = hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()
+    digest = request_digest(body)
     with pipelined_transaction():
         record = None
         if idempotency_key:
