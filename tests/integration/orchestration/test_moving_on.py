@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 from django.db import connection
-from structlog.testing import capture_logs
 
 from orchestration.engine import advance
 from orchestration.engine.advance import task_advance
@@ -19,6 +18,7 @@ from orchestration.strategies import Finish
 from orchestration.types import EventKind, StepKind, StepOutcome, StepStatus, TaskStatus
 from policy.types import Principal
 from tests.integration.orchestration.playing import play, principal
+from tests.logs import logged
 
 __all__ = ["principal"]
 
@@ -33,7 +33,7 @@ def test_the_last_outcome_and_the_end_of_the_task_are_one_transaction(principal:
 
 
 def test_a_move_that_cannot_be_written_costs_the_step_nothing(
-    principal: Principal, monkeypatch: pytest.MonkeyPatch
+    principal: Principal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     task_id, tries = _ready(principal), []
 
@@ -45,12 +45,11 @@ def test_a_move_that_cannot_be_written_costs_the_step_nothing(
         task_finish(task, move)
 
     monkeypatch.setattr(advance, "task_finish", finish_at_second)
-    with capture_logs() as logs:
-        assert drain(task_id, first=None) == 1
+    assert drain(task_id, first=None) == 1
     step, task = Step.objects.get(task_id=task_id), Task.objects.get(id=task_id)
     assert (step.status, step.attempt, step.failures, step.error) == (StepStatus.SUCCEEDED, 1, 0, None)
     assert task.status == TaskStatus.COMPLETED, "the drainer moved it on by itself"
-    assert [entry["event"] for entry in logs if entry["event"] == "task_not_moved_on"] == ["task_not_moved_on"]
+    assert [entry["event"] for entry in logged(caplog, "orchestration.engine.together")] == ["task_not_moved_on"]
     numbers = list(Event.objects.filter(task_id=task_id).order_by("seq").values_list("seq", flat=True))
     assert numbers == list(range(1, task.event_seq + 1)), "what was rolled back left no gap"
 

@@ -12,10 +12,10 @@ import pytest
 import redis
 import redis.asyncio
 from redis.exceptions import ConnectionError as RedisConnectionError
-from structlog.testing import capture_logs
 
 from orchestration.events import follow, wake
 from shannon_project.foundation.ids import uuid7
+from tests.logs import logged
 
 PATIENCE_SECONDS: Final = 30.0
 THREADS: Final = 150  # more than the driver's pool has connections
@@ -55,19 +55,18 @@ def silent() -> Iterator[SilentServer]:
 
 
 def test_a_silent_broker_is_waited_for_once_and_not_at_every_commit(
-    silent: SilentServer, monkeypatch: pytest.MonkeyPatch
+    silent: SilentServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = redis.Redis.from_url(silent.url, socket_timeout=0.1, retry=None, lib_name=None, lib_version=None)
     monkeypatch.setattr(wake, "_client", lambda: client)
-    with capture_logs() as logs:
-        for number in range(20):
-            wake.wake_publish({uuid7(): number})
-            wake.delta_publish(task_id=uuid7(), step_key="a", agent_id="a", text="x")
-    assert [entry["event"] for entry in logs] == ["wake_not_sent"]
+    for number in range(20):
+        wake.wake_publish({uuid7(): number})
+        wake.delta_publish(task_id=uuid7(), step_key="a", agent_id="a", text="x")
+    assert [entry["event"] for entry in logged(caplog, wake.__name__)] == ["wake_not_sent"]
 
 
 def test_what_hundreds_of_threads_publish_at_once_goes_over_one_connection_and_in_order(
-    silent: SilentServer, monkeypatch: pytest.MonkeyPatch
+    silent: SilentServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     task_id = uuid7()
     real: Any = wake._client()
@@ -84,7 +83,7 @@ def test_what_hundreds_of_threads_publish_at_once_goes_over_one_connection_and_i
         return real
 
     monkeypatch.setattr(wake, "_client", client)
-    with capture_logs() as logs, ThreadPoolExecutor(THREADS + 1) as threads:
+    with ThreadPoolExecutor(THREADS + 1) as threads:
         threads.submit(wake.delta_publish, task_id=task_id, step_key="a", agent_id="a", text="first")
         assert asked.wait(PATIENCE_SECONDS)
         for number in range(1, THREADS + 1):
@@ -96,7 +95,7 @@ def test_what_hundreds_of_threads_publish_at_once_goes_over_one_connection_and_i
     assert heard[0]["delta"] == "first"
     assert heard[1] == {"seq": THREADS}, "who reads up to that number has read those before it"
     assert len(pipelines) == 2
-    assert not logs
+    assert not logged(caplog, wake.__name__)
 
 
 def _messages_of(reader: Any, count: int) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from pytest_django import DjangoAssertNumQueries
-from structlog.testing import capture_logs
 
 from agents.errors import OutcomeUnknown
 from agents.journal import Journal
@@ -20,6 +19,7 @@ from policy.types import Principal
 from shannon_project.foundation.errors import Unavailable
 from tests.integration.agents.steps import engine_of, next_attempt, step_of
 from tests.integration.agents.tool_calls.calls import call, code_of, output_of
+from tests.logs import logged
 
 
 def test_a_call_is_recorded_and_watched(principal: Principal) -> None:
@@ -92,16 +92,19 @@ def test_a_denied_call_is_a_final_error_and_an_audit_entry(principal: Principal)
     assert AuditEntry.objects.filter(action="tool.call").count() == 1
 
 
-def test_a_tools_defect_is_told_to_the_model_and_logged(principal: Principal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tools_defect_is_told_to_the_model_and_logged(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def broken(*_: object) -> ToolOutput:
         raise AttributeError("a defect")
 
     monkeypatch.setattr(CalculatorTool, "execute", broken)
     ctx = step_of(principal)
-    with capture_logs() as logs:
-        result = call(ctx, "calculator", expression="1")
+    result = call(ctx, "calculator", expression="1")
     assert code_of(result) == ("TOOL_BROKE", True)
-    assert [(entry["event"], entry["tool"]) for entry in logs] == [("tool_broke", "calculator")]
+    assert [(entry["event"], entry["tool"]) for entry in logged(caplog, "agents.tools.call")] == [
+        ("tool_broke", "calculator")
+    ]
     assert call(next_attempt(ctx), "calculator", expression="1") == result
 
 
