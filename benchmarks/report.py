@@ -18,7 +18,7 @@ from rich.table import Table
 class Row:
     """One measure. `reference` is what it is compared with, in the same run and unit; `ratio` is ours / reference.
 
-    `key` names it for plots. `target` says in words what DESIGN asks for; `met` is None when it asks for nothing.
+    `key` names it for plots. `target` is what it aims at, in words; `met` is None when there is none.
     """
 
     name: str

@@ -8,7 +8,7 @@ from orchestration.services import fanout_submit
 RESULTS = 1_000
 RESULT_BYTES = 100_000
 TARGET_MEGABYTES = 300.0
-RAW_CHORD_MEGABYTES = 1_067.0  # measured once: DESIGN §5
+RAW_CHORD_MEGABYTES = 1_067.0  # through Celery's result backend, measured once (decision 0002)
 
 
 def join_rows(bench: Bench) -> list[Row]:

@@ -27,7 +27,7 @@ WARM_UP = 10
 HITS = 10
 TARGET_RECALL = 0.99
 TARGET_MS = 3.0
-ONE_SHARED_INDEX_RECALL = 0.14  # of one HNSW index filtered by tenant, measured once: DESIGN §9
+ONE_SHARED_INDEX_RECALL = 0.14  # of one HNSW index filtered by tenant, measured once and not in this run
 
 Vectors = Any  # an array of numpy's, one row a vector; its stubs want a later Python than we check for
 

@@ -1,6 +1,8 @@
 """Documents that name code are true: every file, name, event and setting in them exists, and none is missing."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,20 @@ def test_documented_fixed_settings_exist() -> None:
     assert [name for name in named if not hasattr(settings, name)] == []
 
 
+def constants_of_settings() -> Iterator[str]:
+    """Yield each constant of ours whose value the settings themselves say, and no variable of the environment."""
+    for path in (ROOT / "shannon_project" / "settings").glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+            if isinstance(target, ast.Name) and "ENV." not in ast.unparse(node):
+                yield from [target.id] if target.id.startswith("SHANNON_") else []
+
+
+def test_every_constant_of_the_settings_is_documented() -> None:
+    fixed = CONFIGURATION.split("## Fixed settings")[1]
+    assert sorted(name for name in set(constants_of_settings()) if f"`{name}`" not in fixed) == []
+
+
 def test_the_example_environment_has_every_variable_and_no_other() -> None:
     named = re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", EXAMPLE_ENVIRONMENT, re.MULTILINE)
     assert sorted(named) == sorted(environment_fields())
@@ -76,6 +92,30 @@ def test_relative_links_lead_somewhere(document: str) -> None:
     path = ROOT / document
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), f"{document} links to {target}"
+
+
+@pytest.mark.parametrize("document", PAGES)
+def test_links_into_a_page_find_their_heading(document: str) -> None:
+    path = ROOT / document
+    for target, heading in re.findall(r"\]\((?!https?://)([^)#\s]*)#([^)\s]+)\)", path.read_text()):
+        assert heading in headings_of(path.parent / target if target else path), f"{document}: {target}#{heading}"
+
+
+def headings_of(page: Path) -> set[str]:
+    """Return the names under which a page's headings can be linked to."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in found}
+
+
+@pytest.mark.parametrize("document", PAGES)
+def test_a_table_has_its_line_below_the_head_and_equal_rows(document: str) -> None:
+    text = re.sub(r"^```.*?^```", "", (ROOT / document).read_text(), flags=re.MULTILINE | re.DOTALL)
+    for table in re.findall(r"(?:^ *\|.*\n)+", text, re.MULTILINE):
+        rows = [re.sub(r"`[^`]*`", "", row).strip() for row in table.splitlines()]
+        assert len(rows) > 1, rows
+        assert re.fullmatch(r"\|(?: ?:?-+:? ?\|)+", rows[1]), rows[:2]
+        assert {row.count("|") for row in rows} == {rows[0].count("|")}, rows[0]
 
 
 @pytest.mark.parametrize("document", PAGES)

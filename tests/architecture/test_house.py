@@ -114,6 +114,14 @@ def test_a_decision_is_found_by_its_number_and_its_title(name: str) -> None:
     assert f"| [{number}](decisions/{name}) | {title} |" in (ROOT / "docs" / "README.md").read_text()
 
 
+@pytest.mark.parametrize("name", DECISIONS)
+def test_a_decision_says_when_why_what_else_and_what_follows(name: str) -> None:
+    lines = (ROOT / "docs" / "decisions" / name).read_text().splitlines()
+    assert re.match(r"Status: accepted, \d{4}-\d\d-\d\d[;.]", lines[2])
+    usual = ("## Context", "## Decision", "## Alternatives", "## Consequences")
+    assert [part for part in usual if part not in lines] == []
+
+
 def test_no_two_decisions_have_one_number() -> None:
     numbers = Counter(name[:4] for name in DECISIONS)
     assert [number for number, count in numbers.items() if count > 1] == []
