@@ -36,6 +36,7 @@ class FormRequest:
         model_override: A model to use instead.
         history: `(role, content)` of the conversation before the request, oldest first.
         schema: For `shape` only.
+        passages: `(id, title, text)` of sources; a window that is too small cuts them, and nothing else that is told.
     """
 
     form: str
@@ -47,6 +48,7 @@ class FormRequest:
     model_override: str | None = None
     history: Sequence[tuple[str, str]] = ()
     schema: Mapping[str, Any] | None = None
+    passages: Sequence[tuple[str, str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def form_fill(ctx: StepContext, journal: Journal, request: FormRequest) -> FormA
     usage = Usage()
     problems: list[str] = []
     for _ in range(2):
-        reply = model_call(ctx, journal, _model_request(request, messages))
+        reply = model_call(ctx, journal, form_model_request(request, messages))
         usage = usage.with_model_call(
             prompt_tokens=reply.prompt_tokens, completion_tokens=reply.completion_tokens, cost_usd=reply.cost_usd
         )
@@ -100,13 +102,16 @@ def form_messages(request: FormRequest) -> list[dict[str, str]]:
     parts += [f"## {heading}\n\n{body}" for heading, body in request.sections.items() if body]
     if request.schema is not None:
         parts.append(f"## Schema\n\n{json.dumps(request.schema, ensure_ascii=False)}")
+    if request.passages:
+        parts += ["## Sources", *(f"### {name}: {title}\n\n{text}" for name, title, text in request.passages)]
     if request.results:
         parts += ["## Results", *results_sections(request.results)]
     messages.append({"role": "user", "content": "\n\n".join(parts)})
     return messages
 
 
-def _model_request(request: FormRequest, messages: Sequence[Mapping[str, Any]]) -> ModelRequest:
+def form_model_request(request: FormRequest, messages: Sequence[Mapping[str, Any]]) -> ModelRequest:
+    """Return what a model is asked; results and passages may be cut where its window is too small."""
     form = FORMS.get(request.form)
     schema = dict(request.schema or {}) if form is None else form.answer.model_json_schema()
     described = {"name": request.form, "schema": schema, "strict": form is not None}
@@ -117,7 +122,7 @@ def _model_request(request: FormRequest, messages: Sequence[Mapping[str, Any]]) 
         model_override=request.model_override,
         max_output_tokens=_SHAPE_MAX_OUTPUT_TOKENS if form is None else form.max_output_tokens,
         purpose=ModelPurpose.DECIDE,
-        quoted=quoted_results(request.results),
+        quoted=[*quoted_results(request.results), *(text for _, _, text in request.passages)],
     )
 
 
@@ -141,4 +146,4 @@ def _problem(error: Mapping[str, Any]) -> str:
     return f"{where}: {bounded_text(str(error['msg']), 200)}"
 
 
-__all__ = ["FormAnswer", "FormRequest", "form_fill", "form_messages"]
+__all__ = ["FormAnswer", "FormRequest", "form_fill", "form_messages", "form_model_request"]

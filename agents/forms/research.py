@@ -62,18 +62,17 @@ class Report(Answer):
 
 
 class Checked(Answer):
-    """`sentence`: of the source, word for word; empty when there is none that decides."""
+    """`claim`: its number. `sentence`: of the source, word for word; empty when there is none that decides."""
 
-    claim: Line
-    source: Name
+    claim: Name
     verdict: Literal["supported", "unsupported", "insufficient"]
     sentence: Annotated[str, Field(max_length=1000)]
 
 
 class Verification(Answer):
-    """Every cited claim of a report, against its source."""
+    """Claims of a report, each against the source that it cites."""
 
-    claims: Annotated[list[Checked], Field(max_length=60)]
+    claims: Annotated[list[Checked], Field(max_length=30)]
 
 
 RESEARCH_PLAN = Form("research_plan", ResearchPlan, max_output_tokens=4096)

@@ -44,6 +44,7 @@ class Call:
     name: str
     arguments: dict[str, Any]
     thought: str = ""
+    is_fresh: bool = False
     refusal: ToolResult | None = None
     tool: Tool | None = None
     files_changed: tuple[str, ...] = field(default=())
@@ -227,7 +228,8 @@ class Call:
         """Return what the tool gives, or gave to the same question before; `how` says what is special about it."""
         is_cached = self.ask is None and tool.kept_seconds() > 0
         tenant_id = tool_ctx.tenant_id
-        if is_cached and (kept := result_find(tool, self.arguments, tenant_id=tenant_id)) is not None:
+        kept = result_find(tool, self.arguments, tenant_id=tenant_id) if is_cached and not self.is_fresh else None
+        if kept is not None:
             self.how["cached"] = True
             return kept
         waited_seconds, refusal = turn_take(tool, tenant_id=tenant_id, timeout_seconds=tool_ctx.timeout_seconds)

@@ -19,11 +19,15 @@ from shannon_project.foundation.errors import ShannonError
 
 @dataclass(frozen=True, slots=True)
 class AskedCall:
-    """A call as a model asks for it: the tool's name, a JSON object as text, and what the model said about it."""
+    """A call as a model asks for it: the tool's name, a JSON object as text, and what the model said about it.
+
+    `is_fresh`: what the tool answered to others a moment ago is not good enough.
+    """
 
     name: str
     arguments: str
     thought: str = ""
+    is_fresh: bool = False
 
 
 def tool_call(
@@ -34,9 +38,10 @@ def tool_call(
     *,
     offered: tuple[str, ...] | None = None,
     thought: str = "",
+    is_fresh: bool = False,
 ) -> ToolResult:
     """Make one call; see `tool_calls`."""
-    return tool_calls(ctx, journal, [AskedCall(name, arguments, thought)], offered=offered)[0]
+    return tool_calls(ctx, journal, [AskedCall(name, arguments, thought, is_fresh)], offered=offered)[0]
 
 
 def tool_calls(
@@ -111,7 +116,7 @@ def _call(ctx: StepContext, journal: Journal, asked: AskedCall, offered: tuple[s
     if offered is not None and asked.name not in offered:
         message = f"There is no tool {asked.name[:100]!r} here; there are: {', '.join(offered) or 'none'}."
         refusal = ToolResult(ok=False, error=ToolError("TOOL_NOT_FOUND", message, final=True))
-    return Call(ctx, journal, asked.name, arguments, thought=asked.thought, refusal=refusal)
+    return Call(ctx, journal, asked.name, arguments, asked.thought, asked.is_fresh, refusal)
 
 
 def _made_together(journal: Journal, calls: Sequence[Call]) -> list[ToolResult]:

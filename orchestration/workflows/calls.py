@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from agents.selectors import Role
 from orchestration.strategies import OFFERED
+from orchestration.strategies.research.claims import MOST_BATCHES
 from orchestration.strategies.research.depths import ResearchParameters
 from orchestration.strategies.workflow import COMBINE, Node
 
@@ -50,4 +51,4 @@ def most_model_calls(strategy: str, node: Node, roles: Mapping[str, Role]) -> in
 def _research(given: Mapping[str, Any]) -> int:
     depth = ResearchParameters.model_validate(given).wanted
     notes, coverage = depth.rounds * depth.dimensions, depth.rounds - 1
-    return (1 + notes + coverage + 1 + int(depth.verify)) * _REPAIRED
+    return (1 + notes + coverage + 1 + (MOST_BATCHES if depth.verify else 0)) * _REPAIRED

@@ -81,7 +81,7 @@ CASES: Final[Mapping[str, Case]] = {
     ),
     "research": Case(
         OF_THE_WEB[0],
-        ("research-plan", "search-1-1-1", "fetch-1", "findings-1-1", "coverage-1", "report", "verify"),
+        ("research-plan", "search-1-1-1", "fetch-1", "findings-1-1", "coverage-1", "report", "verify-1"),
         "61 species",
         frozenset({"PROGRESS", "TOOL_INVOKED"}),
     ),

@@ -48,6 +48,7 @@ class DecideKind(KindExecutor):
                 model_override=model_for(work),
                 history=history,
                 schema=asked.get("schema"),
+                passages=[(one["id"], one["title"], one["text"]) for one in asked.get("passages") or ()],
             ),
         )
         return StepOutcome(

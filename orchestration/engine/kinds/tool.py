@@ -14,7 +14,10 @@ _HTTP_ERRORS_FROM: Final = 400
 
 
 class ToolKind(KindExecutor):
-    """Calls the tool; a failure of the tool is a result, not a failed step, unless the step says `must_succeed`."""
+    """Calls the tool; a failure of the tool is a result, not a failed step, unless the step says `must_succeed`.
+
+    `is_fresh`: the tool is asked, although it may have answered the same to the tenant a moment ago.
+    """
 
     kind: ClassVar[StepKind] = StepKind.TOOL
 
@@ -31,6 +34,7 @@ class ToolKind(KindExecutor):
             name=work.step.input["tool"],
             arguments=json.dumps(work.step.input["arguments"]),
             offered=None if offered is None else tuple(offered),
+            is_fresh=bool(work.step.input.get("is_fresh")),
         )
         output: dict[str, Any] = {"result": result.as_json()}
         if work.step.input.get("must_succeed"):

@@ -9,14 +9,18 @@ from orchestration.strategies.research.sources import is_in
 from orchestration.strategies.research.state import Source
 
 _MARKS: Final = re.compile(r"\s*\[(\d{1,3})\]")
-_MARKS_BEHIND: Final = re.compile(r"([.!?])\s*((?:\[\d{1,3}\])+)")
-_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+")
+_MARKS_BEHIND: Final = re.compile(r"([.!?。！？])\s*((?:\[\d{1,3}\])+)")
+_SENTENCE_END: Final = re.compile(
+    r"(?<=[.!?])(?<!\s\d\.)(?<!\s\d\d\.)\s+(?=[^\sa-z])"  # not after "5." of a date, nor amid "approx. three"
+    r"|(?<=[。！？])\s*"
+)
 _LINE_BEGIN: Final = re.compile(r"^[\s>|*•–-]*(?:\d{1,3}[.)]\s+)?")
 _WORD: Final = re.compile(r"\w+")
-_SAME_FROM: Final = 0.6
-"""Share of the words of the shorter of two sentences that the other one has, from which on they are one claim."""
-_SAME_LEAST: Final = 3  # words
-_CLAIM_CHARACTERS: Final = 500
+CLAIM_CHARACTERS: Final = 500
+BATCH_CLAIMS: Final = 15
+BATCH_CHARACTERS: Final = 24_000  # of sources, with the claims about 8,000 tokens of English
+MOST_BATCHES: Final = 24
+_SHOWN_CHARACTERS: Final = 6_000  # of one source, to those who check what cites it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,56 +42,65 @@ def claims_of(report: str, known: Iterable[str]) -> list[Claim]:
             sentence = _LINE_BEGIN.sub("", _MARKS.sub("", part)).strip(" *|")
             for number in _MARKS.findall(part):
                 if number in sources and _WORD.search(sentence):
-                    claims[Claim(sentence, number)] = None
+                    claims[Claim(sentence[:CLAIM_CHARACTERS], number)] = None
     return list(claims)
 
 
-def verdicts_of(
-    claims: Sequence[Claim], found: Sequence[Mapping[str, str]], sources: Mapping[str, Source]
-) -> list[dict[str, Any]]:
-    """Return what is known of each claim: the verifier's verdicts, then the claims about which it said nothing.
+def shown_characters(sources: int) -> int:
+    """Return how much of each of so many sources is shown to who checks, so that the batches suffice for all."""
+    return min(_SHOWN_CHARACTERS, MOST_BATCHES * BATCH_CHARACTERS // (2 * max(sources, 1)))
 
-    "supported" by a sentence that is not in the source is not enough; a claim that nobody checked is "insufficient".
+
+def batches_of(claims: Sequence[Claim]) -> list[list[int]]:
+    """Return the places of the claims in batches that are checked by one call each, every claim in one of them.
+
+    Claims on one source stand together, so that it is shown once. What is beyond the last batch is checked by nobody.
+    """
+    each = shown_characters(len({claim.source for claim in claims}))
+    by_source: dict[str, list[int]] = {}
+    for place, claim in enumerate(claims):
+        by_source.setdefault(claim.source, []).append(place)
+    batches: list[list[int]] = []
+    sources_left = 0
+    for places in by_source.values():
+        for begin in range(0, len(places), BATCH_CLAIMS):
+            part = places[begin : begin + BATCH_CLAIMS]
+            if not sources_left or len(batches[-1]) + len(part) > BATCH_CLAIMS:
+                batches.append([])
+                sources_left = BATCH_CHARACTERS // each
+            batches[-1] += part
+            sources_left -= 1
+    return batches[:MOST_BATCHES]
+
+
+def verdicts_of(
+    claims: Sequence[Claim], found: Iterable[Mapping[str, str]], sources: Mapping[str, Source]
+) -> list[dict[str, Any]]:
+    """Return what is known of each claim, in their order; one that nobody checked is "insufficient".
+
+    "supported" by a sentence that is not in the source is not enough. Who says two things about a claim is believed
+    the first.
 
     Args:
         claims: Of the report.
-        found: What the verifier said.
+        found: What the verifiers said; `claim` is the claim's number, from 1.
         sources: Those that are cited, by number.
     """
-    verdicts = [_verdict(item, sources[item["source"]]) for item in found if item["source"] in sources]
-    told = [(item["source"], _words(item["claim"])) for item in found]
-    unchecked = [
-        claim
-        for claim in claims
-        if not any(source == claim.source and _is_same(words, _words(claim.sentence)) for source, words in told)
-    ]
-    return verdicts + [
-        {
-            "claim": claim.sentence[:_CLAIM_CHARACTERS],
-            "source": claim.source,
-            "verdict": "insufficient",
-            "sentence": "",
-            "is_checked": False,
-        }
-        for claim in unchecked
+    said: dict[str, Mapping[str, str]] = {}
+    for item in found:
+        said.setdefault(item["claim"].strip(" .[]"), item)
+    return [
+        _verdict(claim, said.get(str(number)), sources[claim.source]) for number, claim in enumerate(claims, start=1)
     ]
 
 
-def _verdict(item: Mapping[str, str], source: Source) -> dict[str, Any]:
-    proven = is_in(item["sentence"], source.text)
+def _verdict(claim: Claim, item: Mapping[str, str] | None, source: Source) -> dict[str, Any]:
+    verdict, sentence = (item["verdict"], item["sentence"]) if item else ("insufficient", "")
+    proven = is_in(sentence, source.text)
     return {
-        "claim": item["claim"],
+        "claim": claim.sentence,
         "source": source.number,
-        "verdict": item["verdict"] if proven or item["verdict"] != "supported" else "insufficient",
-        "sentence": item["sentence"] if proven else "",
-        "is_checked": True,
+        "verdict": verdict if proven or verdict != "supported" else "insufficient",
+        "sentence": sentence if proven else "",
+        "is_checked": item is not None,
     }
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(_MARKS.sub("", text).lower()))
-
-
-def _is_same(one: frozenset[str], other: frozenset[str]) -> bool:
-    shared = len(one & other)
-    return shared >= max(_SAME_FROM * min(len(one), len(other)), min(_SAME_LEAST, len(other)))

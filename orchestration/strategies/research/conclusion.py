@@ -6,17 +6,16 @@ from typing import Any, Final
 from orchestration.errors import SubtasksFailed
 from orchestration.strategies.base import Fail, Finish, Move, Spawn, Told, Wait
 from orchestration.strategies.making import StepMaker
-from orchestration.strategies.reading import has_ended, is_done, text_of, value_of
+from orchestration.strategies.reading import all_ended, is_done, text_of, value_of
 from orchestration.strategies.research.citations import link_to, marks_in, marks_renumbered, marks_told_apart
-from orchestration.strategies.research.claims import claims_of, verdicts_of
+from orchestration.strategies.research.claims import Claim, batches_of, claims_of, shown_characters, verdicts_of
 from orchestration.strategies.research.depths import ResearchParameters
 from orchestration.strategies.research.sources import excerpt, source_score
 from orchestration.strategies.research.state import PLAN_KEY, ResearchState, Source, listed_findings
 from orchestration.types import EventKind, StepSpec, TaskView
 
-REPORT_KEY = "report"
-VERIFY_KEY = "verify"
-_SOURCE_SHOWN_CHARACTERS: Final = 6_000
+REPORT_KEY: Final = "report"
+VERIFY_PREFIX: Final = "verify-"
 
 
 class Conclusion:
@@ -52,13 +51,13 @@ class Conclusion:
             return Spawn(steps=(spec,), told=(told,))
         if not is_done(report):
             return Fail(error=report.error) if report.error is not None else Wait()
-        if self.depth.verify and self._cited():
-            verify = self.view.steps.get(VERIFY_KEY)
-            if verify is None:
-                return Spawn(steps=(self._verification(),))
-            if not has_ended(verify):
-                return Wait()
-        return self._finished()
+        claims = self._claims()
+        keys = [f"{VERIFY_PREFIX}{number}" for number in range(1, len(batches_of(claims)) + 1)]
+        if any(key not in self.view.steps for key in keys):
+            return self._verification(claims)
+        if not all_ended(self.view, keys):
+            return Wait()
+        return self._finished(claims, keys)
 
     def _nothing_found(self) -> Fail:
         errors = [self._error(key) for key in self.view.steps if key.startswith(("search-", "fetch-"))]
@@ -66,30 +65,39 @@ class Conclusion:
         message = f"Nothing was found to answer from: {first}"
         return Fail(error=SubtasksFailed(message, details={"searches": len(errors)}).as_json())
 
-    def _verification(self) -> StepSpec:
-        cited = self._cited()
-        shown = [
-            f"### {source.number}: {source.title}\n\n{self._shown(source)}"
-            for source in self.state.sources.values()
-            if source.number in cited
-        ]
+    def _claims(self) -> list[Claim]:
+        """Return what is verified: every sentence that cites; nothing at a depth that verifies none."""
+        return claims_of(self._report(), self._cited()) if self.depth.verify else []
+
+    def _verification(self, claims: Sequence[Claim]) -> Spawn:
+        """Have all claims checked at the same time, as many by one call as fit into a model's window."""
+        batches = batches_of(claims)
+        steps = tuple(self._batch(number, claims, places) for number, places in enumerate(batches, start=1))
+        payload = {"claims": len(claims), "checked": sum(map(len, batches))}
+        told = Told(EventKind.PROGRESS, f"Check {len(claims)} claims against their sources", payload)
+        return Spawn(steps=steps, told=(told,))
+
+    def _batch(self, number: int, claims: Sequence[Claim], places: Sequence[int]) -> StepSpec:
+        listed = "\n".join(f"{place + 1}. {claims[place].sentence} [{claims[place].source}]" for place in places)
+        each = shown_characters(len({claim.source for claim in claims}))
+        cited = dict.fromkeys(claims[place].source for place in places)
         return self.make.decide(
-            VERIFY_KEY,
+            f"{VERIFY_PREFIX}{number}",
             "verify",
-            "Check every claim against its source",
+            f"Check {len(places)} claims against their sources",
             "verification",
             query=self.question,
-            depends_on=[REPORT_KEY],
-            sections={"Sources": "\n\n".join(shown)},
+            sections={"Claims": listed},
+            passages=[self._passage(self._sources[name], each) for name in cited],
             agent_id="verifier",
         )
 
-    def _shown(self, source: Source) -> str:
+    def _passage(self, source: Source, characters: int) -> dict[str, str]:
         """Return a source's text as far as it is shown: of a long one the beginning, and what surrounds its quotes."""
         quotes = [
             one["quote"] for found in self.state.findings.values() for one in found if one["source"] == source.number
         ]
-        return excerpt(source.text, quotes, _SOURCE_SHOWN_CHARACTERS)
+        return {"id": source.number, "title": source.title, "text": excerpt(source.text, quotes, characters)}
 
     def _report(self) -> str:
         """Return the report as it was written, but with each mark by itself."""
@@ -99,17 +107,20 @@ class Conclusion:
         """Return the numbers that the report cites and that are sources, in the order in which they come."""
         return marks_in(self._report(), self._sources)
 
-    def _finished(self) -> Finish:
+    def _finished(self, claims: Sequence[Claim], verifiers: Sequence[str]) -> Finish:
         """Number the cited sources from 1, drop marks that point nowhere, and add sources and verdicts."""
         numbers = {old: str(new) for new, old in enumerate(self._cited(), start=1)}
         text = marks_renumbered(self._report(), numbers if self.given.citations else {})
         sources = [self._sources[old] for old in numbers]
-        claims = [{**claim, "source": numbers[claim["source"]]} for claim in self._verdicts(numbers)]
+        said = [item for key in verifiers for item in value_of(self.view, key).get("claims", [])]
+        verdicts = [
+            {**verdict, "source": numbers[verdict["source"]]} for verdict in verdicts_of(claims, said, self._sources)
+        ]
         parts = [text.strip()]
         if self.given.citations and sources:
             listed = (f"{number}. {link_to(one.title, one.url)}" for number, one in enumerate(sources, start=1))
             parts.append("## Sources\n\n" + "\n".join(listed))
-        if doubts := self._doubts([claim for claim in claims if claim["verdict"] != "supported"], len(sources)):
+        if doubts := self._doubts(verdicts, verifiers):
             parts.append(f"## Claims that could not be verified\n\n{doubts}")
         metadata = {
             "question": self.plan["question"],
@@ -123,30 +134,29 @@ class Conclusion:
                 }
                 for number, one in enumerate(sources, start=1)
             ],
-            "claims": claims,
+            "claims": verdicts,
         }
         if unread := self._unanswered():
             metadata["unanswered"] = unread
         return Finish("\n\n".join(parts), metadata, built_on=(REPORT_KEY,))
 
-    def _verdicts(self, numbers: Mapping[str, str]) -> list[dict[str, Any]]:
-        """Return what was found about every claim; nothing at a depth that verifies none."""
+    def _doubts(self, verdicts: Sequence[Mapping[str, Any]], verifiers: Sequence[str]) -> str:
+        """Return the claims that are not supported, with why verifiers failed if some did. Empty without a doubt."""
         if not self.depth.verify:
-            return []
-        cited = {number: self._sources[number] for number in numbers}
-        return verdicts_of(claims_of(self._report(), cited), value_of(self.view, VERIFY_KEY).get("claims", []), cited)
-
-    def _doubts(self, claims: Sequence[Mapping[str, Any]], sources: int) -> str:
-        """Return the claims with their verdicts; where nobody checked any, that and why. Empty without a doubt."""
-        step = self.view.steps.get(VERIFY_KEY)
-        if step is not None and step.error is not None:
-            return f"None of the {len(claims)} claims was checked: {step.error.get('message', '')}"
-        if self.depth.verify and not sources:
+            return ""
+        if not verdicts:
             return "None of its sentences cites a page that was read."
-        marks = (f" [{claim['source']}]" if self.given.citations else "" for claim in claims)
-        verdicts = (claim["verdict"] if claim["is_checked"] else "not checked" for claim in claims)
-        shown = zip(verdicts, claims, marks, strict=True)
-        return "\n".join(f"- {verdict}: {claim['claim']}{mark}" for verdict, claim, mark in shown)
+        errors = [error for key in verifiers if (error := self.view.steps[key].error) is not None]
+        why = str(errors[0].get("message", "")) if errors else ""
+        if len(errors) == len(verifiers):
+            return f"None of the {len(verdicts)} claims was checked: {why}"
+        open_ones = [claim for claim in verdicts if claim["verdict"] != "supported"]
+        marks = (f" [{claim['source']}]" if self.given.citations else "" for claim in open_ones)
+        found = (claim["verdict"] if claim["is_checked"] else "not checked" for claim in open_ones)
+        shown = zip(found, open_ones, marks, strict=True)
+        listed = [f"- {verdict}: {claim['claim']}{mark}" for verdict, claim, mark in shown]
+        failed = [f"{len(errors)} of {len(verifiers)} checks failed: {why}"] if errors else []
+        return "\n\n".join([*failed, "\n".join(listed)]) if listed or failed else ""
 
     def _unanswered(self) -> list[str]:
         """Return the sides of the question about which nothing was found."""

@@ -67,7 +67,10 @@ class Rounds:
         return None if all_ended(self.view, keys) else Wait()
 
     def _fetched(self, number: int, queries: Mapping[str, Sequence[str]]) -> Move | None:
-        """Read the best pages of each dimension that were not read yet; the same page is read once."""
+        """Read the best pages of each dimension that were not read yet; the same page is read once.
+
+        In this run: what somebody of the tenant was given of it a moment ago is no source.
+        """
         steps: list[StepSpec] = []
         keys: list[str] = []
         for place, (name, listed) in enumerate(queries.items(), start=1):
@@ -80,7 +83,7 @@ class Rounds:
                 self._take(key, name)
                 arguments = {"url": url, "max_characters": _PAGE_CHARACTERS}
                 if key not in self.view.steps:
-                    steps.append(self._tool(key, f"Read {title or url}", "http_fetch", arguments))
+                    steps.append(self._tool(key, f"Read {title or url}", "http_fetch", arguments, is_fresh=True))
         if steps:
             return Spawn(steps=tuple(steps), message=f"Read {len(steps)} pages")
         if not all_ended(self.view, keys):
@@ -189,9 +192,9 @@ class Rounds:
             return Spawn(steps=(spec,))
         return None if has_ended(step) else Wait()
 
-    def _tool(self, key: str, title: str, tool: str, arguments: Mapping[str, Any]) -> StepSpec:
+    def _tool(self, key: str, title: str, tool: str, arguments: Mapping[str, Any], **more: Any) -> StepSpec:
         offered = list(self.view.parameters["tools"])
-        given = {"tool": tool, "arguments": dict(arguments), "offered": offered, "must_succeed": True}
+        given = {"tool": tool, "arguments": dict(arguments), "offered": offered, "must_succeed": True, **more}
         return StepSpec(key, StepKind.TOOL, title[:300], given, (), OnDependencyFailure.RUN)
 
     def _result(self, key: str) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ _WORD: Final = re.compile(r"[a-z][a-z'-]{3,30}")
 _DIMENSION: Final = re.compile(r"^### (?P<id>\S+): (?P<title>.*?) \((?P<question>.*)\)$", re.MULTILINE)
 _FOUND: Final = re.compile(r'^- (?P<claim>.*?) \[(?P<source>\d+)\] \("', re.MULTILINE)
 _SOURCE: Final = re.compile(r"^### (?P<id>\d+): [^\n]*\n\n(?P<text>.*?)(?=^### \d+: |\Z)", re.MULTILINE | re.DOTALL)
-_CITED: Final = re.compile(r"^(?P<claim>.*?)\s*(?P<marks>(?:\[\d+\])+)\.?$", re.MULTILINE)
+_CLAIM: Final = re.compile(r"^(?P<number>\d+)\. (?P<claim>.*) \[(?P<source>\d+)\]$", re.MULTILINE)
 _SAID: Final = re.compile(r"^- Round \d+: (.+)$", re.MULTILINE)
 _HEADING: Final = re.compile(r"^#{1,6} .*$", re.MULTILINE)
 _MOST_FINDINGS: Final = 3
@@ -93,20 +93,16 @@ def report(asked: Asked) -> dict[str, Any]:
 
 
 def verification(asked: Asked) -> dict[str, Any]:
-    """Compare each cited sentence with the source's sentence that shares most words with it."""
+    """Compare each claim with the sentence of its source that shares most words with it."""
     sources = {found["id"]: found["text"] for found in _SOURCE.finditer(asked.sections.get("Sources", "") + "\n")}
-    text = asked.results[0].text if asked.results else ""
     claims = []
-    for cited in _CITED.finditer(text):
-        for number in re.findall(r"\d+", cited["marks"]):
-            best = _closest(cited["claim"], sources.get(number, ""))
-            words = len(set(_WORD.findall(cited["claim"].lower()))) or 1
-            share = len(_shared(cited["claim"], best)) / words
-            verdict = "supported" if share >= 0.7 else "insufficient" if share >= 0.3 else "unsupported"
-            claims.append(
-                {"claim": shortened(cited["claim"], 480), "source": number, "verdict": verdict, "sentence": best[:1000]}
-            )
-    return {"claims": claims[:60]}
+    for told in _CLAIM.finditer(asked.sections.get("Claims", "")):
+        best = _closest(told["claim"], sources.get(told["source"], ""))
+        words = len(set(_WORD.findall(told["claim"].lower()))) or 1
+        share = len(_shared(told["claim"], best)) / words
+        verdict = "supported" if share >= 0.7 else "insufficient" if share >= 0.3 else "unsupported"
+        claims.append({"claim": told["number"], "verdict": verdict, "sentence": best[:1000]})
+    return {"claims": claims[:30]}
 
 
 def _closest(claim: str, text: str) -> str:

@@ -100,8 +100,7 @@ def form_values(name: str) -> st.SearchStrategy[dict[str, Any]]:
             "claims": st.lists(
                 st.fixed_dictionaries(
                     {
-                        "claim": line,
-                        "source": names,
+                        "claim": names,
                         "verdict": st.sampled_from(["supported", "unsupported", "insufficient"]),
                         "sentence": st.sampled_from(["The page says it.", "invented sentence"]),
                     }

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration.strategies import OFFERED, Finish
+from orchestration.strategies.research.claims import MOST_BATCHES
 from orchestration.strategies.research.depths import ResearchParameters
 from orchestration.types import StepKind, StepStatus
 from tests.unit.orchestration.strategies.drawing import parameters_of
@@ -49,7 +50,7 @@ def most_steps(name: str, given_parameters: dict[str, Any]) -> dict[str, int]:
         searches = depth.dimensions * depth.queries + (depth.rounds - 1) * depth.dimensions
         pages = depth.rounds * depth.dimensions * depth.pages
         notes = depth.rounds * depth.dimensions
-        last = {"report": 1, "verify": int(depth.verify)}
+        last = {"report": 1, "verify-": MOST_BATCHES if depth.verify else 0}
         return {"search-": searches, "fetch-": pages, "findings-": notes, "coverage-": depth.rounds - 1, **last}
     one = {key: int(value) for key, value in given_parameters.items() if isinstance(value, int)}
     limits = {
@@ -126,8 +127,9 @@ def test_research_reads_no_page_twice_and_cites_only_pages_that_were_read(data: 
         claims = move.metadata["claims"]
         assert all(claim["sentence"] in {"The page says it.", ""} for claim in claims)
         assert all(claim["sentence"] for claim in claims if claim["verdict"] == "supported")
-        if "verify" in engine.specs:
+        if "verify-1" in engine.specs:
             assert {claim["source"] for claim in claims} >= set(re.findall(r"say it[^[]*\[(\d+)\]", text))
+        assert len({(claim["claim"], claim["source"]) for claim in claims}) == len(claims)
 
 
 @pytest.mark.parametrize("name", sorted(set(OFFERED) - {"template"}))

@@ -4,10 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from orchestration.strategies import STRATEGIES, Finish, Spawn
 from orchestration.strategies.research.citations import link_to, marks_told_apart
-from orchestration.strategies.research.claims import Claim, claims_of, verdicts_of
+from orchestration.strategies.research.claims import (
+    BATCH_CHARACTERS,
+    BATCH_CLAIMS,
+    MOST_BATCHES,
+    Claim,
+    batches_of,
+    claims_of,
+    shown_characters,
+    verdicts_of,
+)
 from orchestration.strategies.research.state import Source
 from orchestration.types import StepKind, StepStatus, StepView
 from tests.unit.orchestration.strategies.views import PARAMETERS, error_of, step, view_of
@@ -50,27 +61,79 @@ def test_every_sentence_that_cites_is_a_claim_of_each_source_that_it_cites() -> 
     ]
 
 
-def test_a_claim_that_the_verifier_passed_over_is_insufficient_and_said_to_be_unchecked() -> None:
-    sources = {
-        name: Source(name, "d1", f"https://e.org/{name}", name, text) for name, text in (("1", BEES), ("2", GARDENS))
-    }
-    claims = [
-        Claim("There are 61 species of wild bees in Bern.", "1"),
-        Claim("Gravel gardens feed almost no bees.", "2"),
-    ]
-    said = {
-        "claim": "61 species of wild bees live in Bern [1]",
-        "source": "1",
-        "verdict": "supported",
-        "sentence": BEES,
-    }
-    first, second = verdicts_of(claims, [said], sources)
-    assert (first["verdict"], first["is_checked"], first["sentence"]) == ("supported", True, BEES)
+@pytest.mark.parametrize(
+    ("line", "sentences"),
+    [
+        ("城市花园养活野蜂。[1]伯尔尼有六十一种。[2]", ["城市花园养活野蜂。", "伯尔尼有六十一种。"]),
+        ("Am 5. Mai 2021 zählte man 61 Arten [1].", ["Am 5. Mai 2021 zählte man 61 Arten."]),
+        (
+            "There are approx. sixty of them [1]. None is rare [2].",
+            ["There are approx. sixty of them.", "None is rare."],
+        ),
+        ("It is 12 [1]. Was it 3.5 before? Yes [2]!", ["It is 12.", "Yes!"]),
+    ],
+)
+def test_sentences_are_told_apart_in_other_languages_and_dates_and_abbreviations_end_none(
+    line: str, sentences: list[str]
+) -> None:
+    assert [claim.sentence for claim in claims_of(line, {"1", "2"})] == sentences
+
+
+def sources(**texts: str) -> dict[str, Source]:
+    return {name: Source(name, "d1", f"https://e.org/{name}", name, text) for name, text in texts.items()}
+
+
+def checked(claim: str, sentence: str = "", verdict: str = "supported") -> dict[str, str]:
+    return {"claim": claim, "verdict": verdict, "sentence": sentence}
+
+
+def test_a_claim_has_the_verdict_on_its_number_and_one_that_was_passed_over_is_said_to_be_unchecked() -> None:
+    known = {"1": sources(a=BEES)["a"], "2": sources(b=GARDENS)["b"]}
+    claims = [Claim("There are 61 species in Bern.", "1"), Claim("Gravel gardens feed almost no bees.", "2")]
+    first, second = verdicts_of(claims, [checked("1", BEES)], known)
+    assert (first["claim"], first["verdict"], first["is_checked"]) == (claims[0].sentence, "supported", True)
+    assert first["sentence"] == BEES
     assert (second["claim"], second["verdict"], second["is_checked"]) == (claims[1].sentence, "insufficient", False)
-    invented = {**said, "sentence": "There are 61 species, as everybody knows."}
-    assert verdicts_of(claims[:1], [invented], sources)[0]["verdict"] == "insufficient"
-    other_source = {**said, "source": "2", "sentence": GARDENS}
-    assert [item["is_checked"] for item in verdicts_of(claims[:1], [other_source], sources)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict", "is_checked"),
+    [
+        (checked("1", "There are 61 species, as everybody knows."), "insufficient", True),
+        (checked("1", GARDENS), "insufficient", True),  # of another source
+        (checked("1", "There are none.", "unsupported"), "unsupported", True),
+        (checked("[1]", BEES), "supported", True),
+        (checked("2", BEES), "insufficient", False),
+        (checked("", BEES), "insufficient", False),
+    ],
+)
+def test_a_claim_counts_as_supported_only_by_a_sentence_that_is_in_its_source(
+    said: dict[str, str], verdict: str, is_checked: bool
+) -> None:
+    known = {"1": sources(a=BEES)["a"]}
+    (found,) = verdicts_of([Claim("There are 61 species.", "1")], [said], known)
+    assert (found["verdict"], found["is_checked"]) == (verdict, is_checked)
+
+
+def test_a_verifier_that_contradicts_itself_is_believed_the_first() -> None:
+    twice = [checked("1", "", "unsupported"), checked("1", BEES)]
+    (found,) = verdicts_of([Claim("There are 61 species.", "1")], twice, {"1": sources(a=BEES)["a"]})
+    assert found["verdict"] == "unsupported"
+
+
+@settings(max_examples=60, deadline=None)
+@given(cited=st.lists(st.integers(1, 120), max_size=300))
+def test_every_claim_of_any_report_that_a_model_can_write_is_in_one_batch_that_is_not_too_large(
+    cited: list[int],
+) -> None:
+    claims = [Claim(f"Claim {place}", str(number)) for place, number in enumerate(cited)]
+    batches = batches_of(claims)
+    assert sorted(place for batch in batches for place in batch) == list(range(len(claims)))
+    each = shown_characters(len({claim.source for claim in claims}))
+    for batch in batches:
+        assert 0 < len(batch) <= BATCH_CLAIMS
+        assert len({claims[place].source for place in batch}) * each <= BATCH_CHARACTERS
+    assert len(batches) <= MOST_BATCHES
 
 
 def done(key: str, kind: StepKind, output: Mapping[str, Any]) -> StepView:
@@ -106,7 +169,7 @@ def researched(*more: StepView, pages: list[StepView], report: str, depth: str =
 
 
 def test_a_verifier_that_fails_leaves_no_report_that_looks_verified() -> None:
-    failed = step("verify", StepKind.DECIDE, StepStatus.FAILED, error=error_of("the model did not answer"))
+    failed = step("verify-1", StepKind.DECIDE, StepStatus.FAILED, error=error_of("the model did not answer"))
     report = "There are 61 species [1]. Gravel feeds none [1]."
     move = researched(failed, pages=[page(1, BEES)], report=report)
     assert isinstance(move, Finish)
@@ -118,9 +181,10 @@ def test_a_verifier_that_fails_leaves_no_report_that_looks_verified() -> None:
 
 
 def test_claims_that_nobody_checked_are_listed_as_such() -> None:
-    verdict = {"claim": "There are 61 species", "source": "1", "verdict": "supported", "sentence": BEES}
     move = researched(
-        form("verify", claims=[verdict]), pages=[page(1, BEES)], report="There are 61 species [1]. Gravel is bad [1]."
+        form("verify-1", claims=[checked("1", BEES)]),
+        pages=[page(1, BEES)],
+        report="There are 61 species [1]. Gravel is bad [1].",
     )
     assert isinstance(move, Finish)
     assert move.result.endswith("## Claims that could not be verified\n\n- not checked: Gravel is bad. [1]")
@@ -146,5 +210,36 @@ def test_a_page_that_led_to_a_place_of_less_trust_is_no_source() -> None:
     move = researched(pages=dear, report="There are 61 species [1]. Gravel is bad [2].", depth="academic")
     assert isinstance(move, Spawn)
     (verify,) = move.steps
-    assert BEES in verify.input["sections"]["Sources"]
-    assert GARDENS not in verify.input["sections"]["Sources"]
+    assert verify.input["passages"] == [{"id": "1", "title": "Page 1", "text": BEES}]
+    assert verify.input["sections"] == {"Claims": "1. There are 61 species. [1]"}
+
+
+def many_claims() -> str:
+    return "\n".join(f"Number {number} is so [{1 + number % 2}]." for number in range(40))
+
+
+def test_a_long_report_is_checked_in_batches_side_by_side_each_claim_once() -> None:
+    pages = [page(1, BEES), page(2, GARDENS)]
+    move = researched(pages=pages, report=many_claims())
+    assert isinstance(move, Spawn)
+    assert [spec.key for spec in move.steps] == ["verify-1", "verify-2", "verify-3", "verify-4"]
+    shown = [line for spec in move.steps for line in spec.input["sections"]["Claims"].splitlines()]
+    assert sorted(int(line.partition(".")[0]) for line in shown) == list(range(1, 41))
+    assert [[one["id"] for one in spec.input["passages"]] for spec in move.steps] == [["1"], ["1"], ["2"], ["2"]]
+
+
+def test_claims_of_a_batch_whose_check_failed_are_unchecked_and_those_of_the_others_are_not() -> None:
+    pages = [page(1, BEES), page(2, GARDENS)]
+    asked = researched(pages=pages, report=many_claims())
+    steps = []
+    for spec in asked.steps[1:]:
+        numbers = [line.partition(".")[0] for line in spec.input["sections"]["Claims"].splitlines()]
+        text = spec.input["passages"][0]["text"]
+        steps.append(form(spec.key, claims=[checked(number, text) for number in numbers]))
+    failed = step("verify-1", StepKind.DECIDE, StepStatus.FAILED, error=error_of("the model did not answer"))
+    move = researched(failed, *steps, pages=pages, report=many_claims())
+    assert isinstance(move, Finish)
+    unchecked = [claim for claim in move.metadata["claims"] if not claim["is_checked"]]
+    assert (len(move.metadata["claims"]), len(unchecked)) == (40, 15)
+    assert {claim["verdict"] for claim in move.metadata["claims"] if claim["is_checked"]} == {"supported"}
+    assert "1 of 4 checks failed: the model did not answer\n\n- not checked: Number 0 is so. [1]" in move.result
