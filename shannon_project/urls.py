@@ -3,7 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from policy.admin.sign_in import SignInForm
+
 admin.autodiscover()
+admin.site.login_form = SignInForm
 
 handler400 = "shannon_project.foundation.http.bad_request"
 handler404 = "shannon_project.foundation.http.not_found"

@@ -25,7 +25,7 @@ from policy.services.policies import (
     policy_deactivate,
     policy_save,
 )
-from policy.services.rate_limits import RateState, use_admit
+from policy.services.rate_limits import RateState, sign_in_admit, use_admit
 from policy.services.tenants import tenant_limits_set, tenant_seed, tenant_switch
 
 __all__ = [
@@ -65,6 +65,7 @@ __all__ = [
     "request_check",
     "reservations_expire",
     "rules_generation",
+    "sign_in_admit",
     "tenant_limits_set",
     "tenant_seed",
     "tenant_switch",

@@ -1,10 +1,12 @@
-"""Requests per minute of a key and of its tenant, and its uses of a tool, counted in Valkey by its own clock.
+"""Requests per minute of a key and of its tenant, uses of a tool, attempts to sign in: counted in Valkey by its clock.
 
 A sliding window in two counters: what was asked in this minute, and the part of the last one that is not a minute ago
 yet (https://blog.cloudflare.com/counting-things-a-lot-of-different-things/). One round trip; a refused request is not
-counted. Where Valkey does not answer, everybody is let in: limits are courtesy among tenants, not safety.
+counted. Where Valkey does not answer, everybody is let in: limits are courtesy among tenants, not safety, and whoever
+looks after a broker that is away must be able to sign in.
 """
 
+import hashlib
 import math
 import threading
 import time
@@ -98,7 +100,7 @@ def request_admit(*, tenant_id: UUID, api_key_id: UUID, tenant_limit: int | None
         ("key", api_key_id): settings.SHANNON_RATE_LIMIT_KEY_PER_MINUTE,
         ("tenant", tenant_id): settings.SHANNON_RATE_LIMIT_TENANT_PER_MINUTE if tenant_limit is None else tenant_limit,
     }
-    limits = {name: limit for name, limit in wanted.items() if limit > 0}
+    limits: dict[tuple[str, UUID | str], int] = {name: limit for name, limit in wanted.items() if limit > 0}
     answer = _count(limits) if limits and not _away.is_set_now() else None
     if answer is None:
         return None
@@ -134,6 +136,29 @@ def use_admit(*, tenant_id: UUID, what: str, limit_per_minute: int) -> int:
     (state,) = states_of(answer, [(what, limit_per_minute)])
     REQUESTS_REFUSED.labels(whose="tool").inc()
     return max(1, state.retry_after_seconds)
+
+
+def sign_in_admit(*, username: str, address: str) -> int:
+    """Count one attempt to sign in to the admin, whether it succeeds or not, or refuse it.
+
+    Args:
+        username: Whose account is tried, as it was typed; there need not be one.
+        address: From where.
+
+    Returns:
+        0 when it may be tried, or Valkey does not answer; else the seconds (at least 1) after which one more may be.
+    """
+    limits: dict[tuple[str, UUID | str], int] = {
+        ("sign-in-address", _digest(address)): settings.SHANNON_SIGN_IN_ADDRESS_PER_MINUTE,
+        ("sign-in-account", _digest(username.casefold())): settings.SHANNON_SIGN_IN_ACCOUNT_PER_MINUTE,
+    }
+    answer = None if _away.is_set_now() else _count(limits)
+    if answer is None or answer[-1]:
+        return 0
+    states = states_of(answer, [(what, limit) for (what, _), limit in limits.items()])
+    reached = max(states, key=lambda state: state.used - state.limit)
+    REQUESTS_REFUSED.labels(whose=reached.whose).inc()
+    return max(1, reached.retry_after_seconds)
 
 
 def states_of(answer: Sequence[Any], limits: Sequence[tuple[str, int]]) -> list[RateState]:
@@ -184,7 +209,11 @@ class _Away:
 _away = _Away()
 
 
-def _count(limits: Mapping[tuple[str, UUID], int]) -> Sequence[Any] | None:
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _count(limits: Mapping[tuple[str, UUID | str], int]) -> Sequence[Any] | None:
     keys = [f"shannon:rate:{whose}:{name}" for whose, name in limits]
     try:
         answer: Sequence[Any] = _script()(keys=keys, args=[WINDOW_SECONDS, *limits.values()])

@@ -19,11 +19,17 @@ from shannon_project.foundation.tracing.requests import request_route_note
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 RETRY_AFTER_SECONDS = "2"
 _ANSWER_HEADERS = "shannon.answer_headers"
+_POLICY = "Content-Security-Policy"
+# For pages without a policy of their own, the admin's: scripts stand in them, and Alpine evaluates expressions.
+PAGES_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
 log = structlog.get_logger(__name__)
 
 
 class RequestIdMiddleware:
-    """Give every request an id (the caller's `X-Request-ID` when it is sane) and send it back."""
+    """Give every request an id (the caller's `X-Request-ID` when it is sane) and send it back; pages get a policy."""
 
     async_capable = True
     sync_capable = True
@@ -51,6 +57,8 @@ class RequestIdMiddleware:
     def _end(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         request_route_note(request)
         response["X-Request-ID"] = request.META["shannon.request_id"]
+        if _POLICY not in response and response.get("Content-Type", "").startswith("text/html"):
+            response[_POLICY] = PAGES_POLICY
         for name, value in request.META.get(_ANSWER_HEADERS, {}).items():
             response[name] = value
         return response

@@ -27,7 +27,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "SORT_OPERATIONS": False,
-    "ENUM_NAME_OVERRIDES": {"TaskStatusEnum": "orchestration.types.TaskStatus"},
+    "ENUM_NAME_OVERRIDES": {
+        "TaskStatusEnum": "orchestration.types.TaskStatus",
+        "ModelTierEnum": "orchestration.options.MODEL_TIERS",
+        "AskedTierEnum": "orchestration.options.ASKED_TIERS",
+    },
 }
 
 SHANNON_FLOWER_URL = ENV.flower_url

@@ -26,6 +26,7 @@ class Environment(BaseSettings):
     )
     debug: bool = False
     allowed_hosts: str = Field("127.0.0.1,localhost,[::1]", description="Comma-separated host names.")
+    https: bool = Field(False, description="People reach web by https, through a proxy with TLS.")
     log_level: str = "INFO"
     log_json: bool = True
     local_model: bool = Field(False, description="Run the small model of requirements-local.txt beside the stack.")

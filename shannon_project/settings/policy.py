@@ -6,6 +6,8 @@ SHANNON_RATE_LIMIT_KEY_PER_MINUTE = ENV.rate_limit_key_per_minute  # requests of
 SHANNON_RATE_LIMIT_TENANT_PER_MINUTE = (
     ENV.rate_limit_tenant_per_minute
 )  # of all keys of a tenant that has none of its own
+SHANNON_SIGN_IN_ADDRESS_PER_MINUTE = 20  # attempts to sign in to the admin from one address …
+SHANNON_SIGN_IN_ACCOUNT_PER_MINUTE = 40  # … and at one account: more, or one address could keep its owner out
 
 SHANNON_POLICY_RECHECK_SECONDS = 0.8  # how long a process may decide by policies that were changed meanwhile
 SHANNON_RESERVATION_MAX_SECONDS = 900.0  # an effect takes no longer: a step's deadline is 600 s

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.types import OUTPUT_TOKENS_MAX
@@ -43,6 +44,9 @@ class OutputTokensField(WholeNumberField):
         super().__init__(required=False, allow_null=True, default=None, min_value=1, max_value=OUTPUT_TOKENS_MAX)
 
 
+@extend_schema_field(
+    {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": STOPS_MAX}]}
+)
 class StopField(serializers.Field[Any, Any, Any, Any]):
     """One text, or up to four."""
 

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Final
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from orchestration.api.openai.bodies import OutputTokensField, PlatformQuestion
@@ -23,6 +24,7 @@ _TOLD_BACK: Final = (
 )
 
 
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "object"}, "minItems": 1}]})
 class InputField(serializers.Field[Any, Any, Any, Any]):
     """One text, or a list of items."""
 

@@ -93,7 +93,7 @@ class UsageRowAnswer(serializers.Serializer[dict[str, Any]]):
         return f"{row['month']:%Y-%m}"
 
 
-class UsageAnswer(serializers.Serializer[Any]):
+class TenantUsageAnswer(serializers.Serializer[Any]):
     """What a tenant paid in a time."""
 
     tenant_id = serializers.UUIDField()

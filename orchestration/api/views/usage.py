@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration.api.endpoint import AsyncEndpoint, in_thread
-from orchestration.api.serializers.usage import UsageAnswer, UsageQuery, columns_of, row_body
+from orchestration.api.serializers.usage import TenantUsageAnswer, UsageQuery, columns_of, row_body
 from orchestration.api.tables import ROWS_EACH, cells, csv_pieces
 from policy.selectors import usage_rows
 
@@ -23,7 +23,7 @@ class UsageView(AsyncEndpoint):
     required_scopes = {"GET": "tasks:read"}
     queries = {"GET": UsageQuery}
 
-    @extend_schema(operation_id="usage", tags=["usage"], parameters=[UsageQuery], responses=UsageAnswer)
+    @extend_schema(operation_id="usage", tags=["usage"], parameters=[UsageQuery], responses=TenantUsageAnswer)
     async def get(self, _request: Request) -> HttpResponseBase:
         """Add up what the tenant paid: calls, tokens, dollars. `format=csv` sends every row as a table."""
         if self.query["format"] == "csv":
