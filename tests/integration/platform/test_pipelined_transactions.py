@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import psycopg
 import pytest
@@ -66,6 +67,21 @@ def test_a_cursor_that_is_used_again_never_reads_the_answer_of_before(numbers: N
             cursor.execute("SELECT 1, 2, 3")
             cursor.execute("SELECT 4")
             assert cursor.fetchall() == [(4,)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "values"),
+    [
+        ("SELECT %(a)s::text || %(b)s || %(a)s, 7 %% 4", {"b": "-", "a": "x"}),
+        ("SELECT %s::text || %s || %s, 7 %% 4", ["x", "-", "x"]),
+        ("SELECT 'x-x', 7 % 4", None),
+    ],
+)
+def test_values_are_named_or_counted_and_a_name_may_be_used_again(statement: str, values: Any) -> None:
+    for _ in range(2):
+        with prepared_cursor() as cursor:
+            cursor.execute(statement, values)
+            assert cursor.fetchall() == [("x-x", 3)]
 
 
 def test_what_a_statement_did_is_waited_for_when_it_is_asked(numbers: None) -> None:

@@ -293,3 +293,31 @@ def test_what_many_steps_hold_is_given_back_in_one_statement(tenant: Tenant) -> 
     for ref in refs:
         assert balances(ref) == (0, 7, Decimal(0), Decimal(0))
     assert Reservation.objects.filter(status="held").get().step_id == kept.step_id
+
+
+def test_the_plan_of_reserving_and_settling_is_made_once(tenant: Tenant) -> None:
+    refs = [open_budget(tenant)]
+
+    def call() -> None:
+        asked = reserve(tenant, refs, 5, "0.1")
+        budget_settle(step_id=asked.step_id, position=0, actual=Amount(4, Decimal("0.1")))
+
+    for _ in range(6):  # five times the server makes one for the values of the time, to know what that is worth
+        call()
+    before = _plans()
+    call()
+    assert [(kept - was, made) for (kept, made), (was, _) in zip(_plans(), before, strict=True)] == [
+        (1, made) for _, made in before
+    ]
+    assert len(before) == 2
+
+
+def _plans() -> list[tuple[int, int]]:
+    """Return of both statements how often this connection used a plan that was kept, and one for the values."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements"
+            " WHERE statement LIKE '%known_level%' OR statement LIKE '%FROM (VALUES%settled%'"
+            " ORDER BY name"
+        )
+        return [(int(kept), int(made)) for kept, made in cursor.fetchall()]
