@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -20,9 +21,10 @@ from agents.llm.failures import typed_failure, unwritable_failure
 from agents.llm.lightening import imported_lightly, lighten
 from agents.llm.offline.handler import OfflineHandler
 from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
+from agents.llm.offline.short_way import OfflineScribe, offline_answer, offline_pieces
 from agents.llm.parameters import parameters_of
 from agents.llm.replies import Answer, StatedUsage, giant_failure, reply_of, usage_of, usage_unseen
-from agents.llm.streaming import LitellmStream, Stream, WireStream
+from agents.llm.streaming import JsonStream, LitellmStream, Stream
 from agents.llm.timeouts import CallTimeouts
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
 from agents.llm.unlogged import call_unlogged
@@ -32,9 +34,11 @@ from agents.llm.wire import (
     WireFailed,
     WireTooLarge,
     WireUnreadable,
+    answer_of,
     is_mended_by_litellm,
     named_by_litellm,
     wire_answer,
+    wire_pieces,
 )
 from shannon_project.config.catalogue import TOKENS_PER_PRICE, CatalogueModel, ModelPrice, catalogue
 
@@ -45,6 +49,7 @@ _library: Any = None
 _completion: Any = None
 _embedding: Any = None
 _scribe: Any = None
+_offline: Any = None
 
 
 class LitellmGateway(ModelGateway):
@@ -97,9 +102,7 @@ class LitellmGateway(ModelGateway):
         timeouts = CallTimeouts.whole(timeout_seconds) if on_delta is None else CallTimeouts.within(timeout_seconds)
         parameters = parameters_of(request, model, credential, timeouts) | ({} if on_delta is None else _STREAMED)
         asked = _Asked(request, model, self.price_of(model), timeouts, parameters, on_delta)
-        answer = _by_wire(asked)
-        if answer is None:
-            answer = _by_litellm(asked)
+        answer = _by_offline(asked) or _by_wire(asked) or _by_litellm(asked)
         return reply_of(request, model, answer, asked.price)
 
 
@@ -116,6 +119,19 @@ class _Asked:
     started: float = field(default_factory=time.monotonic)
 
 
+def _by_offline(asked: _Asked) -> Answer | None:
+    """Ask the model that is in this process; None: it is another one, or litellm must ask by itself."""
+    request = _offline.request(asked.parameters)
+    if request is None:
+        return None
+    try:
+        if asked.on_delta is None:
+            return answer_of(offline_answer(request, asked.timeouts).whole(), asked.model)
+        return _streamed(JsonStream(partial(offline_pieces, request, asked.timeouts), asked.on_delta), asked)
+    except CallOverdue as error:
+        raise _paid(_failure_of(error, asked.model), error, asked) from None
+
+
 def _by_wire(asked: _Asked) -> Answer | None:
     """Ask by HTTP of our own; None: litellm must ask by itself."""
     try:
@@ -127,7 +143,7 @@ def _by_wire(asked: _Asked) -> Answer | None:
     try:
         if asked.on_delta is None:
             return wire_answer(wire, asked.model, asked.timeouts)
-        return _streamed(WireStream(wire, asked.timeouts, asked.on_delta), asked)
+        return _streamed(JsonStream(partial(wire_pieces, wire, asked.timeouts), asked.on_delta), asked)
     except WireFailed as refusal:
         if is_mended_by_litellm(refusal):
             return None
@@ -240,7 +256,7 @@ def _per_million(usd_per_token: Any) -> Any:
 
 def _litellm() -> Any:
     """Import and set up litellm once per process: it takes four seconds and 177 MB, which only who asks models pays."""
-    global _library, _completion, _embedding, _scribe  # noqa: PLW0603 - one library per process, guarded by the lock
+    global _library, _completion, _embedding, _scribe, _offline  # noqa: PLW0603 - one library per process, guarded by the lock
     if _library is None:
         with _loading:
             if _library is None:
@@ -248,6 +264,7 @@ def _litellm() -> Any:
                 _completion = call_unlogged(loaded, "completion")
                 _embedding = call_unlogged(loaded, "embedding")
                 _scribe = Scribe(loaded, _completion)
+                _offline = OfflineScribe(_completion)
                 _library = loaded
     return _library
 

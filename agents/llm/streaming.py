@@ -1,6 +1,6 @@
-"""A streamed call of a model on each of the two ways to providers: HTTP of our own, and litellm."""
+"""A streamed call of a model on each of the two ways to providers: one of our own, and litellm."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Protocol
 
 from agents.llm.base import OnDelta
@@ -8,7 +8,7 @@ from agents.llm.replies import StatedUsage
 from agents.llm.stream import StreamAssembly
 from agents.llm.timeouts import CallTimeouts
 from agents.llm.watchdog import read_within
-from agents.llm.wire import WireAssembly, WireRequest, wire_pieces
+from agents.llm.wire import WireAssembly
 
 
 class Stream(Protocol):
@@ -25,16 +25,16 @@ class Stream(Protocol):
         """Return what the provider says that it used; None: it says nothing."""
 
 
-class WireStream:
-    """A stream that comes by HTTP of our own."""
+class JsonStream:
+    """A stream whose pieces come as JSON in the OpenAI format: by HTTP of our own, or from the offline model."""
 
-    def __init__(self, wire: WireRequest, timeouts: CallTimeouts, on_delta: OnDelta) -> None:
-        """Take the request; nothing is asked yet."""
-        self._wire, self._timeouts = wire, timeouts
+    def __init__(self, pieces: Callable[[], Generator[Mapping[str, Any]]], on_delta: OnDelta) -> None:
+        """Take what makes the call and yields its pieces; nothing is asked yet."""
+        self._pieces = pieces
         self.assembly: StreamAssembly = WireAssembly(on_delta)
 
     def open(self) -> Generator[Any]:
-        return wire_pieces(self._wire, self._timeouts)
+        return self._pieces()
 
     def finish_reason(self) -> str | None:
         return self.assembly.finish_reason

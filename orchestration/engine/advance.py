@@ -11,9 +11,9 @@ from django.conf import settings
 
 from agents.services import storable_json, value_pack
 from orchestration.engine.dispatch import ring_steps
+from orchestration.engine.facts import TaskFacts
 from orchestration.engine.finish import task_fail, task_finish, task_stop, told_drafts
 from orchestration.engine.slots import slots_take
-from orchestration.engine.step_engine import TaskFacts
 from orchestration.engine.task_rows import StepRows, lock_sent, step_rows, steps_sent, task_locked, view_of
 from orchestration.engine.tracing import advance_span
 from orchestration.engine.turns import TURNS

@@ -16,12 +16,12 @@ from orchestration.engine.advance import MoveOn, steps_ring, task_advance
 from orchestration.engine.claim import ClaimedStep, steps_all_ended, steps_claim_together
 from orchestration.engine.dispatch import ring_advance
 from orchestration.engine.execute import execute
+from orchestration.engine.facts import TaskFacts, facts_shared
 from orchestration.engine.kinds import KINDS
 from orchestration.engine.lease import KEEPER, SLOW_STEP_SECONDS, Batch, Lease, leases_hand_back
 from orchestration.engine.outcome import StepEnd, Written
 from orchestration.engine.passing import PASSER
 from orchestration.engine.slots import slot_return
-from orchestration.engine.step_engine import TaskFacts, task_facts
 from orchestration.engine.stopping import STOPPING
 from orchestration.engine.together import DESK
 from orchestration.engine.tracing import drain_span, step_traced
@@ -71,7 +71,7 @@ def drain(task_id: UUID, *, first: UUID | None) -> int:
     """
     owner = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
     try:
-        run = Drain(task_facts(task_id), owner)
+        run = Drain(facts_shared(task_id), owner)
     except Task.DoesNotExist:
         log.warning("drain_of_unknown_task", task_id=str(task_id))
         return 0

@@ -10,11 +10,12 @@ from agents.errors import StepSuperseded, StepWaits, TaskCancelled, TaskPaused, 
 from agents.services import Journal, is_packed, step_usage, storable_json, value_pack, value_unpack
 from agents.types import Usage
 from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.facts import TaskFacts
 from orchestration.engine.kinds import KINDS, Work
 from orchestration.engine.lease import Lease, leases_hand_back
 from orchestration.engine.outcome import StepEnd
 from orchestration.engine.retries import max_attempts, retry_seconds
-from orchestration.engine.step_engine import TaskFacts, step_context
+from orchestration.engine.step_engine import step_context
 from orchestration.events.write import EventDraft
 from orchestration.types import EventKind, StepOutcome, StepStatus
 from shannon_project.foundation.database import connection_release

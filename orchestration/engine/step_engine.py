@@ -3,14 +3,11 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Now
 
 from agents.context import Emit, StepContext, StepWrite
 from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled, WorkerStopping
@@ -19,6 +16,7 @@ from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
 from orchestration.budget_options import limits_from
 from orchestration.engine.approvals import approval_answer, approval_put
 from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.facts import TaskFacts
 from orchestration.engine.lease import Lease
 from orchestration.engine.results import messages_after
 from orchestration.engine.retries import deadline_seconds
@@ -27,71 +25,9 @@ from orchestration.engine.stopping import STOPPING
 from orchestration.engine.turns import TURNS
 from orchestration.events.wake import delta_publish
 from orchestration.events.write import EventDraft, events_append
-from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL
-from policy.types import BudgetRef, BudgetScope, Principal, payer_refs
-from shannon_project.foundation.desk import Desk
 
-ASKING_AT_ONCE: Final = 1_000
 DELTA_FLUSH_SECONDS = 0.03  # deltas are joined for this long: a message a token would cost more than the token
-
-
-@dataclass(frozen=True, slots=True)
-class TaskFacts:
-    """What every step of a task needs to know of it; nothing here changes while the task runs."""
-
-    task_id: UUID
-    session_id: UUID
-    principal: Principal
-    query: str
-    strategy: str
-    parameters: Mapping[str, Any]
-    budgets: tuple[BudgetRef, ...]
-    seconds_left: float
-    traceparent: str = ""
-    """Of the trace that the task belongs to."""
-    weight: int = 1
-    """The tenant's share of what workers have."""
-
-    @property
-    def asked_in(self) -> UUID:
-        """The task before whose question the conversation ends: a fork's is the one that it repeats."""
-        fork = self.parameters.get("fork")
-        return UUID(fork["asked_in"]) if fork else self.task_id
-
-
-def task_facts(task_id: UUID) -> TaskFacts:
-    """Load the facts of a task; one query, which drainers of this process that begin at the same time share."""
-    return _FACTS.bring(task_id, None)
-
-
-def _task_facts(task_id: UUID) -> TaskFacts:
-    columns = ("tenant_id", "session_id", "principal", "query", "strategy", "parameters", "deadline_at", "traceparent")
-    found = Task.objects.only("id", *columns, "clock_stopped_at").annotate(read_at=Now(), weight=F("tenant__weight"))
-    task = found.get(id=task_id)
-    principal = Principal.from_json(task.principal)
-    clock_at = task.clock_stopped_at or task.read_at
-    return TaskFacts(
-        task_id=task.id,
-        session_id=task.session_id,
-        principal=principal,
-        query=task.query,
-        strategy=task.strategy,
-        parameters=task.parameters,
-        budgets=(
-            BudgetRef(BudgetScope.TASK, task.id),
-            BudgetRef(BudgetScope.SESSION, task.session_id),
-            *payer_refs(principal),
-        ),
-        seconds_left=(task.deadline_at - clock_at).total_seconds(),
-        traceparent=task.traceparent,
-        weight=task.weight,
-    )
-
-
-_FACTS: Final[Desk[UUID, None, TaskFacts]] = Desk(
-    lambda task_id, asking: [_task_facts(task_id)] * len(asking), at_once=ASKING_AT_ONCE
-)
 
 
 class StepExecution:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.facts import TaskFacts
 from orchestration.engine.lease import Lease
 from orchestration.engine.outcome import StepEnd
-from orchestration.engine.step_engine import TaskFacts
 from orchestration.models import Task
 from orchestration.types import StepStatus
 from shannon_project.foundation.tracing import Attribute, Span, SpanKind, span, task_parent, tracing_is_on

@@ -7,8 +7,8 @@ from agents.context import StepContext
 from agents.errors import JournalMismatch
 from agents.services import EffectWanted, ReplayEngine, ReplayJournal, storable_json
 from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.facts import TaskFacts
 from orchestration.engine.kinds import KINDS, Work
-from orchestration.engine.step_engine import TaskFacts
 from orchestration.errors import ReplayDiffers
 from orchestration.replaying.history import PastStep
 from orchestration.types import StepKind, StepStatus

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from agents.selectors import entry_sums
 from agents.services import bounded_json
-from orchestration.engine.step_engine import task_facts
+from orchestration.engine.facts import task_facts
 from orchestration.errors import ReplayDiffers, TaskNotFinished
 from orchestration.models import Task
 from orchestration.replaying.decisions import decisions_replay

@@ -49,6 +49,17 @@ class OfflineAnswer:
         calls = [dict(call) for call in self.tool_calls]
         return {"role": "assistant", "content": self.text or None, "tool_calls": calls or None}
 
+    def whole(self) -> dict[str, Any]:
+        """Return the answer in the OpenAI format, as it comes whole."""
+        choice = {"index": 0, "message": self.message(), "finish_reason": self.finish_reason}
+        return {"id": self.id, "choices": [choice], "usage": self.usage()}
+
+    def pieces(self) -> Iterator[dict[str, Any]]:
+        """Yield the answer in the OpenAI format, as it is streamed; the usage comes last."""
+        for delta, finish_reason in self.deltas():
+            yield {"id": self.id, "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
+        yield {"id": self.id, "choices": [], "usage": self.usage()}
+
     def deltas(self) -> Iterator[tuple[dict[str, Any], str | None]]:
         """Yield the message a few words at a time, then its tool calls; the last piece has the finish reason."""
         pieces: list[dict[str, Any]] = [{"role": "assistant", "content": word} for word in _PIECE.findall(self.text)]
@@ -62,14 +73,18 @@ class OfflineProvider:
     """Answers by rules; says so in every text. Holds no state."""
 
     def answer(self, *, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> OfflineAnswer:
+        """Return the answer to a request, after `SHANNON_OFFLINE_LATENCY_SECONDS`; see `answer_at_once`."""
+        if settings.SHANNON_OFFLINE_LATENCY_SECONDS:
+            time.sleep(settings.SHANNON_OFFLINE_LATENCY_SECONDS)
+        return self.answer_at_once(messages=messages, parameters=parameters)
+
+    def answer_at_once(self, *, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> OfflineAnswer:
         """Return the answer to a request.
 
         Args:
             messages: In the OpenAI chat format.
             parameters: `tools`, `response_format`, `max_tokens` in the OpenAI format; others are ignored.
         """
-        if settings.SHANNON_OFFLINE_LATENCY_SECONDS:
-            time.sleep(settings.SHANNON_OFFLINE_LATENCY_SECONDS)
         tools = parameters.get("tools") or ()
         asked = json.dumps(
             [list(messages), list(tools), parameters.get("response_format")], sort_keys=True, default=str

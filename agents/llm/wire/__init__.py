@@ -2,7 +2,7 @@
 lies between is ours.
 """
 
-from agents.llm.wire.asking import WireAssembly, wire_answer, wire_pieces
+from agents.llm.wire.asking import WireAssembly, answer_of, wire_answer, wire_pieces
 from agents.llm.wire.exchange import WireFailed, WireTooLarge, WireUnreadable, connections_close
 from agents.llm.wire.naming import is_mended_by_litellm, named_by_litellm
 from agents.llm.wire.request import Scribe, WireRequest
@@ -14,6 +14,7 @@ __all__ = [
     "WireRequest",
     "WireTooLarge",
     "WireUnreadable",
+    "answer_of",
     "connections_close",
     "is_mended_by_litellm",
     "named_by_litellm",

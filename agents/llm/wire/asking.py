@@ -24,7 +24,15 @@ def wire_answer(request: WireRequest, model: CatalogueModel, timeouts: CallTimeo
         ModelAnswerInvalid: It has no choice.
         WireFailed, WireUnreadable, CallOverdue: See `whole_read`.
     """
-    body = result_of(partial(whole_read, request, timeouts))
+    return answer_of(result_of(partial(whole_read, request, timeouts)), model)
+
+
+def answer_of(body: Mapping[str, Any], model: CatalogueModel) -> Answer:
+    """Return an answer in the OpenAI format as ours.
+
+    Raises:
+        ModelAnswerInvalid: It has no choice.
+    """
     choice = _choice(body)
     if choice is None:
         raise ModelAnswerInvalid(f"{model.name} answered without a choice.")

@@ -5,25 +5,18 @@ send and sends nothing. That takes litellm half a millisecond, so it is remember
 earlier one only in the words of its messages is written after its example. A test holds both.
 """
 
-import json
-import threading
 import urllib.request
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from types import SimpleNamespace
 from typing import Any, Final, NoReturn
+
+from agents.llm.wire.examples import Examples, form_name
 
 _PROVIDER: Final = "openai"
 _PREFIX: Final = f"{_PROVIDER}/"
 _DEFAULT_BASE: Final = "https://api.openai.com/v1"
-_EXAMPLES_MAX: Final = 1_000
 _NOT_OF_THE_BODY: Final = ("timeout", "extra_headers", "extra_body")
-_OF_EACH_CALL: Final = frozenset({"messages", "timeout", "extra_headers", "api_key"})
-_sorted_json: Final = json.JSONEncoder(sort_keys=True, default=repr).encode
-
-Form = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +56,7 @@ class Scribe:
         self._library = library
         self._completion = completion
         self._is_plain = _is_plain(library)
-        self._examples: OrderedDict[bytes, _Example] = OrderedDict()
-        self._lock = threading.Lock()
+        self._examples: Examples[_Example] = Examples()
 
     def request(self, parameters: Mapping[str, Any]) -> WireRequest | None:
         """Return the HTTP request of a call; None: litellm must make this call itself.
@@ -80,14 +72,14 @@ class Scribe:
             return None  # litellm says what is missing
         messages = parameters["messages"]
         known = form_name(parameters, messages)
-        example = None if known is None else self._find(known)
+        example = None if known is None else self._examples.find(known)
         if example is None:
             data = self._written(parameters)
             if data is None:
                 return None
             example, messages = _example_of(data), data["messages"]
             if known is not None and messages == parameters["messages"]:
-                self._keep(known, example)
+                self._examples.keep(known, example)
         headers = {
             **example.headers,
             **_organisation(self._library),
@@ -133,19 +125,6 @@ class Scribe:
         )
         return bool(info.get("mode") == "responses")
 
-    def _find(self, name: bytes) -> _Example | None:
-        with self._lock:
-            found = self._examples.get(name)
-            if found is not None:
-                self._examples.move_to_end(name)
-            return found
-
-    def _keep(self, name: bytes, example: _Example) -> None:
-        with self._lock:
-            self._examples[name] = example
-            while len(self._examples) > _EXAMPLES_MAX:
-                self._examples.popitem(last=False)
-
 
 def _is_plain(library: Any) -> bool:
     """Tell whether nothing of the environment is meant for litellm's HTTP client: a proxy, or other certificates."""
@@ -176,21 +155,3 @@ def _organisation(library: Any) -> dict[str, str]:
     organisation = library.organization or secret("OPENAI_ORGANIZATION") or secret("OPENAI_ORG_ID")
     found = {"OpenAI-Organization": organisation, "OpenAI-Project": secret("OPENAI_PROJECT_ID")}
     return {name: str(value) for name, value in found.items() if value}
-
-
-def form_name(parameters: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> bytes | None:
-    """Return what requests have in common that are written alike; None: the messages hold more than plain words."""
-    if not all(isinstance(message.get("content"), str | None) for message in messages):
-        return None
-    forms = sorted({_sorted_json(_form(message)) for message in messages})
-    rest = {name: value for name, value in parameters.items() if name not in _OF_EACH_CALL}
-    return blake2b(_sorted_json([forms, rest]).encode(), digest_size=16).digest()
-
-
-def _form(value: Any) -> Any:
-    """Return a value without its words: names, and kinds of what they name. Who speaks is told by `role` itself."""
-    if isinstance(value, Mapping):
-        return {name: inner if name in {"role", "type"} else _form(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return sorted({_sorted_json(_form(inner)) for inner in value})
-    return type(value).__name__

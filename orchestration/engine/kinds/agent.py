@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from agents.selectors import messages_before
 from agents.services import agent_run, answer_remember, dependency_share_characters, workspace_overview
 from agents.types import AgentSpec
 from orchestration.engine.claim import ClaimedStep
@@ -56,7 +55,7 @@ def _spec(work: Work) -> AgentSpec:
         max_output_tokens=parameters.get("max_output_tokens") if asked.get("is_final") else None,
         sampling=parameters.get("sampling") or {},
         max_turns=asked.get("max_turns") or parameters.get("max_turns"),
-        history=messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in),
+        history=work.facts.conversation(),
         dependencies=tuple(results_for(work, dependency_share_characters)),
         workspace_overview=workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id),
         role=asked.get("role") or parameters.get("role") or "generalist",

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from agents.context import StepContext
-from agents.selectors import messages_before, role_for, role_names
+from agents.selectors import role_for, role_names
 from agents.services import Journal
 from agents.types import SubtaskResult
 from orchestration.engine.claim import ClaimedStep
+from orchestration.engine.facts import TaskFacts
 from orchestration.engine.results import results_of
-from orchestration.engine.step_engine import TaskFacts
 from orchestration.types import StepKind, StepOutcome
 from policy.types import Charge
 
@@ -106,12 +106,8 @@ def history_seen(work: Work) -> tuple[tuple[str, str], ...]:
 
     A message that commits between two attempts of the step must not change what was asked.
     """
-    seen = work.journal.observe("session", "history", lambda: {"history": _history(work)})
+    seen = work.journal.observe("session", "history", lambda: {"history": work.facts.conversation()})
     return tuple((role, content) for role, content in seen["history"])
-
-
-def _history(work: Work) -> tuple[tuple[str, str], ...]:
-    return messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in)
 
 
 def text_output(text: str, **more: Any) -> dict[str, Any]:

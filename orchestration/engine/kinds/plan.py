@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from agents.selectors import messages_before, tool_infos
+from agents.selectors import tool_infos
 from agents.services import ModelTier, PlanRequest, plan_draft, workspace_overview
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.kinds.base import KindExecutor, Work, model_for, roles_told, tenant_of, tier_for, tools_told
@@ -26,7 +26,7 @@ class PlanKind(KindExecutor):
         seen = work.journal.observe(
             "workspace",
             "overview",
-            lambda: {"text": _overview(work), "history": _history(work), "tools": _tools(work)},
+            lambda: {"text": _overview(work), "history": work.facts.conversation(), "tools": _tools(work)},
         )
         draft = plan_draft(
             work.ctx,
@@ -57,10 +57,6 @@ class PlanKind(KindExecutor):
 
 def _overview(work: Work) -> str:
     return workspace_overview(tenant_id=tenant_of(work), session_id=work.ctx.session_id)
-
-
-def _history(work: Work) -> tuple[tuple[str, str], ...]:
-    return messages_before(session_id=work.ctx.session_id, task_id=work.facts.asked_in)
 
 
 def _tools(work: Work) -> list[tuple[str, str]]:

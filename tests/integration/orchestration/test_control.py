@@ -13,9 +13,10 @@ from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.drain import drain
 from orchestration.engine.execute import execute
+from orchestration.engine.facts import task_facts
 from orchestration.engine.lease import KEEPER, Lease
 from orchestration.engine.recover import recover
-from orchestration.engine.step_engine import step_context, task_facts
+from orchestration.engine.step_engine import step_context
 from orchestration.errors import TaskNotFound
 from orchestration.models import Event, Step, Task
 from orchestration.services import task_submit

@@ -17,10 +17,10 @@ from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.drain import drain
 from orchestration.engine.execute import execute
+from orchestration.engine.facts import task_facts
 from orchestration.engine.lease import KEEPER
 from orchestration.engine.outcome import StepEnd, outcomes_write
 from orchestration.engine.recover import recover
-from orchestration.engine.step_engine import task_facts
 from orchestration.models import Event, Step, Task
 from orchestration.services import fanout_submit
 from orchestration.types import StepOutcome, StepStatus, TaskStatus

@@ -18,8 +18,9 @@ from agents.types import JournalStatus
 from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import ClaimedStep, steps_claim
 from orchestration.engine.drain import drain
+from orchestration.engine.facts import TaskFacts, task_facts
 from orchestration.engine.lease import KEEPER
-from orchestration.engine.step_engine import TaskFacts, step_context, task_facts
+from orchestration.engine.step_engine import step_context
 from orchestration.engine.step_writes import Proof, StepPart, writes_commit
 from orchestration.models import Event, Step, Task
 from orchestration.services import fanout_submit

@@ -12,9 +12,9 @@ from orchestration.control import task_cancel, task_pause, task_resume
 from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.execute import execute
+from orchestration.engine.facts import task_facts
 from orchestration.engine.lease import KEEPER
 from orchestration.engine.recover import recover
-from orchestration.engine.step_engine import task_facts
 from orchestration.errors import ApprovalAlreadyDecided, ApprovalNotFound
 from orchestration.forking import ForkRequest, task_fork
 from orchestration.models import Approval, Event, Step, Task

@@ -12,10 +12,10 @@ from pytest_django import Settings
 from orchestration.engine import drain as draining
 from orchestration.engine.advance import task_advance
 from orchestration.engine.drain import drain
+from orchestration.engine.facts import task_facts
 from orchestration.engine.lease import SLOW_STEP_SECONDS
 from orchestration.engine.presence import Presence
 from orchestration.engine.slots import slot_return
-from orchestration.engine.step_engine import task_facts
 from orchestration.engine.turns import SHORT_STEP_DRAINERS, TURNS
 from orchestration.models import Step, WorkerPresence
 from orchestration.types import StepStatus, TaskStatus

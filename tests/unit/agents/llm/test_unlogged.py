@@ -28,6 +28,12 @@ def library() -> Any:
     return gateway._litellm()
 
 
+@pytest.fixture(autouse=True)
+def _by_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The offline model is asked as a provider of litellm's, not by the short way."""
+    monkeypatch.setattr(gateway, "_by_offline", lambda _: None)
+
+
 def _asked() -> ModelReply:
     model = next(model for name, model in catalogue().models.items() if name.startswith("offline/"))
     request = ModelRequest(messages=QUESTION, max_output_tokens=1_000)

@@ -13,7 +13,7 @@ from agents.llm.timeouts import CallTimeouts
 from agents.llm.types import ModelRequest
 from agents.llm.unlogged import call_unlogged
 from agents.llm.wire import Scribe, WireRequest
-from agents.llm.wire.request import form_name
+from agents.llm.wire.examples import form_name
 from shannon_project.config.catalogue import Ability, CatalogueModel
 from tests.provider import FaultProvider, fault_provider
 
