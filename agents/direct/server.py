@@ -6,13 +6,13 @@ OpenAI's protocol holds no thread and no connection; one that waits for litellm 
 
 import asyncio
 import json
-import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
 
 from agents.direct.answers import ChatShape, CompletionShape, embeddings_answer
@@ -37,7 +37,7 @@ from shannon_project.foundation.openai import openai_error
 from shannon_project.foundation.responses import ResponseShape
 from shannon_project.foundation.strict_json import json_read
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -94,7 +94,7 @@ class Gateway:
         except ShannonError as error:
             await _refuse(send, error, request_id)
         except Exception as error:  # the outermost edge of this process
-            log.exception("gateway_broke request_id=%s", request_id)
+            log.exception("gateway_broke", request_id=request_id)
             await _refuse(send, ShannonError(f"The gateway broke: {type(error).__name__}."), request_id)
 
     async def _route(self, path: str, headers: Mapping[str, str], receive: Receive, send: Send) -> None:

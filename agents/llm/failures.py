@@ -1,12 +1,13 @@
 """Makes our errors of litellm's. What a provider said goes to our log, without keys; tenants read our sentences."""
 
-import logging
 import math
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+import structlog
 
 from agents.llm.credentials import secrets_known
 from agents.llm.errors import (
@@ -22,7 +23,7 @@ from agents.llm.errors import (
 )
 from shannon_project.config.catalogue import CatalogueModel
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 _LOGGED_MAX_CHARACTERS = 500
 _REFUSALS = frozenset({401, 402, 403})
@@ -54,7 +55,7 @@ def typed_failure(litellm: Any, error: Exception, model: CatalogueModel) -> Mode
     status = getattr(error, "status_code", None)
     # Redacted before it is cut: half a key would not be recognised.
     shown = redacted(said, secrets=secrets_known())[:_LOGGED_MAX_CHARACTERS]
-    log.warning("model_failed model=%s status=%s said=%s", model.name, status, shown)
+    log.warning("model_failed", model=model.name, status=status, said=shown)
     details: dict[str, Any] = {"model": model.name, "provider": model.provider}
     if isinstance(status, int):
         details["provider_status"] = status
@@ -70,7 +71,7 @@ def typed_failure(litellm: Any, error: Exception, model: CatalogueModel) -> Mode
 def unwritable_failure(error: Exception, model: CatalogueModel) -> ModelRequestInvalid:
     """Return the failure of a request that litellm cannot write for a model's provider; nobody was asked."""
     shown = redacted(str(error), secrets=secrets_known())[:_LOGGED_MAX_CHARACTERS]
-    log.warning("model_request_unwritable model=%s said=%s", model.name, shown)
+    log.warning("model_request_unwritable", model=model.name, said=shown)
     details = {"model": model.name, "provider": model.provider}
     return ModelRequestInvalid(f"The request cannot be put as {model.provider} takes it.", details=details)
 

@@ -1,9 +1,9 @@
 """Makes our reply of what a provider answered, and states what a call used, whatever the provider says."""
 
-import logging
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+import structlog
 from django.conf import settings
 
 from agents.llm.base import cost_usd_of
@@ -14,7 +14,7 @@ from agents.llm.tool_calls import normalised
 from agents.llm.types import ModelReply, ModelRequest, ToolCall
 from shannon_project.config.catalogue import CatalogueModel, ModelPrice
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 _PLAUSIBLE_MAX_TOKENS: Final = 10_000_000  # no window is larger; a provider that states more miscounts
 
@@ -46,7 +46,7 @@ class StatedUsage:
         """Take tokens read, written, read from a cache and put into one; None: they cannot be true."""
         counts = [count for count in stated if isinstance(count, int) and 0 <= count <= _PLAUSIBLE_MAX_TOKENS]
         if len(counts) < len(stated):
-            log.warning("model_usage_implausible stated=%s", stated)
+            log.warning("model_usage_implausible", stated=repr(stated)[:200])
             return None
         prompt, completion, read, write = counts
         if not prompt and not completion:

@@ -5,13 +5,14 @@ an operator; and a run changes nothing outside. So it is repeated once, on the h
 notices, and one that kills the second host too has `CRASHED`.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+
+import structlog
 
 from sandbox.errors import SandboxBusy, SandboxUnavailable
 from sandbox.host.options import HostOptions
@@ -20,7 +21,7 @@ from sandbox.host.zygote import Zygote, ZygoteGone
 from sandbox.runtimes.base import nobody_answers
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _TRIES = 3  # hosts that may turn out dead before a run is given up
 _CRASHES = 2  # hosts that one run may be lost with: the first may have died of something else
 
@@ -99,11 +100,11 @@ class Supervisor:
             try:
                 return self._run(host, request, limits, on_call)
             except HostGone as error:
-                logger.warning("sandbox host %s was gone before it took a run: %s", host.pid, error)
+                log.warning("sandbox_host_gone", pid=host.pid, error=str(error))
                 self._drop(host, "gone")
                 reason = str(error)
             except HostCrashed as error:
-                logger.warning("sandbox host %s crashed under a run: %s", host.pid, error)
+                log.warning("sandbox_host_crashed", pid=host.pid, error=str(error))
                 self._drop(host, "crashed")
                 reason = str(error)
                 crashes += 1
@@ -160,7 +161,7 @@ class Supervisor:
             self._give_back(host)
             raise
         except HostOverdue:
-            logger.warning("sandbox host %s was killed: it missed its deadline", host.pid)
+            log.warning("sandbox_host_overdue", pid=host.pid)
             self._drop(host, "overdue")
             return _lost(Outcome.TIMEOUT, f"The program did not end within {limits.wall_seconds:g} s.", started_at)
         if host.last_run_done:
@@ -214,7 +215,7 @@ class Supervisor:
             try:
                 return HostProcess(self._options.host, self._zygote)
             except ZygoteGone as error:
-                logger.warning("%s", error)
+                log.warning("sandbox_zygote_gone", error=str(error))
                 self._zygote.end()
         self._zygote = Zygote(self._options.host, start_seconds=self._options.start_seconds)
         return HostProcess(self._options.host, self._zygote)
@@ -260,7 +261,7 @@ class Supervisor:
             host.warm(guest=guest, limits=limits, timeout_seconds=self._options.start_seconds)
             loaded = True
         except (SandboxUnavailable, HostGone, HostBroken) as error:
-            logger.warning("a sandbox host could not be made ready ahead of time: %s", error)
+            log.warning("sandbox_host_not_ready_ahead", error=str(error))
         with self._changed:
             self._ahead = False
             loaded = loaded and not self._closed

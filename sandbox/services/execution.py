@@ -1,12 +1,12 @@
 """Running programs: on the fast lane or the general runtime, behind a supervisor when the runtime needs one."""
 
-import logging
 import os
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import structlog
 from django.conf import settings
 
 from sandbox import metrics
@@ -22,7 +22,7 @@ from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLim
 from sandbox.workspace import path_checked
 from shannon_project.foundation.tracing import span
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _lock = threading.Lock()
 _supervisors: dict[tuple[int, str], Supervisor] = {}  # by process id: a fork must not use its parent's hosts
 _open_lanes: set[tuple[int, str]] = set()  # fast lanes that are ready, likewise
@@ -87,7 +87,7 @@ def warm(*, wait_for_fast_lane: bool = False) -> None:
             thread.join()
         else:
             thread.start()  # only now: both compile on all cores, and the general runtime is needed first
-    logger.info("the sandbox is warm after %.2f s", time.monotonic() - started_at)
+    log.info("sandbox_warm", seconds=round(time.monotonic() - started_at, 2))
 
 
 def shutdown() -> None:
@@ -150,7 +150,7 @@ def _warm_fast_lane(runtime: type[Runtime]) -> None:
             _compile_in_background(runtime)
         _warm_lane(runtime)
     except SandboxUnavailable as error:
-        logger.warning("the sandbox has no fast lane: %s", error)
+        log.warning("sandbox_fast_lane_missing", error=str(error))
         return
     with _lock:
         _open_lanes.add((os.getpid(), _path(runtime)))
@@ -175,7 +175,7 @@ def _run_in_a_lane(
         try:
             return _run(request, limits, fast)
         except (HostCannot, RunUnsupported) as error:
-            logger.info("the fast lane left a run to the general runtime: %s", error)
+            log.info("sandbox_fast_lane_passed_on", reason=str(error))
     if limits.fuel is not None and not general.meters_fuel:
         raise SandboxRequestInvalid("`fuel` cannot be kept for this program: its runtime does not meter instructions.")
     return _run(request, limits, general, on_call)

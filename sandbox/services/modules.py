@@ -1,12 +1,12 @@
 """Modules that tenants upload: checked, kept, and run."""
 
 import hashlib
-import logging
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 from django.db import transaction
 
@@ -19,7 +19,7 @@ from sandbox.selectors import module_for
 from sandbox.services.execution import cache_dir, execute
 from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -71,7 +71,7 @@ def module_upload(
                 "created_by": actor,
             },
         )
-    logger.info("module %s of tenant %s is %s", name, tenant_id, found)
+    log.info("sandbox_module_kept", name=name, tenant_id=str(tenant_id), sha256=found)
     return module
 
 

@@ -1,11 +1,11 @@
 """Programs that call tools, a stretch at a time: on Monty what its subset of Python can run, on CPython all else."""
 
 import json
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
 from django.conf import settings
 from django.utils.module_loading import import_string
 
@@ -18,7 +18,7 @@ from sandbox.services.execution import execute, run_apart
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome
 from shannon_project.foundation.strict_json import json_read
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _START: Final = (Path(guests.__file__).parent / "program_start.py").read_text(encoding="utf-8")
 _STRETCH_FILE: Final = "stretch.json"
 _TURN_FILE: Final = "turn.json"
@@ -64,7 +64,7 @@ def _on_monty(stretch: ProgramStretch, runtime: type[Runtime]) -> ProgramTurn | 
     try:
         result = run_apart(request, stretch.limits, runtime)
     except (HostCannot, RunUnsupported) as error:
-        logger.info("a program goes to CPython: %s", error)
+        log.info("sandbox_program_to_cpython", reason=str(error))
         return None
     return _turn(result, MONTY)
 

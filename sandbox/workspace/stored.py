@@ -6,7 +6,6 @@ a path, and an object that was replaced has one until it is gone: what a process
 writer.
 """
 
-import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ from datetime import timedelta
 from typing import IO, BinaryIO, cast
 from uuid import UUID
 
+import structlog
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
@@ -38,7 +38,7 @@ from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.ids import uuid7
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _LOCK_CLASS = 0x5357  # of advisory locks: writers of one workspace take turns
 _STALE = timedelta(hours=1)  # no writer takes this long
 _SWEPT_AT_ONCE = 100
@@ -223,7 +223,7 @@ def _store() -> Iterator[None]:
     try:
         yield
     except Exception as error:  # every store has errors of its own
-        logger.warning("the object store of the workspaces failed: %s: %s", type(error).__name__, error)
+        log.warning("workspace_store_failed", kind=type(error).__name__, error=str(error))
         raise WorkspaceUnavailable from error
 
 

@@ -33,7 +33,8 @@ class McpSource(ToolSource):
         for server in McpServer.objects.filter(tenant_id=tenant_id, is_active=True).order_by("name"):
             try:
                 found = _tools_of(server)
-            except SecretUnreadable:
+            except SecretUnreadable as error:
+                log.warning("credentials_unreadable", tenant_id=str(tenant_id), server=server.name, error=error.message)
                 continue
             tools.update({tool.name: tool for tool in found})
         return {**tools, **_operator_tools(str(tenant_id))}

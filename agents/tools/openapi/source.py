@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 
 from agents.models import OpenApi
@@ -11,6 +12,8 @@ from agents.tools.openapi.apis import signer_of
 from agents.tools.openapi.tool import OpenApiTool
 from agents.tools.sources.base import ToolSource
 from shannon_project.foundation.encryption import SecretUnreadable
+
+log = structlog.get_logger(__name__)
 
 
 class OpenApiSource(ToolSource):
@@ -22,7 +25,8 @@ class OpenApiSource(ToolSource):
         for api in OpenApi.objects.filter(tenant_id=tenant_id, is_active=True).defer("document").order_by("name"):
             try:
                 signer = signer_of(api)
-            except SecretUnreadable:
+            except SecretUnreadable as error:
+                log.warning("credentials_unreadable", tenant_id=str(tenant_id), api=api.name, error=error.message)
                 continue
             for record in api.operations:
                 tools[record["tool"]] = OpenApiTool(

@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from pytest_django.fixtures import Settings
 
 from agents.errors import OpenApiInvalid
@@ -16,10 +17,12 @@ from agents.services import (
     openapi_api_refresh,
     tool_call,
 )
+from agents.tools.openapi.source import OpenApiSource
 from policy.types import Principal
 from tests.integration.agents.openapi.apis import call, imported, site, small
 from tests.integration.agents.openapi.sites import ApiSite, api_site
 from tests.integration.agents.steps import engine_of, step_of
+from tests.logs import logged
 
 __all__ = ["site"]  # the fixtures
 
@@ -157,3 +160,20 @@ def test_a_scheme_that_went_away_leaves_its_credentials_unused(principal: Princi
         assert error is not None
         assert error.code == "OPENAPI_CREDENTIALS_MISSING"
     assert site.asked == []
+
+
+def test_an_api_whose_credentials_cannot_be_read_any_more_offers_nothing_and_the_log_says_so(
+    principal: Principal, site: ApiSite, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    scheme = {"type": "apiKey", "in": "header", "name": "X-Key"}
+    document = small(site, components={"securitySchemes": {"s": scheme}}, security=[{"s": []}])
+    imported(principal, document, credentials={"s": {"value": "v"}})
+    assert list(OpenApiSource().tools(principal.tenant_id)) == ["api__x__do"]
+    settings.SHANNON_ENCRYPTION_KEYS = (Fernet.generate_key().decode(),)
+    assert OpenApiSource().tools(principal.tenant_id) == {}
+    (entry,) = logged(caplog, "agents.tools.openapi.source")
+    assert (entry["event"], entry["api"], entry["tenant_id"]) == (
+        "credentials_unreadable",
+        "x",
+        str(principal.tenant_id),
+    )
