@@ -119,6 +119,22 @@ class PolicyGeneration(models.Model):
         return str(self.generation)
 
 
+class RegistryGeneration(models.Model):
+    """One row a tenant with a number that grows with each change of what the tenant registers.
+
+    Triggers write it; see `policy/services/registry.py`. The tenant is named without a constraint: rows that are
+    deleted because their tenant is tell so too.
+    """
+
+    tenant = models.OneToOneField(
+        Tenant, on_delete=models.CASCADE, primary_key=True, related_name="+", db_constraint=False
+    )
+    generation = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id} {self.generation}"
+
+
 class Budget(models.Model):
     """A cap in tokens and US dollars. Spent + reserved stays within the limit, but for a provider's own overrun."""
 

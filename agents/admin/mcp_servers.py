@@ -10,22 +10,24 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from agents.admin.tenant_rows import NamesField, TenantRowAdmin, owner_of
+from agents.admin.tenant_rows import NamesField, TenantRowAdmin, TenantRowForm, owner_of
 from agents.models import McpServer
 from agents.tools.mcp.servers import (
+    ROWS,
     McpServerChanges,
     mcp_server_add,
     mcp_server_check,
     mcp_server_refresh,
     mcp_server_set,
 )
-from agents.tools.registry import tenant_tools_changed
 from shannon_project.foundation.admin import json_shown
 from shannon_project.foundation.errors import ShannonError
 
 
-class McpServerForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin gives it its model
+class McpServerForm(TenantRowForm):
     """A server; its name cannot be changed, since roles and tasks know its tools by it."""
+
+    rows = ROWS
 
     request: ClassVar[HttpRequest]
     tools_allowed = NamesField(required=False, help_text="Names of its tools to offer; empty: all.")
@@ -82,7 +84,6 @@ class McpServerForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin
 class McpServerAdmin(TenantRowAdmin):
     """MCP servers of tenants; those of the operator are in the settings."""
 
-    row_changed = staticmethod(tenant_tools_changed)
     form = McpServerForm
     list_display: ClassVar = ["name", "tenant", "url", "is_active", "discovered_at", "discovery_error"]
     list_filter: ClassVar = ["tenant", "is_active"]

@@ -11,7 +11,6 @@ from django.utils.safestring import SafeString
 
 from agents.admin.tenant_rows import NamesField, TenantRowAdmin
 from agents.models import OpenApi
-from agents.tools.registry import tenant_tools_changed
 from shannon_project.foundation.admin import json_shown
 
 
@@ -28,7 +27,6 @@ class OpenApiForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin g
 class OpenApiAdmin(TenantRowAdmin):
     """Imported APIs: switched off and limited here; imported over the API, which alone takes credentials."""
 
-    row_changed = staticmethod(tenant_tools_changed)
     form = OpenApiForm
     list_display: ClassVar = ["name", "tenant", "title", "version", "url", "is_active", "imported_at"]
     list_filter: ClassVar = ["tenant", "is_active"]

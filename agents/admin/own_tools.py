@@ -2,19 +2,19 @@
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from agents.admin.tenant_rows import TenantRowAdmin
+from agents.admin.tenant_rows import TenantRowAdmin, TenantRowForm
 from agents.models import OwnToolRow
-from agents.tools.own.rows import NAME, own_tool_check
-from agents.tools.registry import tenant_tools_changed
+from agents.tools.own.rows import NAME, ROWS, own_tool_check
 from shannon_project.foundation.errors import ShannonError
 
 
-class OwnToolForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin gives it its model
+class OwnToolForm(TenantRowForm):
     """A tool; its name cannot be changed, since roles and tasks know it by it."""
+
+    rows = ROWS
 
     def clean(self) -> dict[str, Any] | None:
         """Refuse what the API would refuse."""
@@ -40,7 +40,6 @@ class OwnToolForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin g
 class OwnToolAdmin(TenantRowAdmin):
     """Tools of tenants that run a module or a program of their own."""
 
-    row_changed = staticmethod(tenant_tools_changed)
     form = OwnToolForm
     list_display: ClassVar = ["name", "tenant", "guest", "module", "dangerous", "is_active", "updated_at"]
     list_filter: ClassVar = ["tenant", "guest", "is_active"]

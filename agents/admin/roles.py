@@ -5,15 +5,17 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 
-from agents.admin.tenant_rows import TenantRowAdmin
+from agents.admin.tenant_rows import TenantRowAdmin, TenantRowForm
 from agents.llm.types import ModelTier
 from agents.models import AgentRole
-from agents.roles.rows import NAME, RoleChanges, role_values, roles_changed
+from agents.roles.rows import NAME, ROWS, RoleChanges, role_values
 from shannon_project.foundation.errors import ShannonError
 
 
-class RoleForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin gives it its model
+class RoleForm(TenantRowForm):
     """A role; its name cannot be changed, since tasks and templates know it by it."""
+
+    rows = ROWS
 
     tier = forms.ChoiceField(choices=[(tier, tier) for tier in map(str, ModelTier)])
 
@@ -42,7 +44,6 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin give
 class AgentRoleAdmin(TenantRowAdmin):
     """Roles of tenants; the shipped ones are in `agents/roles/roles.yaml`."""
 
-    row_changed = staticmethod(roles_changed)
     form = RoleForm
     list_display: ClassVar = ["name", "tenant", "description", "tier", "is_active", "updated_at"]
     list_filter: ClassVar = ["tenant", "tier", "is_active"]

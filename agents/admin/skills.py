@@ -2,17 +2,18 @@
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
 
-from agents.admin.tenant_rows import TenantRowAdmin
+from agents.admin.tenant_rows import TenantRowAdmin, TenantRowForm
 from agents.models import TenantSkill
-from agents.skills.rows import skill_checked, skills_changed
+from agents.skills.rows import ROWS, skill_checked
 from shannon_project.foundation.errors import ShannonError
 
 
-class SkillForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin gives it its model
+class SkillForm(TenantRowForm):
     """A version of a skill; name and version are those of its document."""
+
+    rows = ROWS
 
     def clean(self) -> dict[str, Any] | None:
         """Refuse a document that is none, and take name and version from it."""
@@ -41,7 +42,6 @@ class SkillForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin giv
 class TenantSkillAdmin(TenantRowAdmin):
     """Skills of tenants; those of the installation are folders."""
 
-    row_changed = staticmethod(skills_changed)
     form = SkillForm
     list_display: ClassVar = ["name", "version", "tenant", "is_active", "updated_at"]
     list_filter: ClassVar = ["tenant", "is_active"]

@@ -1,6 +1,5 @@
 """What the admin's pages of tenants' own rows have in common: roles, skills, tools, MCP servers and APIs."""
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -11,8 +10,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
+from agents.tenant_rows.repository import TenantRepository
+from policy.services import registry_changed
 from policy.types import Principal
 from shannon_project.foundation.admin import actor_of
+from shannon_project.foundation.errors import Conflict
 
 _NAMES_MAX = 256
 _NAME_CHARACTERS = 200
@@ -35,6 +37,23 @@ class NamesField(forms.JSONField):
         return names
 
 
+class TenantRowForm(forms.ModelForm):  # type: ignore[type-arg] # unfold's admin gives it its model
+    """A row by the rules that hold over the API, of how many a tenant may have too; `rows` knows those."""
+
+    rows: ClassVar[TenantRepository[Any]]
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a row too many. Nobody else adds one until it is saved: the page does both in one transaction."""
+        cleaned = super().clean()
+        tenant = (cleaned or {}).get("tenant")
+        if self.instance._state.adding and tenant is not None:
+            try:
+                self.rows.room_take(tenant.id)
+            except Conflict as error:
+                self.add_error(None, error.message)
+        return cleaned
+
+
 def owner_of(request: HttpRequest, tenant_id: UUID) -> Principal:
     """Return who acts on a tenant's rows in the admin: somebody who may do all that the tenant may."""
     name = request.user.get_username()
@@ -48,7 +67,6 @@ class TenantRowAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
     ordering: ClassVar = ["tenant", "name"]
     readonly_fields: ClassVar = ["created_by", "created_at", "updated_at"]
     kept_fields: ClassVar = ["tenant", "name"]  # of a row that is there
-    row_changed: Callable[[UUID], None]  # lets this process see at once what changed; others read it within seconds
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
         """What nobody may change."""
@@ -59,16 +77,16 @@ class TenantRowAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
         obj.created_by = obj.created_by or actor_of(request)[:128]
         obj.updated_at = timezone.now()
         super().save_model(request, obj, form, change)
-        self.row_changed(obj.tenant_id)
+        registry_changed(obj.tenant_id)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete it."""
         super().delete_model(request, obj)
-        self.row_changed(obj.tenant_id)
+        registry_changed(obj.tenant_id)
 
     def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
         """Delete several."""
         tenant_ids = set(queryset.values_list("tenant_id", flat=True))
         super().delete_queryset(request, queryset)
         for tenant_id in tenant_ids:
-            self.row_changed(tenant_id)
+            registry_changed(tenant_id)

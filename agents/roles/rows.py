@@ -51,7 +51,7 @@ def tenant_role(tenant_id: UUID, name: str) -> Role | None:
 
 def role_rows(*, principal: Principal) -> list[AgentRole]:
     """Return the tenant's own roles by name; one query."""
-    return list(_ROWS.of(principal))
+    return list(ROWS.of(principal))
 
 
 def role_row(*, principal: Principal, name: str) -> AgentRole:
@@ -60,7 +60,7 @@ def role_row(*, principal: Principal, name: str) -> AgentRole:
     Raises:
         RoleNotFound: It has none of this name (the caller's fault).
     """
-    return _ROWS.get(principal, name=name)
+    return ROWS.get(principal, name=name)
 
 
 def role_row_of(*, principal: Principal, role_id: UUID) -> AgentRole:
@@ -69,7 +69,7 @@ def role_row_of(*, principal: Principal, role_id: UUID) -> AgentRole:
     Raises:
         RoleNotFound: It has none of this id.
     """
-    return _ROWS.get(principal, id=role_id)
+    return ROWS.get(principal, id=role_id)
 
 
 def role_create(*, principal: Principal, name: str, changes: RoleChanges, insert: Insert = inserted) -> AgentRole:
@@ -82,7 +82,7 @@ def role_create(*, principal: Principal, name: str, changes: RoleChanges, insert
     if not NAME.fullmatch(name):
         raise RoleInvalid(details={"name": name[:100]})
     row = AgentRole(name=name, **role_values(principal.tenant_id, changes))
-    return _ROWS.add(principal, row, insert=insert)
+    return ROWS.add(principal, row, insert=insert)
 
 
 def role_change(*, principal: Principal, name: str, changes: RoleChanges) -> AgentRole:
@@ -93,7 +93,7 @@ def role_change(*, principal: Principal, name: str, changes: RoleChanges) -> Age
         RoleInvalid: It names a tool or tier that there is not (the caller's fault).
     """
     role_row(principal=principal, name=name)  # first: a role that there is not is no matter of what it would become
-    _ROWS.change(principal, role_values(principal.tenant_id, changes), name=name)
+    ROWS.change(principal, role_values(principal.tenant_id, changes), name=name)
     return role_row(principal=principal, name=name)
 
 
@@ -103,12 +103,7 @@ def role_delete(*, principal: Principal, name: str) -> None:
     Raises:
         RoleNotFound: The tenant has none of this name (the caller's fault).
     """
-    _ROWS.delete(principal, name=name)
-
-
-def roles_changed(tenant_id: UUID) -> None:
-    """Let this process see at once what was changed; others do `SHANNON_TENANT_TOOLS_CACHE_SECONDS` later."""
-    _ROLES.forget(tenant_id)
+    ROWS.delete(principal, name=name)
 
 
 def role_values(tenant_id: UUID, changes: RoleChanges) -> dict[str, Any]:
@@ -152,7 +147,7 @@ def role_from_row(row: AgentRole) -> Role:
 
 
 _ROLES: TenantCache[Role] = TenantCache(_roles_of)
-_ROWS: Final = TenantRepository(
+ROWS: Final = TenantRepository(
     AgentRole,
     kind="role",
     kinds="roles",
@@ -160,5 +155,4 @@ _ROWS: Final = TenantRepository(
     missing=RoleNotFound,
     taken=RoleExists,
     limit=lambda: settings.SHANNON_ROLES_MAX,
-    changed=roles_changed,
 )

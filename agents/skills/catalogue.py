@@ -11,6 +11,7 @@ from agents.errors import SkillNotFound, SkillUnreadable
 from agents.skills.document import SCRIPT_GUESTS, SCRIPT_MAX_BYTES, Skill, SkillProblem, skill_parse
 from agents.skills.rows import tenant_skill_versions, tenant_skills
 from policy.errors import ScopeMissing
+from policy.services import registry_ask
 
 
 def skill_for(name: str, *, tenant_id: UUID | None = None) -> Skill:
@@ -37,6 +38,8 @@ def skill_allowed(name: str, *, tenant_id: UUID | None = None, may_use_dangerous
         SkillNotFound: There is none (the caller's fault).
         ScopeMissing: It is dangerous, and the key may not use such.
     """
+    if tenant_id is not None:
+        registry_ask(tenant_id)  # it is about to be used: what was switched off a moment ago is not there any more
     skill = skill_for(name, tenant_id=tenant_id)
     if skill.dangerous and not may_use_dangerous:
         raise ScopeMissing(

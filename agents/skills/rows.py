@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
+import structlog
 from django.conf import settings
 
 from agents.errors import SkillExists, SkillInvalid, SkillNotFound
@@ -16,6 +17,8 @@ from agents.tenant_rows.repository import TenantRepository
 from agents.tools.registry import tools_known
 from agents.types import Insert, inserted
 from policy.types import Principal
+
+log = structlog.get_logger(__name__)
 
 
 def tenant_skills(tenant_id: UUID) -> Mapping[str, Skill]:
@@ -34,7 +37,7 @@ def skill_row_of(*, principal: Principal, skill_id: UUID) -> TenantSkill:
     Raises:
         SkillNotFound: It has none.
     """
-    return _ROWS.get(principal, id=skill_id)
+    return ROWS.get(principal, id=skill_id)
 
 
 def skill_create(
@@ -55,7 +58,7 @@ def skill_create(
     """
     skill = skill_checked(principal.tenant_id, document, scripts)
     row = TenantSkill(name=skill.name, version=skill.version, document=document, scripts=dict(scripts))
-    return _ROWS.add(principal, row, insert=insert)
+    return ROWS.add(principal, row, insert=insert)
 
 
 def skill_switch(*, principal: Principal, name: str, is_active: bool) -> None:
@@ -64,7 +67,7 @@ def skill_switch(*, principal: Principal, name: str, is_active: bool) -> None:
     Raises:
         SkillNotFound: It has none (the caller's fault).
     """
-    _ROWS.change(principal, {"is_active": is_active}, **_which(name))
+    ROWS.change(principal, {"is_active": is_active}, **_which(name))
 
 
 def skill_delete(*, principal: Principal, name: str) -> None:
@@ -73,7 +76,7 @@ def skill_delete(*, principal: Principal, name: str) -> None:
     Raises:
         SkillNotFound: It has none (the caller's fault).
     """
-    _ROWS.delete(principal, **_which(name))
+    ROWS.delete(principal, **_which(name))
 
 
 def skill_checked(tenant_id: UUID, document: str, scripts: Mapping[str, str]) -> Skill:
@@ -106,11 +109,6 @@ def skill_from_row(row: TenantSkill) -> Skill:
     return replace(skill, enabled=skill.enabled and row.is_active, is_own=True)
 
 
-def skills_changed(tenant_id: UUID) -> None:
-    """Let this process see at once what was changed; others do `SHANNON_TENANT_TOOLS_CACHE_SECONDS` later."""
-    _SKILLS.forget(tenant_id)
-
-
 def _which(name: str) -> dict[str, str]:
     name, _, version = name.partition("@")
     return {"name": name, **({"version": version} if version else {})}
@@ -118,11 +116,17 @@ def _which(name: str) -> dict[str, str]:
 
 def _skills_of(tenant_id: UUID) -> Mapping[str, Skill]:
     rows = TenantSkill.objects.filter(tenant_id=tenant_id).order_by("name", "version")
-    return {str(row): skill_from_row(row) for row in rows}
+    found: dict[str, Skill] = {}
+    for row in rows:
+        try:
+            found[str(row)] = skill_from_row(row)
+        except SkillProblem as problem:  # by the rules of today; it costs the tenant no other skill
+            log.warning("skill_unreadable", skill=str(row), tenant_id=str(tenant_id), problem=str(problem)[:300])
+    return found
 
 
 _SKILLS: TenantCache[Skill] = TenantCache(_skills_of)
-_ROWS: Final = TenantRepository(
+ROWS: Final = TenantRepository(
     TenantSkill,
     kind="skill",
     kinds="versions of skills",
@@ -130,5 +134,4 @@ _ROWS: Final = TenantRepository(
     missing=SkillNotFound,
     taken=SkillExists,
     limit=lambda: settings.SHANNON_SKILLS_MAX,
-    changed=skills_changed,
 )

@@ -1,72 +1,89 @@
-"""What a tenant has registered, kept for a moment in this process: every submit and every plan asks for it."""
+"""What a tenant has registered, kept in this process until it changes: every submit and every plan asks for it."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection
+
+from policy.services import registry_ask, registry_generation
 
 T = TypeVar("T")
 Found = TypeVar("Found")
 
 
-class TenantCache(Generic[T]):
-    """By tenant, what `read` gave not longer than `SHANNON_TENANT_TOOLS_CACHE_SECONDS` ago. Thread-safe."""
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[T]):
+    """What was read, when, and the number of the tenant's registry that was known before it was read."""
 
-    def __init__(self, read: Callable[[UUID], Mapping[str, T]]) -> None:
-        """Take what reads a tenant's rows."""
+    rows: Mapping[str, T]
+    generation: int
+    at_seconds: float
+
+
+class TenantCache(Generic[T]):
+    """By tenant, what `read` gives, as of the last change that this process was told of. Thread-safe.
+
+    It is kept `SHANNON_TENANT_TOOLS_CACHE_SECONDS` at most, for what depends on more than the tenant's rows. Nothing is
+    kept that was read within a transaction: it may come to nothing.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[UUID], Mapping[str, T]],
+        *,
+        generation: Callable[[UUID], int] = registry_generation,
+        ask: Callable[[UUID], int] = registry_ask,
+    ) -> None:
+        """Take what reads a tenant's rows, and what tells the number of its registry, as known and as it is now."""
         self._read = read
-        self._kept: dict[UUID, tuple[float, Mapping[str, T]]] = {}
-        self._forgotten = 0  # how often anything was
+        self._generation = generation
+        self._ask = ask
+        self._kept: dict[UUID, _Kept[T]] = {}
+        self._forgotten = 0  # how often everything was
         self._lock = threading.Lock()
 
     def of(self, tenant_id: UUID) -> Mapping[str, T]:
         """Return what the tenant has, by name."""
-        kept = self._kept_of(tenant_id)
-        return self._read_anew(tenant_id) if kept is None else kept
+        return self._as_of(tenant_id, self._generation(tenant_id))
 
     def find(self, tenant_id: UUID, pick: Callable[[Mapping[str, T]], Found | None]) -> Found | None:
         """Return what `pick` finds among what the tenant has.
 
-        Where it finds nothing in what is kept, it is asked once more about what there is now: what somebody has
-        registered in another process is there as soon as they name it.
+        Where it finds nothing in what is known, it is asked about what there is now.
         """
-        kept = self._kept_of(tenant_id)
-        found = None if kept is None else pick(kept)
-        return pick(self._read_anew(tenant_id)) if found is None else found
+        found = pick(self.of(tenant_id))
+        return pick(self._as_of(tenant_id, self._ask(tenant_id))) if found is None else found
 
-    def _kept_of(self, tenant_id: UUID) -> Mapping[str, T] | None:
-        with self._lock:
-            kept = self._kept.get(tenant_id)
-        is_young = kept is not None and time.monotonic() - kept[0] < settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS
-        return kept[1] if kept is not None and is_young else None
-
-    def _read_anew(self, tenant_id: UUID) -> Mapping[str, T]:
-        now = time.monotonic()
-        with self._lock:
-            forgotten = self._forgotten
-        found = self._read(tenant_id)
-        with self._lock:
-            if forgotten == self._forgotten:  # otherwise it may be what was read before a change
-                if len(self._kept) >= settings.SHANNON_TENANT_TOOLS_CACHED_TENANTS:
-                    self._kept.clear()
-                self._kept[tenant_id] = (now, found)
-        return found
-
-    def forget(self, tenant_id: UUID) -> None:
-        """Read it anew the next time; what others read before this transaction commits is not kept longer than that.
-
-        Other processes see the change when what they have kept is too old.
-        """
-        self._forget(tenant_id)
-        if transaction.get_connection().in_atomic_block:
-            transaction.on_commit(partial(self._forget, tenant_id))
-
-    def _forget(self, tenant_id: UUID) -> None:
+    def forget(self) -> None:
+        """Read everybody's anew the next time: something changed that is no tenant's."""
         with self._lock:
             self._forgotten += 1
-            self._kept.pop(tenant_id, None)
+            self._kept.clear()
+
+    def _as_of(self, tenant_id: UUID, generation: int) -> Mapping[str, T]:
+        now = time.monotonic()
+        with self._lock:
+            kept, forgotten = self._kept.get(tenant_id), self._forgotten
+        if kept is not None and self._holds(kept, generation, now):
+            return kept.rows
+        found = _Kept(self._read(tenant_id), generation, now)
+        if not connection.in_atomic_block:
+            self._keep(tenant_id, found, forgotten)
+        return found.rows
+
+    def _holds(self, kept: _Kept[T], generation: int, now: float) -> bool:
+        is_young = now - kept.at_seconds < settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS
+        return is_young and kept.generation >= generation
+
+    def _keep(self, tenant_id: UUID, found: _Kept[T], forgotten: int) -> None:
+        with self._lock:
+            if forgotten != self._forgotten:
+                return  # it may be what was read before
+            if tenant_id not in self._kept and len(self._kept) >= settings.SHANNON_TENANT_TOOLS_CACHED_TENANTS:
+                self._kept.clear()
+            self._kept[tenant_id] = found

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from agents.models import TenantRow
 from agents.types import Insert
+from policy.services import registry_changed
 from policy.types import Principal
 from shannon_project.foundation.errors import Conflict, NotFound
 from shannon_project.foundation.locks import advisory_lock_take
@@ -31,7 +32,6 @@ class TenantRepository(Generic[R]):
         missing: type[NotFound],
         taken: type[Conflict],
         limit: Callable[[], int],
-        changed: Callable[[UUID], None],
     ) -> None:
         """Say what they are.
 
@@ -43,7 +43,6 @@ class TenantRepository(Generic[R]):
             missing: Raised for a row that the tenant has not.
             taken: Raised for a name that it has, and for a row too many.
             limit: How many a tenant may have.
-            changed: Told whose rows were changed.
         """
         self._model = model
         self._kind, self._kinds = kind, kinds
@@ -51,7 +50,6 @@ class TenantRepository(Generic[R]):
         self._missing = missing
         self._taken = taken
         self._limit = limit
-        self._changed = changed
         self._key = _key_of(model)
 
     def of(self, principal: Principal) -> "models.QuerySet[R]":
@@ -80,9 +78,18 @@ class TenantRepository(Generic[R]):
         shown = "@".join(which.values())[:_SHOWN_CHARACTERS]
         return self._missing(f"The tenant has no {self._kind} {shown!r} of its own.", details={"name": shown})
 
-    def room_check(self, principal: Principal) -> None:
+    def room_take(self, tenant_id: UUID) -> None:
+        """Refuse a row too many; until the end of the transaction that is open nobody else adds one.
+
+        Raises:
+            Conflict: As `taken`.
+        """
+        advisory_lock_take(LOCK_CLASS, f"{self._model._meta.db_table}:{tenant_id}")
+        self.room_check(tenant_id)
+
+    def room_check(self, tenant_id: UUID) -> None:
         """Refuse early what `add` would refuse: before anything is fetched or compiled for a row too many."""
-        if self._of(principal.tenant_id).count() >= self._limit():
+        if self._of(tenant_id).count() >= self._limit():
             raise self._taken(f"A tenant has at most {self._limit()} {self._kinds} of its own; delete one.")
 
     def add(self, principal: Principal, row: R, *, insert: Insert) -> R:
@@ -95,8 +102,7 @@ class TenantRepository(Generic[R]):
 
         def inserted_in_turn() -> UUID:
             with transaction.atomic():  # a constraint that forbids it does not spoil the caller's transaction
-                advisory_lock_take(LOCK_CLASS, f"{self._model._meta.db_table}:{principal.tenant_id}")
-                self.room_check(principal)
+                self.room_take(principal.tenant_id)
                 row.save(force_insert=True)
             return row.id
 
@@ -104,7 +110,7 @@ class TenantRepository(Generic[R]):
             insert(inserted_in_turn)
         except IntegrityError as error:
             raise self._taken(details={field: getattr(row, field) for field in self._key}) from error
-        self._changed(principal.tenant_id)
+        registry_changed(principal.tenant_id)
         return self.get(principal, id=row.id)
 
     def change(self, principal: Principal, values: Mapping[str, Any], **which: Any) -> None:
@@ -115,7 +121,7 @@ class TenantRepository(Generic[R]):
         """
         if not self._of(principal.tenant_id).filter(**which).update(**values, updated_at=Now()):
             raise self.absent(**which)
-        self._changed(principal.tenant_id)
+        registry_changed(principal.tenant_id)
 
     def delete(self, principal: Principal, **which: Any) -> None:
         """Delete the tenant's rows of this `id`, or of this `name`.
@@ -126,7 +132,7 @@ class TenantRepository(Generic[R]):
         deleted, _ = self._of(principal.tenant_id).filter(**which).delete()
         if not deleted:
             raise self.absent(**which)
-        self._changed(principal.tenant_id)
+        registry_changed(principal.tenant_id)
 
     def _of(self, tenant_id: UUID) -> "models.QuerySet[R]":
         return self._model._default_manager.filter(tenant_id=tenant_id)

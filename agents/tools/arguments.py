@@ -1,27 +1,18 @@
-"""Arguments of a tool call, as a model wrote them, made fit for the tool."""
+"""Arguments of a tool call, as a model wrote them, made fit for the tool; and what it gives back."""
 
-import json
-import re
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, UnknownType, ValidationError, best_match
-from jsonschema.validators import extend
-from referencing import Registry
-from referencing.exceptions import Unresolvable
+from jsonschema.exceptions import ValidationError
 
 from agents.errors import ToolInputInvalid
 from agents.journal.bounds import bounded_text
 from agents.tools.base import Tool
+from agents.tools.validation import MAX_DEPTH, SchemaUnusable, first_error, is_deeper
 from agents.types import Json
 from shannon_project.foundation.strict_json import json_read
 
-_SHOWN_CHARACTERS = 300
-# what a validator raises of a schema that is none: its keywords are looked at one by one, as an instance needs them
-_BROKEN_SCHEMA = (Unresolvable, UnknownType, ArithmeticError, AttributeError, RecursionError, TypeError, re.error)
-_MAX_DEPTH = 64  # of objects and lists in each other: what walks a value recursively must come to its end
+_SHOWN_CHARACTERS: Final = 300
 
 
 def arguments_from(text: str) -> dict[str, Any]:
@@ -48,8 +39,8 @@ def json_value(text: str) -> Json:
     except (ValueError, RecursionError) as error:
         shown = bounded_text(text, _SHOWN_CHARACTERS)
         raise ToolInputInvalid(f"The arguments are not valid JSON: {error}. They were: {shown}") from error
-    if isinstance(value, dict | list) and _is_deeper(value, _MAX_DEPTH):
-        raise ToolInputInvalid(f"The arguments are nested deeper than {_MAX_DEPTH} levels.")
+    if isinstance(value, dict | list) and is_deeper(value, MAX_DEPTH):
+        raise ToolInputInvalid(f"The arguments are nested deeper than {MAX_DEPTH} levels.")
     return value
 
 
@@ -60,18 +51,13 @@ def arguments_check(tool: Tool, arguments: Mapping[str, Any]) -> None:
         ToolInputInvalid: They do not fit; the message says where and why (the caller's fault).
     """
     try:
-        error = _first_error(tool.parameters, dict(arguments))
-    except _BROKEN_SCHEMA as broken:
-        raise ToolInputInvalid(
-            f"The schema of {tool.name} cannot be used: {bounded_text(str(broken), 200)}"
-        ) from broken
+        error = first_error(tool.parameters, dict(arguments))
+    except SchemaUnusable as broken:
+        raise ToolInputInvalid(f"The schema of {tool.name} cannot be used: {broken}") from broken
     if error is None:
         return
     path = ".".join(str(part) for part in error.absolute_path) or "arguments"
-    raise ToolInputInvalid(
-        f"{path}: {bounded_text(error.message, _SHOWN_CHARACTERS)}",
-        details={"path": path, "schema": dict(tool.parameters)},
-    )
+    raise ToolInputInvalid(_said(error, "arguments"), details={"path": path, "schema": dict(tool.parameters)})
 
 
 def arguments_problem(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
@@ -82,53 +68,12 @@ def arguments_problem(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -
 def value_problem(schema: Mapping[str, Any], value: Json, *, name: str = "the value") -> str:
     """Return where and why a value does not fit a schema; empty when it does."""
     try:
-        error = _first_error(schema, value)
-    except _BROKEN_SCHEMA as broken:
-        return f"the schema cannot be used: {bounded_text(str(broken), 200)}"
-    if error is None:
-        return ""
+        error = first_error(schema, value)
+    except SchemaUnusable as broken:
+        return f"the schema cannot be used: {broken}"
+    return "" if error is None else _said(error, name)
+
+
+def _said(error: ValidationError, name: str) -> str:
     path = ".".join(str(part) for part in error.absolute_path) or name
     return f"{path}: {bounded_text(error.message, _SHOWN_CHARACTERS)}"
-
-
-def schema_problem(schema: Mapping[str, Any]) -> str:
-    """Return why a schema that somebody else wrote cannot be used; empty when it can."""
-    if _is_deeper(dict(schema), _MAX_DEPTH):
-        return f"it is nested deeper than {_MAX_DEPTH} levels"
-    try:
-        Draft202012Validator.check_schema(dict(schema))
-    except SchemaError as error:
-        return bounded_text(error.message, _SHOWN_CHARACTERS)
-    return ""
-
-
-def _first_error(schema: Mapping[str, Any], value: Json) -> ValidationError | None:
-    error: ValidationError | None = best_match(_validator(json.dumps(dict(schema))).iter_errors(value))
-    return error
-
-
-@lru_cache(maxsize=1024)
-def _validator(schema: str) -> Draft202012Validator:
-    """Return a validator that never fetches anything: a schema may come from somebody else's server."""
-    validator: Draft202012Validator = _ForeignSafe(json.loads(schema), registry=Registry())
-    return validator
-
-
-def _no_pattern(*_: object) -> None:
-    """Check no regular expression: a hostile one takes for ever, and none of the built-in schemas has one."""
-
-
-_ForeignSafe = extend(  # type: ignore[no-untyped-call] # its stubs leave it out
-    Draft202012Validator, {"pattern": _no_pattern, "patternProperties": _no_pattern}
-)
-
-
-def _is_deeper(value: dict[str, Any] | list[Any], max_depth: int) -> bool:
-    """Return whether lists and objects are nested deeper than that; level by level, so any depth can be looked at."""
-    level: list[Any] = [value]
-    for _ in range(max_depth):
-        inner = [item.values() if isinstance(item, dict) else item for item in level]
-        level = [item for items in inner for item in items if isinstance(item, dict | list)]
-        if not level:
-            return False
-    return True

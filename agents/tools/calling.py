@@ -11,9 +11,10 @@ from agents.tools.arguments import arguments_from
 from agents.tools.call import Call, refused
 from agents.tools.code.driving import CODE_TOOL, program_drive
 from agents.tools.code.naming import ToolSignature, signatures_of
-from agents.tools.registry import tool_for, tool_infos
+from agents.tools.registry import is_tenant_tool, tool_for, tool_infos
 from agents.tools.stages import stages
 from agents.types import ToolError, ToolResult
+from policy.services import registry_ask
 from shannon_project.foundation.errors import ShannonError
 
 
@@ -120,6 +121,8 @@ def _call(ctx: StepContext, journal: Journal, asked: AskedCall, offered: tuple[s
 
 
 def _made_together(journal: Journal, calls: Sequence[Call]) -> list[ToolResult]:
+    if calls and any(is_tenant_tool(call.name) for call in calls):
+        registry_ask(calls[0].ctx.principal.tenant_id)  # trust that was withdrawn holds from the next call on
     behind = journal.position
     for call in calls:
         behind = call.place(behind)

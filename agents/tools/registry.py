@@ -70,12 +70,9 @@ def tools_known(names: Iterable[str], *, tenant_id: UUID) -> tuple[str, ...]:
     return tuple(name for name in names if name in _builtin() or name in registered)
 
 
-def tenant_tools_changed(tenant_id: UUID) -> None:
-    """Let this process see at once what was changed; others do `SHANNON_TENANT_TOOLS_CACHE_SECONDS` later.
-
-    A tool that is new is there for all at once, as soon as it is named.
-    """
-    _TENANT_TOOLS.forget(tenant_id)
+def tenant_tools_forget() -> None:
+    """Look anew at the tools of all tenants: what the operator gives to them has changed."""
+    _TENANT_TOOLS.forget()
 
 
 def _definition(tool: Tool, tenant_id: UUID) -> dict[str, Any]:

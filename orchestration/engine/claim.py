@@ -19,7 +19,9 @@ _RETURNING: Final = """
         (SELECT EXISTS (SELECT 1 FROM orchestration_task w, orchestration_task me WHERE me.id = %(task)s
             AND w.status = 'RUNNING' AND w.waits_since IS NOT NULL AND w.id <> me.id
             AND (w.tenant_id <> me.tenant_id OR w.priority <= me.priority))),
-        (SELECT message_count FROM orchestration_task WHERE id = %(task)s), s.lease_owner
+        (SELECT message_count FROM orchestration_task WHERE id = %(task)s), s.lease_owner,
+        (SELECT g.generation FROM policy_registrygeneration g JOIN orchestration_task t ON t.tenant_id = g.tenant_id
+            WHERE t.id = %(task)s)
 """
 _CLAIM: Final = f"""
     WITH picked AS (
@@ -83,6 +85,8 @@ class ClaimedStep:
     """Another task waits for a worker that has at least as good a right to this one."""
     messages_known: int = 0
     """How many messages people had sent to the task."""
+    registry_generation: int = 0
+    """How far what the tenant registered had come, see `policy/services/registry.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,7 @@ def _claimed(row: tuple[Any, ...]) -> ClaimedStep:
         failures=row[8],
         others_wait=row[10],
         messages_known=row[11],
+        registry_generation=row[13] or 0,
     )
 
 

@@ -31,7 +31,7 @@ from orchestration.metrics import STEP_SECONDS, STEPS_ENDED
 from orchestration.models import Task
 from orchestration.types import EventKind, StepOutcome, StepStatus
 from policy.errors import BudgetExceeded
-from policy.services import refusal_record
+from policy.services import refusal_record, registry_told
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.failpoints import Seam, hit
 from shannon_project.foundation.logs import log_context
@@ -103,6 +103,7 @@ def _drain_on(run: Drain, first: UUID | None) -> bool:
             first = None
             if not steps:
                 return False
+            registry_told(run.facts.principal.tenant_id, steps[0].registry_generation)
             hit(Seam.STEP_CLAIMED)
             run.has_ready = True
             _run_batch(run, KEEPER.hold(steps))

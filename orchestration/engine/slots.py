@@ -16,6 +16,7 @@ from orchestration.models import Task
 from orchestration.types import TaskStatus
 from shannon_project.foundation.database import prepared_cursor
 from shannon_project.foundation.desk import Desk
+from shannon_project.foundation.locks import advisory_lock_take
 
 ASKING_AT_ONCE: Final = 1_000
 LOCK_CLASS: Final = 0x534C_4F54  # "SLOT"
@@ -110,9 +111,9 @@ def slots_take(task: Task) -> list[UUID]:
     The caller holds the task's row lock and rings after its commit. A task that gets none although it has steps ready
     and nobody works on it is noted as waiting; whoever frees a slot serves it.
     """
-    with prepared_cursor() as locking, prepared_cursor() as cursor:
-        # Two tasks of a tenant do not take the same slot. Held until the commit, which follows at once.
-        locking.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [LOCK_CLASS, str(task.tenant_id)])
+    # Two tasks of a tenant do not take the same slot. Held until the commit, which follows at once.
+    advisory_lock_take(LOCK_CLASS, str(task.tenant_id))
+    with prepared_cursor() as cursor:
         loads = _loads(cursor, tenant_id=task.tenant_id, task_id=task.id)
         mine = loads.by_tenant[task.tenant_id]
         slots = max(task.concurrency_limit - loads.own, 0)

@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from policy.admin.base import KeptAdmin
 from policy.errors import PolicyInvalid
-from policy.models import Policy, PolicyGeneration
+from policy.models import Policy, PolicyGeneration, RegistryGeneration
 from policy.services import policy_activate, policy_check, policy_deactivate, policy_save
 from shannon_project.foundation.admin import ReadOnlyAdmin, actor_of
 
@@ -87,3 +87,11 @@ class PolicyGenerationAdmin(ReadOnlyAdmin):
     """Which state of the policies processes should have loaded; it changes with every change of a policy."""
 
     list_display = ["generation"]
+
+
+@admin.register(RegistryGeneration)
+class RegistryGenerationAdmin(ReadOnlyAdmin):
+    """How far what each tenant registered has come; the database raises the number with every change."""
+
+    list_display = ["tenant", "generation"]
+    list_select_related = ["tenant"]

@@ -26,6 +26,7 @@ from policy.services.policies import (
     policy_save,
 )
 from policy.services.rate_limits import RateState, sign_in_admit, use_admit
+from policy.services.registry import registry_ask, registry_changed, registry_generation, registry_told
 from policy.services.tenants import tenant_limits_set, tenant_seed, tenant_switch
 
 __all__ = [
@@ -61,6 +62,10 @@ __all__ = [
     "principal_authenticate",
     "principal_renew",
     "refusal_record",
+    "registry_ask",
+    "registry_changed",
+    "registry_generation",
+    "registry_told",
     "request_authenticate",
     "request_check",
     "reservations_expire",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 
 from policy.evaluation.check import policies_check
@@ -12,10 +12,11 @@ from policy.models import Policy, PolicyGeneration
 from policy.services.audit import audit_record
 from policy.types import AuditOutcome
 from shannon_project.foundation.ids import uuid7
+from shannon_project.foundation.locks import advisory_lock_take
 
 REGO_DIR = Path(__file__).resolve().parent.parent / "rego"
 _SHIPPED_BY = "system"
-_LOCK_KEY = 0x5347_504F  # advisory lock of this file: edits of policies take turns
+_LOCK_CLASS = 0x5347_504F  # of advisory locks: edits of policies take turns
 
 
 def policy_check(*, name: str, rego: str, tenant_id: UUID | None = None) -> None:
@@ -146,5 +147,4 @@ def _changed(policy: Policy, action: str, actor: str) -> None:
 
 
 def _take_turns() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_KEY])
+    advisory_lock_take(_LOCK_CLASS, "policies")

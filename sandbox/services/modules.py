@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -18,8 +19,10 @@ from sandbox.runtimes.wasm_module import WasmModuleInvalid
 from sandbox.selectors import module_for
 from sandbox.services.execution import cache_dir, execute
 from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits
+from shannon_project.foundation.locks import advisory_lock_take
 
 log = structlog.get_logger(__name__)
+LOCK_CLASS: Final = 0x4D4F_4455  # "MODU"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
 
@@ -53,6 +56,7 @@ def module_upload(
     facts = _checked(name, content, sha256, CAPABILITIES if capabilities is None else frozenset(capabilities))
     found = hashlib.sha256(content).hexdigest()
     with transaction.atomic():
+        advisory_lock_take(LOCK_CLASS, str(tenant_id))  # in turn, so that none of two passes the limit
         others = WasmModule.objects.filter(tenant_id=tenant_id).exclude(name=name).count()
         if others >= settings.SHANNON_SANDBOX_MODULES_MAX:
             raise ModuleTooLarge(

@@ -17,7 +17,7 @@ import structlog
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -37,6 +37,7 @@ from sandbox.workspace.paths import folders_of, path_checked
 from shannon_project.foundation.database import connection_release
 from shannon_project.foundation.errors import ShannonError
 from shannon_project.foundation.ids import uuid7
+from shannon_project.foundation.locks import advisory_lock_take
 
 log = structlog.get_logger(__name__)
 _LOCK_CLASS = 0x5357  # of advisory locks: writers of one workspace take turns
@@ -163,9 +164,7 @@ class StoredWorkspace(Workspace):
         """One writer at a time, in one transaction; objects whose rows are added to the list are removed after it."""
         removed: _Ids = []
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                key = f"{self._tenant_id}/{self._folder}"
-                cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_CLASS, key])
+            advisory_lock_take(_LOCK_CLASS, f"{self._tenant_id}/{self._folder}")
             yield removed
             stale = self._rows().filter(path="", created_at__lt=timezone.now() - _STALE)
             removed.extend(stale.values_list("id", flat=True)[:_SWEPT_AT_ONCE])

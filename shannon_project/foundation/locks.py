@@ -1,6 +1,6 @@
 """Taking turns: locks of the database that stand for no row."""
 
-from django.db import connection
+from shannon_project.foundation.database import prepared_cursor
 
 
 def advisory_lock_take(lock_class: int, key: str) -> None:
@@ -9,6 +9,8 @@ def advisory_lock_take(lock_class: int, key: str) -> None:
     Args:
         lock_class: Which rule takes turns, 32 bits; each has its own.
         key: Whose turn it is: a tenant, a path. Two keys of one hash wait for each other, which is never wrong.
+
+    In a pipelined transaction it does not wait for the answer: the statements that follow come after it all the same.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [lock_class, key])
+    with prepared_cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s::int, hashtext(%s))", [lock_class, key])

@@ -14,8 +14,11 @@ import structlog
 from django.db import OperationalError, connection, transaction
 from psycopg import sql
 
+from shannon_project.foundation.locks import advisory_lock_take
+
 log = structlog.get_logger(__name__)
 
+LOCK_CLASS = 0x4D4F_4E54  # "MONT"
 LOCK_TIMEOUT_MILLISECONDS = 2_000  # a busy table is not held up for longer; the next pass tries again
 
 
@@ -133,7 +136,7 @@ def month_make(table: MonthTable, month: date) -> bool:
 
     Runs in the caller's transaction. Returns False when the month has its partition already.
     """
-    _execute(sql.SQL("SELECT pg_advisory_xact_lock(hashtext({}))").format(sql.Literal(table.name)))
+    advisory_lock_take(LOCK_CLASS, table.name)
     if month in month_partitions(table):
         return False
     names = {

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -34,11 +34,15 @@ Endpoint = HttpEndpoint | StdioCommand
 
 
 class ToolRecord(TypedDict):
-    """What is kept of an offered tool; the flags are the server's own word."""
+    """What is kept of an offered tool; the flags are the server's own word.
+
+    `returns` is the schema of its structured output; empty, or not there since it was kept before: it is not known.
+    """
 
     name: str
     description: str
     parameters: dict[str, Any]
+    returns: NotRequired[dict[str, Any]]
     read_only: bool
     destructive: bool
     idempotent: bool

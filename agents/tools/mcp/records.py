@@ -6,8 +6,9 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from agents.journal.bounds import bounded_text, storable_json
-from agents.tools.arguments import schema_problem
 from agents.tools.mcp.base import ToolRecord
+from agents.tools.patterns import without_patterns
+from agents.tools.validation import schema_problem
 from agents.types import Json
 
 NAME_MAX_CHARACTERS: Final = 200
@@ -22,16 +23,21 @@ def record_of(
     description: str,
     schema: Mapping[str, Any],
     *,
+    returns: Mapping[str, Any] | None = None,
     read_only: bool | None,
     destructive: bool | None,
     idempotent: bool | None,
 ) -> ToolRecord:
-    """Return the record; what a server does not say (None) counts as the specification has it: it may destroy."""
+    """Return the record; what a server does not say (None) counts as the specification has it: it may destroy.
+
+    Of an output schema that cannot be used nothing is kept: then the output is not known.
+    """
     stored, _ = storable_json({"name": name, "description": bounded_text(description or name, _DESCRIPTION_CHARACTERS)})
     return ToolRecord(
         name=stored["name"],
         description=stored["description"],
         parameters=schema_kept(schema),
+        returns=(_usable(returns) if returns else None) or {},
         read_only=bool(read_only),
         destructive=not read_only and destructive is not False,
         idempotent=bool(read_only or idempotent),
@@ -39,34 +45,28 @@ def record_of(
 
 
 def schema_kept(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a foreign schema without its regular expressions, which may take for ever.
+    """Return a foreign schema of arguments without its regular expressions, which may take for ever.
 
     One that is huge, is no schema, or refers to what is not in it says only `object`: providers would refuse it, and
     with it every call of a model that is offered the tool. The server checks by its own schema all the same.
     """
+    kept = _usable({"type": "object", **schema})
+    return kept if kept is not None and kept["type"] == "object" else dict(_ANYTHING)
+
+
+def _usable(schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return a foreign schema as it is kept; None: it cannot be used."""
     if len(json.dumps(schema)) > _SCHEMA_MAX_CHARACTERS:
-        return dict(_ANYTHING)
-    plain, _ = storable_json({"type": "object", **json_plain(dict(schema))})
-    kept: dict[str, Any] = _without_patterns(plain)
-    if kept["type"] != "object" or schema_problem(kept) or not _refers_inside(kept, kept):
-        return dict(_ANYTHING)
-    return kept
+        return None
+    plain, _ = storable_json(json_plain(dict(schema)))
+    if schema_problem(plain) or not _refers_inside(plain, plain):
+        return None
+    return without_patterns(plain)
 
 
 def json_plain(value: Json) -> Any:
     """Return a JSON value with null in place of numbers that are none: not every reader of JSON refuses them."""
     return json.loads(json.dumps(value), parse_constant=lambda _: None)
-
-
-def _without_patterns(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        # a property may be called "pattern": then its schema is an object, and the keyword's is a text
-        return {
-            key: _without_patterns(inner)
-            for key, inner in value.items()
-            if not (key == "patternProperties" or (key == "pattern" and isinstance(inner, str)))
-        }
-    return [_without_patterns(item) for item in value] if isinstance(value, list) else value
 
 
 def _refers_inside(value: Any, root: Mapping[str, Any]) -> bool:

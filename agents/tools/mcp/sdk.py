@@ -66,6 +66,7 @@ class SdkConnector(McpConnector):
 
         async def talk(client: Client) -> CallToolResult:
             meta = cast("RequestParamsMeta", {IDEMPOTENCY_META: idempotency_key}) if idempotency_key else None
+            client.session.validate_tool_result = _taken_as_it_is  # type: ignore[method-assign]
             return await client.call_tool(tool, dict(arguments), meta=meta)
 
         result = _with_server(name, endpoint, talk, timeout_seconds=timeout_seconds, hear=hear)
@@ -76,6 +77,14 @@ class SdkConnector(McpConnector):
             structured=json_plain(result.structured_content),
             is_error=bool(result.is_error),
         )
+
+
+async def _taken_as_it_is(name: str, result: CallToolResult) -> None:
+    """Check no result against the server's output schema: `McpTool` does, without what may take for ever.
+
+    The library would ask for the list of tools after each call, compare by the regular expressions of a stranger, and
+    raise an error of programs for a server that is wrong.
+    """
 
 
 def _with_server(
@@ -128,6 +137,7 @@ def _record(tool: OfferedTool) -> ToolRecord:
         tool.name,
         tool.description or "",
         tool.input_schema,
+        returns=tool.output_schema,
         read_only=hints.read_only_hint,
         destructive=hints.destructive_hint,
         idempotent=hints.idempotent_hint,

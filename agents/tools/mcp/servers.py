@@ -19,9 +19,9 @@ from agents.errors import McpServerExists, McpServerFailed, McpServerInvalid, Mc
 from agents.models import McpServer
 from agents.tenant_rows.repository import TenantRepository
 from agents.tools.mcp.base import Endpoint, HttpEndpoint, ToolRecord, connector_in_use
-from agents.tools.registry import tenant_tools_changed
 from agents.types import Insert, inserted
 from policy.errors import ScopeMissing
+from policy.services import registry_changed
 from policy.types import Principal
 from shannon_project.foundation.encryption import SecretUnreadable, secret_decrypt, secret_encrypt
 from shannon_project.foundation.outbound import OutboundFailed, OutboundRefused, rules_in_use
@@ -50,7 +50,7 @@ class McpServerChanges:
 
 def mcp_servers(*, principal: Principal) -> "QuerySet[McpServer]":
     """Return the tenant's servers by name."""
-    return _ROWS.of(principal)
+    return ROWS.of(principal)
 
 
 def mcp_server_for(*, principal: Principal, server_id: UUID) -> McpServer:
@@ -59,7 +59,7 @@ def mcp_server_for(*, principal: Principal, server_id: UUID) -> McpServer:
     Raises:
         McpServerNotFound: The tenant has none of this id.
     """
-    return _ROWS.get(principal, id=server_id)
+    return ROWS.get(principal, id=server_id)
 
 
 def mcp_server_create(
@@ -85,7 +85,7 @@ def mcp_server_add(
         McpServerExists: The tenant has one of this name, or as many as it may have (the caller's fault).
     """
     mcp_server_check(principal=principal, name=name, changes=changes)
-    return _ROWS.add(principal, McpServer(name=name, **_values(changes)), insert=insert)
+    return ROWS.add(principal, McpServer(name=name, **_values(changes)), insert=insert)
 
 
 def mcp_server_check(*, principal: Principal, name: str | None, changes: McpServerChanges) -> None:
@@ -98,7 +98,7 @@ def mcp_server_check(*, principal: Principal, name: str | None, changes: McpServ
     if name is not None:
         if not _NAME.match(name) or len(name) > _NAME_MAX_CHARACTERS or changes.url is None:
             raise McpServerInvalid
-        _ROWS.room_check(principal)
+        ROWS.room_check(principal.tenant_id)
     _values(changes)
 
 
@@ -131,7 +131,7 @@ def mcp_server_set(*, principal: Principal, server_id: UUID, changes: McpServerC
         values["encrypted_headers"] = ""  # credentials are for whom they were given to
     if changes.url not in (None, server.url) and changes.tools_trusted is None:
         values["tools_trusted"] = []
-    _ROWS.change(principal, values, id=server_id)
+    ROWS.change(principal, values, id=server_id)
     return changes.url is not None or changes.headers is not None
 
 
@@ -141,7 +141,7 @@ def mcp_server_delete(*, principal: Principal, server_id: UUID) -> None:
     Raises:
         McpServerNotFound: The tenant has none of this id.
     """
-    _ROWS.delete(principal, id=server_id)
+    ROWS.delete(principal, id=server_id)
 
 
 def mcp_server_refresh(*, principal: Principal, server_id: UUID) -> McpServer:
@@ -218,7 +218,7 @@ def _discover(server: McpServer) -> None:
         asked.update(discovery_error=storable_text(error.message[:500]), asked_at=Now())
     else:
         asked.update(tools=tools, discovered_at=Now(), asked_at=Now(), discovery_error="")
-    tenant_tools_changed(server.tenant_id)
+    registry_changed(server.tenant_id)
 
 
 def _values(changes: McpServerChanges) -> dict[str, Any]:
@@ -262,7 +262,7 @@ def _encrypted(headers: Mapping[str, str]) -> str:
     return secret_encrypt(json.dumps(dict(headers))) if headers else ""
 
 
-_ROWS: Final = TenantRepository(
+ROWS: Final = TenantRepository(
     McpServer,
     kind="MCP server",
     kinds="MCP servers",
@@ -270,5 +270,4 @@ _ROWS: Final = TenantRepository(
     missing=McpServerNotFound,
     taken=McpServerExists,
     limit=lambda: settings.SHANNON_MCP_SERVERS_MAX,
-    changed=tenant_tools_changed,
 )

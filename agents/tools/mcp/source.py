@@ -15,6 +15,7 @@ from agents.tools.base import Tool
 from agents.tools.mcp.base import StdioCommand, ToolRecord
 from agents.tools.mcp.servers import endpoint_of, mcp_server_outdated, tools_discover
 from agents.tools.mcp.tool import McpTool
+from agents.tools.registry import tenant_tools_forget
 from agents.tools.sources.base import ToolSource
 from shannon_project.foundation.encryption import SecretUnreadable
 
@@ -69,7 +70,7 @@ def _operator_tools(tenant_id: str) -> dict[str, Tool]:
                 record=record,
                 is_trusted=record["name"] in server.get("tools_trusted", ()),
                 timeout_seconds=settings.SHANNON_MCP_TIMEOUT_SECONDS,
-                on_tools_changed=_discovered.cache_clear,
+                on_tools_changed=_discovered_forget,
             )
             tools[tool.name] = tool
     return tools
@@ -86,6 +87,11 @@ def _offered(name: str, command: StdioCommand) -> tuple[ToolRecord, ...]:
         log.warning("mcp_server_failed", server=name, error=error.message)
         _FAILED_UNTIL[key] = time.monotonic() + _AGAIN_SECONDS
         return ()
+
+
+def _discovered_forget() -> None:
+    _discovered.cache_clear()
+    tenant_tools_forget()
 
 
 @cache

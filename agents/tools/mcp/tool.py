@@ -1,14 +1,16 @@
 """One tool of an MCP server, as a tool of the platform."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from agents.journal.bounds import bounded_text
+from agents.tools.arguments import value_problem
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.tools.mcp.base import Endpoint, StdioCommand, ToolRecord, connector_in_use
-from agents.types import ToolError
+from agents.types import Json, ToolError
 
 _NAME_MAX_CHARACTERS: Final = 64  # what providers take
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]")
@@ -52,6 +54,7 @@ class McpTool(Tool):
         self.name = tool_name(server, record["name"])
         self.description = record["description"]
         self.parameters = record["parameters"]
+        self.returns = record.get("returns", {})
         self.dangerous = record["destructive"] and not is_trusted
         self.idempotent = record["idempotent"]
         self.needs_network = not isinstance(endpoint, StdioCommand)
@@ -63,6 +66,8 @@ class McpTool(Tool):
 
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
         """Return the structured content if there is any, else `{"text"}`.
+
+        What is not as the server's output schema says is an error that shows it: the call was made.
 
         Raises:
             McpServerFailed: The server failed, as opposed to the tool.
@@ -80,4 +85,13 @@ class McpTool(Tool):
         if result.is_error:
             message = bounded_text(result.text, _ERROR_CHARACTERS) or f"{self._remote_name} did not say why it failed."
             return ToolOutput(error=ToolError("MCP_TOOL_FAILED", message, final=False))
-        return ToolOutput(result.structured if result.structured is not None else {"text": result.text})
+        output = result.structured if result.structured is not None else {"text": result.text}
+        problem = value_problem(self.returns, output, name="output") if self.returns else ""
+        return ToolOutput(error=self._unlike(output, problem)) if problem else ToolOutput(output)
+
+    def _unlike(self, output: Json, problem: str) -> ToolError:
+        message = (
+            f"The call was made, but what {self._remote_name} answered is not as its server says that it is: {problem}"
+        )
+        shown = bounded_text(json.dumps(output, ensure_ascii=False), _ERROR_CHARACTERS)
+        return ToolError("TOOL_OUTPUT_INVALID", message, final=False, details={"output": shown})

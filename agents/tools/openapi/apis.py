@@ -18,7 +18,6 @@ from agents.tenant_rows.repository import TenantRepository
 from agents.tools.openapi.documents import document_read
 from agents.tools.openapi.importing import Wanted, operations_read
 from agents.tools.openapi.security import Credentials, Signer, credentials_check, origins_for, schemes_of
-from agents.tools.registry import tenant_tools_changed
 from agents.types import Insert, inserted
 from policy.errors import ScopeMissing
 from policy.types import Principal
@@ -59,7 +58,7 @@ class OpenApiChanges:
 
 def openapi_apis(*, principal: Principal) -> "QuerySet[OpenApi]":
     """Return the tenant's APIs by name, without their documents."""
-    return _ROWS.of(principal).defer("document")
+    return ROWS.of(principal).defer("document")
 
 
 def openapi_api_for(*, principal: Principal, api_id: UUID) -> OpenApi:
@@ -68,7 +67,7 @@ def openapi_api_for(*, principal: Principal, api_id: UUID) -> OpenApi:
     Raises:
         OpenApiNotFound: The tenant has none of this id.
     """
-    return _ROWS.get(principal, id=api_id)
+    return ROWS.get(principal, id=api_id)
 
 
 def openapi_api_create(
@@ -87,10 +86,10 @@ def openapi_api_create(
         raise OpenApiInvalid
     if bool(changes.url) == bool(changes.document):
         raise OpenApiInvalid("Give either `url` or `document`.")
-    _ROWS.room_check(principal)  # before anything is fetched
+    ROWS.room_check(principal.tenant_id)  # before anything is fetched
     api = OpenApi(name=name)
     _change(api, changes, _fetched(changes.url) if changes.url else "")
-    return _ROWS.add(principal, api, insert=insert)
+    return ROWS.add(principal, api, insert=insert)
 
 
 def openapi_api_change(*, principal: Principal, api_id: UUID, changes: OpenApiChanges) -> OpenApi:
@@ -127,7 +126,7 @@ def openapi_api_delete(*, principal: Principal, api_id: UUID) -> None:
     Raises:
         OpenApiNotFound: The tenant has none of this id.
     """
-    _ROWS.delete(principal, id=api_id)
+    ROWS.delete(principal, id=api_id)
 
 
 def signer_of(api: OpenApi) -> Signer:
@@ -147,13 +146,12 @@ def _changed(principal: Principal, api_id: UUID, changes: OpenApiChanges, *, of_
     """
     fetched = _fetched(changes.url) if changes.url else ""
     with transaction.atomic():
-        api = _ROWS.of(principal).select_for_update().filter(id=api_id).first()
+        api = ROWS.of(principal).select_for_update().filter(id=api_id).first()
         if api is None:
-            raise _ROWS.absent(id=api_id)
+            raise ROWS.absent(id=api_id)
         if of_url in (None, api.url):
             _change(api, changes, fetched)
-            _ROWS.change(principal, {name: getattr(api, name) for name in _CHANGEABLE}, id=api_id)
-    tenant_tools_changed(principal.tenant_id)
+            ROWS.change(principal, {name: getattr(api, name) for name in _CHANGEABLE}, id=api_id)
     return openapi_api_for(principal=principal, api_id=api_id)
 
 
@@ -253,7 +251,7 @@ def _trust_check(principal: Principal, changes: OpenApiChanges) -> None:
 _CHANGEABLE: Final = frozenset(field.attname for field in OpenApi._meta.concrete_fields) - {
     *("id", "tenant_id", "name", "created_by", "created_at", "updated_at")
 }
-_ROWS: Final = TenantRepository(
+ROWS: Final = TenantRepository(
     OpenApi,
     kind="API",
     kinds="APIs",
@@ -261,5 +259,4 @@ _ROWS: Final = TenantRepository(
     missing=OpenApiNotFound,
     taken=OpenApiExists,
     limit=lambda: settings.SHANNON_OPENAPI_APIS_MAX,
-    changed=tenant_tools_changed,
 )

@@ -110,6 +110,9 @@ class _Import:
         if record["tool"] in self.records:
             raise Unsupported("Another operation has this name.")
         size = len(json.dumps(record))
+        if size > self.characters_left and "returns" in record:
+            del record["returns"]  # rather an unknown answer than no operation
+            size = len(json.dumps(record))
         if size > self.characters_left:
             raise Unsupported("With those before it, it is larger than all operations of an API may be together.")
         self.characters_left -= size

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NotRequired, TypedDict
 
 from agents.journal.bounds import bounded_text
+from agents.tools.openapi.answers import returns_of
 from agents.tools.openapi.bodies import BODY, BodyRecord, body_record
 from agents.tools.openapi.documents import Document, Unsupported, address_in, listed, mapping
 from agents.tools.openapi.schemas import SchemaReader
@@ -60,6 +61,7 @@ class OperationRecord(TypedDict):
     security: list[list[str]]
     page_arguments: list[str]
     body: NotRequired[BodyRecord]
+    returns: NotRequired[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ def operation_record(document: Document, reader: SchemaReader, asked: Asked) -> 
     body = body_record(document, reader, operation, schema)
     if body is not None:
         record["body"] = body
+    if returns := returns_of(document, operation):
+        record["returns"] = returns
     if not schema["required"]:
         del schema["required"]
     return record

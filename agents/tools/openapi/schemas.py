@@ -27,13 +27,17 @@ _TYPES: Final = frozenset({"string", "number", "integer", "boolean", "object", "
 class SchemaReader:
     """Reads the schemas of one operation.
 
-    `simplified`: something was left out of them. `notes`: what whoever reads bodies with it left out besides.
+    `is_answer`: they are those of answers; else of requests. `simplified`: something was left out of them that the
+    report tells of. `loosened`: keywords were left out that it does not tell of, such as regular expressions. `notes`:
+    what whoever reads bodies with it left out besides.
     """
 
     document: Document
     nodes_left: int = _NODES_MAX
     characters_left: int = _CHARACTERS_MAX
+    is_answer: bool = False
     simplified: bool = False
+    loosened: bool = False
     notes: list[str] = field(default_factory=list)
     _open: list[str] = field(default_factory=list)
 
@@ -66,6 +70,8 @@ class SchemaReader:
 
     def _read(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
         kept = {key: schema[key] for key, is_fit in _FIT.items() if key in schema and is_fit(schema[key])}
+        is_whole = schema.keys().isdisjoint(_LEFT_OUT) and len(kept) == len(schema.keys() & _FIT.keys())
+        self.loosened = self.loosened or not is_whole
         self._describe(schema, kept)
         self.characters_left -= len(json.dumps(kept))
         self._properties(schema, kept, depth)
@@ -83,23 +89,23 @@ class SchemaReader:
         is_whole = True
         if isinstance(properties, Mapping):
             kept["properties"] = {}
-            read_only: set[str] = set()
+            hidden: set[str] = set()
             for name, inner in properties.items():
                 if self.is_full or len(name) > _NAME_CHARACTERS:
                     is_whole, self.simplified = False, True
-                elif self._is_read_only(inner):
-                    read_only.add(name)
+                elif self._is_hidden(inner):
+                    hidden.add(name)
                 else:
                     self.characters_left -= len(name)
                     kept["properties"][name] = self.read(inner, depth + 1)
             if "required" in kept:
-                kept["required"] = [name for name in kept["required"] if name not in read_only]
+                kept["required"] = [name for name in kept["required"] if name not in hidden]
         if "required" in kept:
             kept["required"] = list(dict.fromkeys(kept["required"]))
         additional = schema.get("additionalProperties")
         if isinstance(additional, Mapping):
             kept["additionalProperties"] = self.read(additional, depth + 1) if is_whole else {}
-        elif additional is False and not schema.get("allOf") and is_whole:
+        elif additional is False and is_whole and schema.keys().isdisjoint(("allOf", "patternProperties")):
             kept["additionalProperties"] = False
 
     def _lists(self, schema: Mapping[str, Any], kept: dict[str, Any], depth: int) -> None:
@@ -108,18 +114,18 @@ class SchemaReader:
             if not isinstance(schema.get(key), list) or not schema[key]:
                 continue
             found: list[dict[str, Any]] = []
-            is_whole = True
+            is_whole = is_exact = True
             for item in schema[key]:
                 if self.is_full:
                     is_whole, self.simplified = False, True
                     break
                 inner, inner_is_whole = self._read_apart(item, depth)
                 found.append(inner)
-                is_whole = is_whole and inner_is_whole
-            if is_whole or key == "allOf":
+                is_exact = is_exact and inner_is_whole
+            if key == "allOf" or (is_whole and (is_exact or key != "oneOf")):
                 kept[key] = found
             elif key == "anyOf" or "anyOf" not in schema:
-                kept["anyOf"] = [*found, {}]
+                kept["anyOf"] = found if is_whole else [*found, {}]
 
     def _not(self, schema: Mapping[str, Any], kept: dict[str, Any], depth: int) -> None:
         """Read what must not be; if that is shown in part, too much would be refused."""
@@ -130,13 +136,16 @@ class SchemaReader:
 
     def _read_apart(self, schema: Any, depth: int) -> tuple[dict[str, Any], bool]:
         """Return a schema, and whether nothing was left out of it."""
-        before, self.simplified = self.simplified, False
-        found, is_whole = self.read(schema, depth + 1), not self.simplified
-        self.simplified = self.simplified or before
+        before = self.simplified, self.loosened
+        self.simplified = self.loosened = False
+        found = self.read(schema, depth + 1)
+        is_whole = not (self.simplified or self.loosened)
+        self.simplified, self.loosened = self.simplified or before[0], self.loosened or before[1]
         return found, is_whole
 
-    def _is_read_only(self, schema: Any) -> bool:
-        return bool(self.document.resolved(schema).get("readOnly"))
+    def _is_hidden(self, schema: Any) -> bool:
+        """Tell whether a property is only in answers, and this is a request, or the other way round."""
+        return self.document.resolved(schema).get("writeOnly" if self.is_answer else "readOnly") is True
 
     def _describe(self, schema: Mapping[str, Any], kept: dict[str, Any]) -> None:
         if isinstance(schema.get("description"), str) and schema["description"]:
@@ -193,6 +202,14 @@ _FIT: Final[Mapping[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"), _is_count),
 }
 """The keywords that are kept, and of what kind a value must be: one that is not would make the whole tool unusable."""
+_LEFT_OUT: Final = frozenset(
+    {
+        *("pattern", "patternProperties", "propertyNames", "contains", "minContains", "maxContains"),
+        *("if", "then", "else", "dependentRequired", "dependentSchemas", "dependencies"),
+        *("unevaluatedProperties", "unevaluatedItems"),
+    }
+)
+"""The keywords that are not: a schema without them takes more."""
 
 
 def _bounds(schema: Mapping[str, Any], kept: dict[str, Any], *, is_3_0: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from agents.errors import ToolInputInvalid
+from agents.tools.arguments import value_problem
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.tools.openapi.bodies import BODY, body_written
 from agents.tools.openapi.operations import OperationRecord, ParameterRecord
@@ -47,6 +48,7 @@ class OpenApiTool(Tool):
         self.name = record["tool"]
         self.description = record["description"] + (_PAGED if record["page_arguments"] else "")
         self.parameters = record["schema"]
+        self.returns = record.get("returns", {})
         self.dangerous = record["method"] not in _HARMLESS and not is_trusted
         self.idempotent = record["method"] in _IDEMPOTENT
         self.timeout_seconds = timeout_seconds
@@ -55,6 +57,8 @@ class OpenApiTool(Tool):
 
     def execute(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> ToolOutput:
         """Return `{"status", "body"}`, or `"text"` for what is no JSON, and `next_arguments` where there is more.
+
+        Documents are often not quite true: where a body is not as its document says, `problem` says so beside it.
 
         Raises:
             OpenApiCredentialsMissing: The API wants credentials that the tenant did not give.
@@ -66,8 +70,13 @@ class OpenApiTool(Tool):
         if response.status >= 400:
             return ToolOutput(error=_failure(response))
         output: dict[str, Any] = {"status": response.status, **_content(response)}
+        if "body" in output and (problem := self._problem(output)):
+            output["problem"] = f"The body is not as the API's document says: {problem}"
         following = self._next_arguments(response, output.get("body"), arguments)
         return ToolOutput({**output, "next_arguments": following} if following else output)
+
+    def _problem(self, output: dict[str, Any]) -> str:
+        return value_problem(self.returns, output) if self.returns else ""
 
     def _asked(self, ctx: ToolContext, arguments: Mapping[str, Any]) -> OutboundResponse:
         record = self._record

@@ -12,9 +12,8 @@ from django.conf import settings
 from agents.errors import OwnToolExists, OwnToolInvalid, ToolNotFound
 from agents.models import OwnToolRow
 from agents.tenant_rows.repository import TenantRepository
-from agents.tools.arguments import schema_problem
 from agents.tools.own.tool import PREFIX
-from agents.tools.registry import tenant_tools_changed
+from agents.tools.validation import schema_problem
 from agents.types import Insert, inserted
 from policy.types import Principal
 from sandbox.errors import ModuleNotFound
@@ -52,9 +51,9 @@ def own_tool_row(*, principal: Principal, name: str) -> OwnToolRow:
     Raises:
         ToolNotFound: It has none of this name (the caller's fault).
     """
-    row = _ROWS.find(principal, name=name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
+    row = ROWS.find(principal, name=name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
     if row is None:
-        raise _ROWS.absent(name=name)
+        raise ROWS.absent(name=name)
     return row
 
 
@@ -64,7 +63,7 @@ def own_tool_row_of(*, principal: Principal, tool_id: UUID) -> OwnToolRow:
     Raises:
         ToolNotFound: It has none of this id.
     """
-    return _ROWS.get(principal, id=tool_id)
+    return ROWS.get(principal, id=tool_id)
 
 
 def own_tool_create(
@@ -86,7 +85,7 @@ def own_tool_create(
     )
     _set(row, _values(changes))
     own_tool_check(row)
-    return _ROWS.add(principal, row, insert=insert)
+    return ROWS.add(principal, row, insert=insert)
 
 
 def own_tool_change(*, principal: Principal, name: str, changes: OwnToolChanges) -> OwnToolRow:
@@ -99,8 +98,8 @@ def own_tool_change(*, principal: Principal, name: str, changes: OwnToolChanges)
     row, values = own_tool_row(principal=principal, name=name), _values(changes)
     _set(row, values)
     own_tool_check(row)
-    _ROWS.change(principal, values, id=row.id)
-    return _ROWS.get(principal, id=row.id)
+    ROWS.change(principal, values, id=row.id)
+    return ROWS.get(principal, id=row.id)
 
 
 def own_tool_delete(*, principal: Principal, name: str) -> None:
@@ -109,7 +108,7 @@ def own_tool_delete(*, principal: Principal, name: str) -> None:
     Raises:
         ToolNotFound: The tenant has none of this name (the caller's fault).
     """
-    _ROWS.delete(principal, id=own_tool_row(principal=principal, name=name).id)
+    ROWS.delete(principal, id=own_tool_row(principal=principal, name=name).id)
 
 
 def own_tool_check(row: OwnToolRow) -> None:
@@ -167,7 +166,7 @@ def _set(row: OwnToolRow, values: Mapping[str, Any]) -> None:
         setattr(row, name, value)
 
 
-_ROWS: Final = TenantRepository(
+ROWS: Final = TenantRepository(
     OwnToolRow,
     kind="tool",
     kinds="tools",
@@ -175,5 +174,4 @@ _ROWS: Final = TenantRepository(
     missing=ToolNotFound,
     taken=OwnToolExists,
     limit=lambda: settings.SHANNON_OWN_TOOLS_MAX,
-    changed=tenant_tools_changed,
 )

@@ -34,6 +34,37 @@ def _schema(required: list[str], **properties: Any) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
+def _nullable(kind: str) -> dict[str, Any]:
+    return {"type": [kind, "null"]}
+
+
+_TASK: Final = _schema(
+    ["task_id", "status", "result", "error", "feedback", "usage"],
+    task_id={"type": "string"},
+    status={"type": "string", "enum": [str(status) for status in TaskStatus]},
+    result=_nullable("string"),
+    error=_nullable("object"),
+    feedback=_schema(["score", "count"], score=_nullable("number"), count={"type": "integer"}),
+    usage=_schema(
+        ["total_tokens", "cost_usd"],
+        total_tokens={"type": "integer"},
+        cost_usd={**_nullable("string"), "description": "A decimal number; null: not known in full."},
+    ),
+)
+_MEMORIES: Final = _schema(
+    ["memories"],
+    memories={
+        "type": "array",
+        "items": _schema(
+            ["content", "score", "task_id", "rating", "comment"],
+            content={"type": "string"},
+            score={"type": "number"},
+            task_id={"type": "string"},
+            rating=_nullable("string"),
+            comment=_nullable("string"),
+        ),
+    },
+)
 _SCOPES: Final = {
     "submit_task": "tasks:write",
     "get_task": "tasks:read",
@@ -55,18 +86,21 @@ _TOOLS: Final = {
             mode={"type": "string", "maxLength": 32, "description": "A strategy; absent: chosen by the request."},
             wait_seconds={"type": "number", "minimum": 0, "maximum": 600, "description": "Default 120; 0: at once."},
         ),
+        output_schema=_TASK,
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=True),
     ),
     "get_task": Tool(
         name="get_task",
         description="The status of a task, and its answer or error once it has ended.",
         input_schema=_schema(["task_id"], task_id=_TASK_ID),
+        output_schema=_TASK,
         annotations=ToolAnnotations(read_only_hint=True),
     ),
     "cancel_task": Tool(
         name="cancel_task",
         description="Cancel a task that has not ended.",
         input_schema=_schema(["task_id"], task_id=_TASK_ID, reason={"type": "string", "maxLength": 500}),
+        output_schema=_TASK,
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True),
     ),
     "judge_answer": Tool(
@@ -82,6 +116,7 @@ _TOOLS: Final = {
             score={"type": "number", "minimum": 0, "maximum": 1, "description": "0.5 or more with good, else less."},
             comment={"type": "string", "maxLength": COMMENT_MAX_CHARACTERS, "description": "Why."},
         ),
+        output_schema=_TASK,
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=True),
     ),
     "search_memory": Tool(
@@ -92,6 +127,7 @@ _TOOLS: Final = {
             query={"type": "string", "minLength": 1, "maxLength": 2_000},
             limit={"type": "integer", "minimum": 1, "maximum": 20, "description": "Default 5."},
         ),
+        output_schema=_MEMORIES,
         annotations=ToolAnnotations(read_only_hint=True),
     ),
 }

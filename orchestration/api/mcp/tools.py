@@ -1,8 +1,7 @@
 """The platform's tools as tools of the protocol; a call is a task of one step, as over HTTP."""
 
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
@@ -18,6 +17,11 @@ from policy.errors import ScopeMissing
 from policy.types import Principal
 
 _SCOPE = "tools:execute"
+_CUT: Final = {  # in place of an output that is too long to be shown, see `agents/tools/long_output.py`
+    "type": "object",
+    "properties": {"truncated": {"const": True}, "bytes": {"type": "integer"}, "text": {"type": "string"}},
+    "required": ["truncated", "bytes", "text"],
+}
 
 
 async def tools_for(principal: Principal) -> list[Tool]:
@@ -53,7 +57,7 @@ async def call(principal: Principal, name: str, arguments: Mapping[str, Any]) ->
     output = answer["output"]
     return CallToolResult(
         content=[TextContent(text=answer["text"] or "")],
-        structured_content=output if isinstance(output, dict) else json.loads(json.dumps({"output": output})),
+        structured_content=output if isinstance(output, dict) else {"output": output},
     )
 
 
@@ -62,7 +66,23 @@ def _offered(info: ToolInfo) -> Tool:
         name=info.name,
         description=info.description,
         input_schema=dict(info.parameters),
+        output_schema=_output_schema(info.returns),
         annotations=ToolAnnotations(
             destructive_hint=info.dangerous, idempotent_hint=info.idempotent, open_world_hint=info.needs_network
         ),
     )
+
+
+def _output_schema(returns: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the schema of a tool's structured content; None: it is not known, or cannot be said inside of another."""
+    kind = returns.get("type")
+    if not isinstance(kind, str) or _has_references(returns):
+        return None
+    given = dict(returns) if kind == "object" else {"properties": {"output": dict(returns)}, "required": ["output"]}
+    return {"type": "object", "anyOf": [given, _CUT]}
+
+
+def _has_references(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(name in {"$ref", "$id"} for name in value) or any(map(_has_references, value.values()))
+    return isinstance(value, list) and any(map(_has_references, value))

@@ -1,15 +1,21 @@
 """Drainers that begin at the same time claim together; an outcome says what it leaves."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from agents.models import AgentRole
+from agents.selectors import role_names
+from agents.services import RoleChanges, role_create
 from orchestration.engine.advance import task_advance
 from orchestration.engine.claim import ClaimedStep, Wish, claims_of_drainers, steps_claim
+from orchestration.engine.drain import drain
 from orchestration.engine.outcome import StepEnd, outcomes_write
 from orchestration.models import Step, Task
 from orchestration.services import fanout_submit
 from orchestration.types import StepOutcome, StepStatus
+from policy.services import registry_ask
 from policy.types import Principal
 from tests.integration.orchestration.playing import principal
 
@@ -85,3 +91,23 @@ def test_where_an_outcome_skips_steps_it_is_to_be_looked_at_what_is_open(princip
     (only,) = steps_claim(task_id=task_id, first=ids[0], owner="d", limit=1)
     written = outcomes_write(task_id, [end(only, StepStatus.FAILED)])
     assert (written.has_ready, written.has_open) == (False, None)
+
+
+def test_who_claims_is_told_how_far_what_the_tenant_registered_has_come(principal: Principal) -> None:
+    task_id, (first, second, third) = task_of(principal, 3)
+    assert [step.registry_generation for step in steps_claim(task_id=task_id, first=first, owner="a", limit=1)] == [0]
+    role_create(principal=principal, name="auditor", changes=RoleChanges(description="Checks."))
+    now = registry_ask(principal.tenant_id)
+    together = claims_of_drainers(task_id, [Wish(second, "b", 1), Wish(third, "c", 1)])
+    assert [step.registry_generation for steps in together for step in steps or ()] == [now, now]
+
+
+def test_a_drainer_takes_what_it_is_told_with_its_claim(principal: Principal, settings: Any) -> None:
+    settings.SHANNON_REGISTRY_RECHECK_SECONDS = 3600.0
+    settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS = 3600.0
+    task_id, _ = task_of(principal, 1)
+    assert "auditor" not in role_names(principal.tenant_id)
+    AgentRole.objects.create(tenant_id=principal.tenant_id, name="auditor", description="Made in another process.")
+    assert "auditor" not in role_names(principal.tenant_id), "nobody has told this one"
+    drain(task_id, first=None)
+    assert "auditor" in role_names(principal.tenant_id)

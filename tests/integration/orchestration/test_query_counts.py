@@ -76,6 +76,7 @@ def test_a_simple_task_costs_so_many_round_trips(principal: Principal, settings:
     request = TaskRequest(query="Who are you?", mode="simple")
     play(task_submit(principal=principal, request=request).task.id)  # loads the model and the policies
     settings.SHANNON_POLICY_RECHECK_SECONDS = 3600.0
+    settings.SHANNON_REGISTRY_RECHECK_SECONDS = 3600.0
     settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS = 3600.0
     with round_trips(SUBMIT):
         task_id = task_submit(principal=principal, request=request).task.id

@@ -1,9 +1,11 @@
 """Modules of tenants in the real sandbox."""
 
 import hashlib
+import threading
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
@@ -95,6 +97,29 @@ def test_there_is_a_limit_of_size_and_number(settings: Settings) -> None:
     settings.SHANNON_SANDBOX_MODULE_MAX_BYTES = 10
     with pytest.raises(ModuleTooLarge):
         services.module_upload(tenant_id=TENANT, name="one", content=HELLO)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_uploads_at_once_do_not_pass_the_limit(settings: Settings) -> None:
+    settings.SHANNON_SANDBOX_MODULES_MAX = 3
+    tenant_id, barrier = uuid4(), threading.Barrier(8)
+    refused: list[ModuleTooLarge] = []
+
+    def upload(name: str) -> None:
+        try:
+            barrier.wait(60)
+            services.module_upload(tenant_id=tenant_id, name=name, content=HELLO)
+        except ModuleTooLarge as error:
+            refused.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=upload, args=[f"module_{number}"]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (len(modules_of(tenant_id=tenant_id)), len(refused)) == (3, 5)
 
 
 @pytest.mark.parametrize(

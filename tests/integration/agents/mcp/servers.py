@@ -138,15 +138,23 @@ def site_that_sends(body: bytes, **headers: str) -> Iterator[str]:
 
 
 @contextmanager
-def site_that_says(tools: list[dict[str, Any]], answer: dict[str, Any], *, told: tuple[str, ...] = ()) -> Iterator[str]:
+def site_that_says(
+    tools: list[dict[str, Any]],
+    answer: dict[str, Any],
+    *,
+    told: tuple[str, ...] = (),
+    asked: list[str] | None = None,
+) -> Iterator[str]:
     """Run a server of 2025, not made with any package, that offers tools as they are written, and yield its address.
 
-    `told`: notifications that it sends before the answer of a call.
+    `told`: notifications that it sends before the answer of a call. `asked`: gets the methods that it was asked for.
     """
+    methods: list[str] = [] if asked is None else asked
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)))
+            methods.append(asked["method"])
             results: dict[str, Any] = {
                 "initialize": {
                     "protocolVersion": asked.get("params", {}).get("protocolVersion"),

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from agents.models import McpServer
 from agents.services import McpServerChanges, mcp_server_change, mcp_server_create, mcp_servers_refresh
-from agents.tools.registry import tenant_tools_changed
+from agents.tools.registry import tenant_tools_forget
 from policy.types import Principal
 from tests.integration.agents.mcp.servers import McpSite, mcp_site, site_that_says
 from tests.integration.agents.mcp.test_client import call, names_of
@@ -34,7 +34,7 @@ def let_time_pass(server: McpServer) -> None:
 
 
 def has_grown(principal: Principal) -> bool:
-    tenant_tools_changed(principal.tenant_id)
+    tenant_tools_forget()
     return any(name.startswith("mcp__calc__add_") for name in names_of(principal))
 
 
@@ -44,7 +44,7 @@ def test_a_server_that_says_so_with_its_answer_is_asked_again(principal: Princip
         settings.SHANNON_HTTP_ENDPOINTS_ALLOWED = url.split("/")[2]
         server = registered(principal, url)
         McpServer.objects.filter(id=server.id).update(tools_trusted=["grow", "new"])
-        tenant_tools_changed(principal.tenant_id)
+        tenant_tools_forget()
         tools.append({"name": "new", "inputSchema": {"type": "object"}})
         assert call(principal, "mcp__calc__grow").ok
         assert set(names_of(principal)) == {"mcp__calc__grow", "mcp__calc__new"}

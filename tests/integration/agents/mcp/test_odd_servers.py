@@ -1,5 +1,6 @@
 """Servers that say what no server should, and what is kept of it."""
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -8,8 +9,10 @@ import pytest
 
 from agents.models import McpServer
 from agents.services import McpServerChanges, mcp_server_create
-from agents.tools.arguments import schema_problem
 from agents.tools.mcp.records import schema_kept
+from agents.tools.registry import tool_infos
+from agents.tools.validation import schema_problem
+from agents.types import ToolResult
 from policy.types import Principal
 from tests.integration.agents.mcp.servers import site_that_says
 from tests.integration.agents.mcp.test_client import call
@@ -70,9 +73,8 @@ def test_patterns_of_a_foreign_schema_are_left_out_and_a_huge_one_says_only_obje
         "patternProperties": {"^(a+)+$": {}},
         "properties": {"pattern": {"type": "string", "pattern": "^(a+)+$"}, "list": {"anyOf": [{"pattern": "x"}]}},
     }
-    assert schema_kept(hostile) == {
+    assert schema_kept(hostile) == {  # whatever the patterns took is taken
         "type": "object",
-        "additionalProperties": False,
         "properties": {"pattern": {"type": "string"}, "list": {"anyOf": [{}]}},
     }
     assert schema_kept({"description": "x" * 20_000}) == {"type": "object"}
@@ -87,3 +89,63 @@ def test_a_schema_that_refers_to_itself_stays() -> None:
     }
     assert schema_kept(tree) == tree
     assert schema_kept({"properties": {}}) == {"type": "object", "properties": {}}
+
+
+SUM = {"type": "object", "properties": {"sum": {"type": "integer"}}, "required": ["sum"]}
+
+
+def answered(principal: Principal, settings: Any, returns: Mapping[str, Any], answer: dict[str, Any]) -> ToolResult:
+    with site_that_says([tool(outputSchema=dict(returns))], answer) as url:
+        registered(principal, url, settings)
+        return call(principal, "mcp__odd__odd")
+
+
+def test_what_a_tool_gives_back_is_kept_and_told(principal: Principal, settings: Any) -> None:
+    result = answered(principal, settings, SUM, {**ANSWER, "structuredContent": {"sum": 3}})
+    assert result.output == {"sum": 3}
+    (info,) = [one for one in tool_infos(tenant_id=principal.tenant_id) if one.name == "mcp__odd__odd"]
+    assert info.returns == SUM
+
+
+@pytest.mark.parametrize("structured", [{"sum": "three"}, {}, [3], None], ids=str)
+def test_an_answer_that_is_not_what_its_server_says_is_an_error_that_shows_it(
+    principal: Principal, settings: Any, structured: Any
+) -> None:
+    more = {} if structured is None else {"structuredContent": structured}
+    error = answered(principal, settings, SUM, {**ANSWER, **more}).error
+    assert error is not None
+    assert (error.code, error.final) == ("TOOL_OUTPUT_INVALID", False)
+    assert "The call was made" in error.message
+    assert error.details["output"] == json.dumps(structured or ({"text": "fine"} if structured is None else structured))
+
+
+@pytest.mark.parametrize(
+    "returns",
+    [
+        {"type": "int"},
+        {"type": "object", "properties": {"a": {"$ref": "https://evil.example/x"}}},
+        {"type": "object", "description": "x" * 20_000},
+    ],
+    ids=["no type", "elsewhere", "huge"],
+)
+def test_of_a_schema_that_cannot_be_used_nothing_is_kept(
+    principal: Principal, settings: Any, returns: dict[str, Any]
+) -> None:
+    assert answered(principal, settings, returns, {**ANSWER, "structuredContent": {"a": 1}}).output == {"a": 1}
+    assert McpServer.objects.get().tools[0]["returns"] == {}
+
+
+def test_a_pattern_that_takes_for_ever_is_not_compared_with_an_answer(principal: Principal, settings: Any) -> None:
+    returns = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}}}
+    hostile = {**ANSWER, "structuredContent": {"a": "a" * 60 + "!"}}
+    assert answered(principal, settings, returns, hostile).output == {"a": "a" * 60 + "!"}
+
+
+def test_a_tool_that_is_called_is_not_listed_again(principal: Principal, settings: Any) -> None:
+    asked: list[str] = []
+    with site_that_says([tool(outputSchema=SUM)], {**ANSWER, "structuredContent": {"sum": 3}}, asked=asked) as url:
+        registered(principal, url, settings)
+        asked.clear()
+        assert call(principal, "mcp__odd__odd").ok
+    assert "tools/call" in asked
+    assert "tools/list" not in asked

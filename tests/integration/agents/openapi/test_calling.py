@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.journal import Journal
-from agents.selectors import tool_for
+from agents.selectors import tool_for, tool_infos
 from agents.services import (
     OpenApiChanges,
     openapi_api_change,
@@ -198,3 +198,25 @@ def test_a_recorded_call_is_not_made_again(principal: Principal, site: ApiSite) 
     again = next_attempt(ctx)
     assert tool_call(again, Journal(again), "api__x__do", "{}") == first
     assert len(site.calls) == 1
+
+
+def stating(site: ApiSite, schema: dict[str, Any]) -> str:
+    content = {"application/json": {"schema": schema}}
+    return small(site, operation={"responses": {"200": {"description": "", "content": content}}})
+
+
+def test_what_an_operation_gives_back_is_told_and_compared(principal: Principal, site: ApiSite) -> None:
+    imported(principal, stating(site, {"type": "object", "properties": {"ok": {"type": "boolean"}}}))
+    (info,) = [one for one in tool_infos(tenant_id=principal.tenant_id) if one.name == "api__x__do"]
+    assert info.returns["properties"]["body"]["properties"] == {"ok": {"type": "boolean"}}
+    assert call(principal, "api__x__do").output == {"status": 200, "body": {"ok": True}}
+
+
+def test_a_body_that_is_not_as_the_document_says_is_given_with_what_is_wrong(
+    principal: Principal, site: ApiSite
+) -> None:
+    imported(principal, stating(site, {"type": "object", "properties": {"ok": {"type": "string"}}}))
+    output = call(principal, "api__x__do").output
+    assert isinstance(output, dict)
+    assert output["body"] == {"ok": True}
+    assert "body.ok: True is not of type 'string'" in output["problem"]

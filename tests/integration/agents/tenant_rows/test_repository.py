@@ -1,30 +1,26 @@
-"""The rows that tenants register: each tenant's own, of a bounded number, a name once, and every change is told."""
+"""The rows that tenants register: each tenant's own, of a bounded number, a name once."""
 
 import threading
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
 
 from agents.errors import RoleExists, RoleNotFound, SkillNotFound
 from agents.models import AgentRole, TenantSkill
-from agents.roles.rows import tenant_roles
-from agents.services import RoleChanges, role_create
-from agents.tenant_rows.cache import TenantCache
 from agents.tenant_rows.repository import TenantRepository
 from agents.types import inserted
 from policy.types import Principal
 
 
 class Roles:
-    """A repository of roles whose limit a test may move, and what it told."""
+    """A repository of roles whose limit a test may move."""
 
     def __init__(self) -> None:
         """Allow many."""
         self.limit = 100
-        self.told: list[UUID] = []
         self.rows = TenantRepository(
             AgentRole,
             kind="role",
@@ -33,7 +29,6 @@ class Roles:
             missing=RoleNotFound,
             taken=RoleExists,
             limit=lambda: self.limit,
-            changed=self.told.append,
         )
 
     def add(self, principal: Principal, name: str = "auditor") -> AgentRole:
@@ -55,7 +50,6 @@ def test_a_row_is_the_tenants_and_says_who_made_it(roles: Roles, principal: Prin
 
 def test_a_row_of_another_tenant_is_not_there(roles: Roles, principal: Principal, stranger: Principal) -> None:
     row = roles.add(principal)
-    roles.told.clear()
     acts: list[Callable[[], Any]] = [
         lambda: roles.rows.get(stranger, id=row.id),
         lambda: roles.rows.get(stranger, name=row.name),
@@ -69,7 +63,6 @@ def test_a_row_of_another_tenant_is_not_there(roles: Roles, principal: Principal
             act()
     assert (list(roles.rows.of(stranger)), roles.rows.find(stranger, id=row.id)) == ([], None)
     assert list(roles.rows.of(principal).values_list("is_active", flat=True)) == [True]
-    assert roles.told == []
 
 
 def test_what_is_missing_is_named_as_it_was_asked_for(roles: Roles, principal: Principal) -> None:
@@ -132,23 +125,13 @@ def test_a_change_sets_what_it_names_and_leaves_the_rest(roles: Roles, principal
     assert (after.description, after.max_turns, after.updated_at.year > 2020) == ("Audits.", 7, True)
 
 
-def test_a_row_that_was_deleted_meanwhile_is_missing_and_nobody_is_told(roles: Roles, principal: Principal) -> None:
+def test_a_row_that_was_deleted_meanwhile_is_missing(roles: Roles, principal: Principal) -> None:
     row = roles.add(principal)
     AgentRole.objects.all().delete()
-    roles.told.clear()
     with pytest.raises(RoleNotFound):
         roles.rows.change(principal, {"description": "Audits."}, id=row.id)
     with pytest.raises(RoleNotFound):
         roles.rows.delete(principal, id=row.id)
-    assert roles.told == []
-
-
-def test_every_change_is_told_with_its_tenant(roles: Roles, principal: Principal, stranger: Principal) -> None:
-    row = roles.add(principal)
-    roles.add(stranger)
-    roles.rows.change(principal, {"is_active": False}, id=row.id)
-    roles.rows.delete(principal, id=row.id)
-    assert roles.told == [principal.tenant_id, stranger.tenant_id, principal.tenant_id, principal.tenant_id]
 
 
 def test_several_versions_of_a_name_are_changed_and_deleted_together(principal: Principal) -> None:
@@ -160,7 +143,6 @@ def test_several_versions_of_a_name_are_changed_and_deleted_together(principal: 
         missing=SkillNotFound,
         taken=RoleExists,
         limit=lambda: 10,
-        changed=lambda _: None,
     )
     for version in ("1.0", "2.0"):
         skills.add(principal, TenantSkill(name="review", version=version, document="x"), insert=inserted)
@@ -173,22 +155,3 @@ def test_several_versions_of_a_name_are_changed_and_deleted_together(principal: 
         skills.delete(principal, name="review", version="3.0")
     skills.delete(principal, name="review")
     assert not skills.of(principal).exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_others_read_before_the_commit_is_not_kept_after_it(principal: Principal, settings: Any) -> None:
-    settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS = 3600.0
-    now = "before"
-    cache = TenantCache(lambda _: {"row": now})
-    with transaction.atomic():
-        cache.forget(principal.tenant_id)
-        assert cache.of(principal.tenant_id) == {"row": "before"}  # what another thread sees until the commit
-        now = "after"
-    assert cache.of(principal.tenant_id) == {"row": "after"}
-
-
-def test_the_process_that_changes_a_row_sees_it_at_once(principal: Principal, settings: Any) -> None:
-    settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS = 3600.0
-    assert tenant_roles(principal.tenant_id) == {}
-    role_create(principal=principal, name="auditor", changes=RoleChanges(description="Checks."))
-    assert set(tenant_roles(principal.tenant_id)) == {"auditor"}

@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.errors import OpenApiInvalid
-from agents.tools.arguments import schema_problem, value_problem
+from agents.tools.arguments import value_problem
 from agents.tools.openapi import schemas
 from agents.tools.openapi.documents import Document, document_read
 from agents.tools.openapi.importing import Report, Wanted, operations_read
 from agents.tools.openapi.operations import OperationRecord
 from agents.tools.openapi.schemas import SchemaReader
 from agents.tools.openapi.security import origins_for, schemes_of
+from agents.tools.validation import schema_problem
 
 DOCUMENTS = Path(__file__).parents[3] / "integration" / "agents" / "openapi" / "documents"
 REAL = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(DOCUMENTS.glob("*.yaml"))}
@@ -43,6 +44,7 @@ def imported(whole: dict[str, Any], **wanted: Any) -> tuple[list[OperationRecord
     kept.encode()  # no lone surrogate
     for record in records:
         assert not schema_problem(record["schema"]), record["schema"]
+        assert not schema_problem(record.get("returns", {})), record["returns"]
     return records, report
 
 
@@ -228,3 +230,93 @@ def test_what_is_not_supported_is_reported() -> None:
         "webhooks are left out: newPet",
     ]
     assert report.left_out == [{"operation": "tr", "reason": "The method TRACE is never sent."}]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"not": {"pattern": "x"}}, "y"),
+        ({"not": {"const": "x" * 5_000}}, "y"),
+        ({"oneOf": [{"type": "string", "pattern": "^a"}, {"type": "string", "pattern": "^b"}]}, "a"),
+        ({"type": "object", "patternProperties": {"^x-": {}}, "additionalProperties": False}, {"x-a": 1}),
+        ({"not": {"if": {"type": "string"}, "then": {"const": 1}}}, "y"),
+    ],
+    ids=["not", "not a large value", "one of", "the rest", "not a condition"],
+)
+def test_what_only_a_keyword_that_is_left_out_tells_apart_is_taken(schema: dict[str, Any], value: Any) -> None:
+    (record,), _ = imported(with_parameter(schema=schema))
+    assert value_problem(record["schema"], {"p": value}) == ""
+
+
+def test_alternatives_that_are_shown_as_they_are_exclude_each_other() -> None:
+    choice = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
+    (record,), _ = imported(with_parameter(schema=choice))
+    assert record["schema"]["properties"]["p"]["oneOf"] == choice["oneOf"]
+
+
+def answers(responses: Any, **parts: Any) -> dict[str, Any]:
+    (record,), _ = imported(with_operation({"operationId": "do", "responses": responses}, **parts))
+    return dict(record.get("returns", {}))
+
+
+def json_body(schema: Any, media_type: str = "application/json") -> dict[str, Any]:
+    return {"description": "", "content": {media_type: {"schema": schema}}}
+
+
+PET: dict[str, Any] = {
+    "type": "object",
+    "properties": {"id": {"type": "integer", "readOnly": True}, "secret": {"type": "string", "writeOnly": True}},
+    "required": ["id", "secret"],
+}
+
+
+def test_the_schema_of_an_answer_is_that_of_what_succeeds() -> None:
+    stated = answers({"200": json_body(PET), "404": json_body({"type": "string"}), "default": json_body({"enum": [1]})})
+    assert stated["properties"]["body"] == {
+        "type": "object",
+        "properties": {"id": {"type": "integer"}},
+        "required": ["id"],
+    }
+    assert not schema_problem(stated)
+    assert value_problem(stated, {"status": 200, "body": {"id": 3}}) == ""
+    assert value_problem(stated, {"status": 204}) == "", "not every answer has a body"
+    assert value_problem(stated, {"status": 200, "body": {"id": "three"}})
+
+
+def test_of_several_that_succeed_any_may_come() -> None:
+    stated = answers(
+        {"200": json_body(PET), "2XX": json_body({"type": "array"}, "application/hal+json; charset=utf-8")}
+    )
+    assert len(stated["properties"]["body"]["anyOf"]) == 2
+    assert answers({"200": json_body(PET), "201": json_body(PET)})["properties"]["body"]["type"] == "object"
+
+
+@pytest.mark.parametrize(
+    "responses",
+    [
+        {},
+        5,
+        [],
+        {"200": 5},
+        {"200": {"content": 5}},
+        {"200": {"content": {"application/json": 5}}},
+        {"200": {"content": {"text/html": {"schema": PET}}}},
+        {"404": json_body(PET)},
+        {"200": json_body(PET), "201": json_body(None)},
+        {"200": {"$ref": "#/nothing"}},
+        {str(status): json_body({"const": status}) for status in range(200, 210)},
+    ],
+    ids=str,
+)
+def test_where_a_document_does_not_say_it_the_answer_is_not_known(responses: Any) -> None:
+    assert answers(responses) == {}
+
+
+def test_a_large_answer_costs_no_operation() -> None:
+    again = {"$ref": "#/components/schemas/Wide"}
+    wide = {"type": "object", "properties": {f"p{n}": {"description": "d" * 300} for n in range(2_000)}}
+    paths = {f"/{n}": {"get": {"operationId": f"do{n}", "responses": {"200": json_body(again)}}} for n in range(100)}
+    records, report = imported({"openapi": "3.1.0", "paths": paths, "components": {"schemas": {"Wide": wide}}})
+    assert (len(records), report.left_out) == (100, [])
+    assert all(len(json.dumps(record["returns"])) < 20_000 for record in records)
+    assert report.simplified == [], "what may be called is whole"

@@ -12,6 +12,7 @@ from agents.errors import ToolInputInvalid, ToolNotFound
 from agents.tools.arguments import arguments_check, arguments_from
 from agents.tools.base import Tool, ToolContext, ToolOutput
 from agents.tools.registry import tool_definitions, tool_for, tool_infos
+from policy.services import registry_told
 
 TENANT = uuid4()
 BUILTIN = [
@@ -46,6 +47,8 @@ BUILTIN = [
 @pytest.fixture(autouse=True)
 def _no_sources(settings: Any) -> None:
     settings.SHANNON_TOOL_SOURCES = []
+    settings.SHANNON_REGISTRY_RECHECK_SECONDS = 3600.0
+    registry_told(TENANT, 0)  # or it would be asked for
 
 
 def test_the_built_in_tools_are_there_by_name() -> None:
