@@ -8,9 +8,8 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 
-from policy.services import registry_ask, registry_generation
+from policy.services import registry_ask, registry_generation, registry_is_changing
 
 T = TypeVar("T")
 Found = TypeVar("Found")
@@ -29,7 +28,7 @@ class TenantCache(Generic[T]):
     """By tenant, what `read` gives, as of the last change that this process was told of. Thread-safe.
 
     It is kept `SHANNON_TENANT_TOOLS_CACHE_SECONDS` at most, for what depends on more than the tenant's rows. Nothing is
-    kept that was read within a transaction: it may come to nothing.
+    kept that was read within a transaction that has changed them: it may come to nothing.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class TenantCache(Generic[T]):
         if kept is not None and self._holds(kept, generation, now):
             return kept.rows
         found = _Kept(self._read(tenant_id), generation, now)
-        if not connection.in_atomic_block:
+        if not registry_is_changing(tenant_id):
             self._keep(tenant_id, found, forgotten)
         return found.rows
 

@@ -26,7 +26,13 @@ from policy.services.policies import (
     policy_save,
 )
 from policy.services.rate_limits import RateState, sign_in_admit, use_admit
-from policy.services.registry import registry_ask, registry_changed, registry_generation, registry_told
+from policy.services.registry import (
+    registry_ask,
+    registry_changed,
+    registry_generation,
+    registry_is_changing,
+    registry_told,
+)
 from policy.services.tenants import tenant_limits_set, tenant_seed, tenant_switch
 
 __all__ = [
@@ -65,6 +71,7 @@ __all__ = [
     "registry_ask",
     "registry_changed",
     "registry_generation",
+    "registry_is_changing",
     "registry_told",
     "request_authenticate",
     "request_check",

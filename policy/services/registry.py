@@ -55,11 +55,8 @@ _KNOWN: Final = _Known()
 
 
 def registry_told(tenant_id: UUID, generation: int) -> None:
-    """Take the number that was read along with something else of the tenant.
-
-    Not within a transaction: what it reads may be what it wrote itself, and come to nothing.
-    """
-    if not connection.in_atomic_block:
+    """Take the number that was read along with something else of the tenant."""
+    if not registry_is_changing(tenant_id):
         _KNOWN.tell(tenant_id, generation)
 
 
@@ -69,15 +66,15 @@ def registry_ask(tenant_id: UUID) -> int:
         cursor.execute(_ASK, [tenant_id])
         row = cursor.fetchone()
     generation = int(row[0]) if row else 0
-    return generation if connection.in_atomic_block else _KNOWN.tell(tenant_id, generation)
+    return generation if registry_is_changing(tenant_id) else _KNOWN.tell(tenant_id, generation)
 
 
 def registry_generation(tenant_id: UUID) -> int:
     """Return the number as this process was told it not longer ago than `SHANNON_REGISTRY_RECHECK_SECONDS`.
 
-    It is asked for where nobody told it, and within a transaction, which may have changed something itself.
+    It is asked for where nobody told it, and where the transaction that is open has changed something itself.
     """
-    known = None if connection.in_atomic_block else _KNOWN.recent(tenant_id)
+    known = None if registry_is_changing(tenant_id) else _KNOWN.recent(tenant_id)
     return registry_ask(tenant_id) if known is None else known
 
 
@@ -87,3 +84,15 @@ def registry_changed(tenant_id: UUID) -> None:
         transaction.on_commit(partial(registry_ask, tenant_id))
     else:
         registry_ask(tenant_id)
+
+
+def registry_is_changing(tenant_id: UUID) -> bool:
+    """Tell whether the transaction that is open has changed something, which may still come to nothing.
+
+    What it reads of the tenant's rows, and their number, is for itself alone. The database forgets what it was to do on
+    the commit when a transaction or savepoint is rolled back, so that is where it is looked up.
+    """
+    return any(
+        isinstance(work, partial) and work.func is registry_ask and work.args == (tenant_id,)
+        for _, work, *_ in connection.run_on_commit
+    )

@@ -53,6 +53,7 @@ class McpToolAnswer(serializers.Serializer[Any]):
     name = serializers.CharField()
     description = serializers.CharField()
     parameters = serializers.JSONField(help_text="JSON schema of the arguments.")
+    returns = serializers.JSONField(default=dict, help_text="JSON schema of the structured output; {}: not known.")
     read_only = serializers.BooleanField()  # type: ignore[assignment] # the name of one of DRF's own attributes
     destructive = serializers.BooleanField()
     idempotent = serializers.BooleanField()

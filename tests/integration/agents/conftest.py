@@ -27,8 +27,10 @@ def _no_policies_of_another_test() -> Iterator[None]:
 
 @pytest.fixture
 def _policies_stay(settings: Settings) -> None:
-    """Let no check of the policies' generation fall into a count of queries, however slow the machine."""
+    """Let no check of what policies and tenants' rows have come to fall into a count of queries on a slow machine."""
     settings.SHANNON_POLICY_RECHECK_SECONDS = 600.0
+    settings.SHANNON_REGISTRY_RECHECK_SECONDS = 600.0
+    settings.SHANNON_TENANT_TOOLS_CACHE_SECONDS = 600.0
 
 
 @pytest.fixture

@@ -112,7 +112,9 @@ def test_dollars_count_as_the_tokens_that_they_buy(principal: Principal) -> None
     assert Budget.objects.get(scope="task", scope_id=task.id).limit_usd == Decimal("0.008")
 
 
-def test_it_is_one_query_and_none_where_nothing_can_degrade(principal: Principal) -> None:
+def test_it_is_one_query_and_none_where_nothing_can_degrade(principal: Principal, settings: Any) -> None:
+    for what in ("POLICY_RECHECK", "REGISTRY_RECHECK", "TENANT_TOOLS_CACHE"):
+        setattr(settings, f"SHANNON_{what}_SECONDS", 3600.0)
     for mode in ("simple", "debate"):
         submit(principal, mode)  # reads the model's rows and the policies
     counts = {}

@@ -107,7 +107,7 @@ def test_what_a_tool_gives_back_is_kept_and_told(principal: Principal, settings:
     assert info.returns == SUM
 
 
-@pytest.mark.parametrize("structured", [{"sum": "three"}, {}, [3], None], ids=str)
+@pytest.mark.parametrize("structured", [{"sum": "three"}, {}, None], ids=str)
 def test_an_answer_that_is_not_what_its_server_says_is_an_error_that_shows_it(
     principal: Principal, settings: Any, structured: Any
 ) -> None:
@@ -122,7 +122,7 @@ def test_an_answer_that_is_not_what_its_server_says_is_an_error_that_shows_it(
 @pytest.mark.parametrize(
     "returns",
     [
-        {"type": "int"},
+        {"type": "object", "properties": {"a": {"type": "int"}}},
         {"type": "object", "properties": {"a": {"$ref": "https://evil.example/x"}}},
         {"type": "object", "description": "x" * 20_000},
     ],
