@@ -19,7 +19,7 @@ from agents.tools.calling import tool_call
 from agents.tools.registry import tool_for
 from agents.types import ToolResult
 from policy.models import Tenant
-from policy.services import api_key_issue, principal_authenticate, registry_ask, registry_generation
+from policy.services import api_key_issue, principal_authenticate, registry_ask
 from policy.types import Principal
 from sandbox.runtimes.fake import FakeRuntime, fake_result
 from tests.integration.agents.steps import step_of
@@ -169,31 +169,31 @@ def test_who_asks_while_a_change_is_not_committed_asks_again_after_it(principal:
 def test_each_change_raises_the_tenants_number_and_no_other(
     principal: Principal, stranger: Principal, kind: str
 ) -> None:
-    numbers = [registry_generation(principal.tenant_id)]
+    numbers = [registry_ask(principal.tenant_id)]
     row = ROWS[kind](principal)
     row.save(force_insert=True)
-    numbers.append(registry_generation(principal.tenant_id))
+    numbers.append(registry_ask(principal.tenant_id))
     type(row)._default_manager.filter(id=row.id).update(is_active=False)
-    numbers.append(registry_generation(principal.tenant_id))
+    numbers.append(registry_ask(principal.tenant_id))
     row.delete()
-    numbers.append(registry_generation(principal.tenant_id))
+    numbers.append(registry_ask(principal.tenant_id))
     assert numbers == sorted(set(numbers)), "each is higher than the one before"
-    assert registry_generation(stranger.tenant_id) == 0
+    assert registry_ask(stranger.tenant_id) == 0
 
 
 def test_a_row_that_goes_to_another_tenant_changed_for_both(principal: Principal, stranger: Principal) -> None:
     row = ROWS["role"](principal)
     row.save(force_insert=True)
-    before = registry_generation(principal.tenant_id)
+    before = registry_ask(principal.tenant_id)
     AgentRole.objects.filter(id=row.pk).update(tenant_id=stranger.tenant_id)
-    assert registry_generation(principal.tenant_id) > before
-    assert registry_generation(stranger.tenant_id) > before
+    assert registry_ask(principal.tenant_id) > before
+    assert registry_ask(stranger.tenant_id) > before
 
 
 def test_a_server_that_is_asked_and_says_the_same_has_not_changed(principal: Principal) -> None:
     ROWS["server"](principal).save(force_insert=True)
-    before = registry_generation(principal.tenant_id)
+    before = registry_ask(principal.tenant_id)
     McpServer.objects.update(asked_at="2026-01-01T00:00:00Z", discovered_at="2026-01-01T00:00:00Z", tools=[])
-    assert registry_generation(principal.tenant_id) == before
+    assert registry_ask(principal.tenant_id) == before
     McpServer.objects.update(tools=[{"name": "add"}])
-    assert registry_generation(principal.tenant_id) > before
+    assert registry_ask(principal.tenant_id) > before
