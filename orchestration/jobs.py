@@ -22,7 +22,7 @@ def advance(task_id: str, tenant_id: str | None = None) -> None:
     CONTROL_DESK.serve(UUID(task_id), tenant_id=UUID(tenant_id) if tenant_id else None)
 
 
-@shared_task(name="orchestration.jobs.run_steps")
+@shared_task(name="orchestration.jobs.run_steps", ignore_result=True)
 def run_steps(task_id: str, first: str | None = None) -> int:
     """Drain a task's ready steps, `first` before the others; returns how many ended here. Never raises for a step."""
     try:

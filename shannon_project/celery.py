@@ -2,11 +2,11 @@
 
 import os
 
-from celery import Celery
+from shannon_project.foundation.messages import BatchingCelery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shannon_project.settings")
 
-celery_app = Celery("shannon")
+celery_app = BatchingCelery("shannon")
 celery_app.config_from_object("django.conf:settings", namespace="CELERY")
 celery_app.autodiscover_tasks(related_name="jobs")
 celery_app.autodiscover_tasks(related_name="worker")  # life-cycle hooks; loaded in workers only

@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from orchestration.engine.line import LINE, Turn, broker_client
 from orchestration.types import PRIORITY_RANK, Priority
+from shannon_project.foundation.messages import messages_together
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +69,9 @@ def ring_line(task_id: UUID) -> bool:
 def _advance_send(*args: str, countdown: float = 0.0) -> bool:
     try:
         # the name, not the function: jobs.py imports the engine, so the engine cannot import jobs.py
-        signature(ADVANCE, args=args, immutable=True).apply_async(countdown=countdown, retry=False, ignore_result=True)
+        with messages_together():
+            doorbell = signature(ADVANCE, args=args, immutable=True)
+            doorbell.apply_async(countdown=countdown, retry=False, ignore_result=True)
     except (BrokerError, redis.RedisError, OSError) as error:
         log.warning("doorbell_not_rung", task_id=args[0], error=str(error))
         return False
@@ -86,7 +89,8 @@ def ring_steps(task_id: UUID, tenant_id: UUID, first_step_ids: Sequence[UUID]) -
     ]
     body = signature(ADVANCE, args=(str(task_id), str(tenant_id)), immutable=True)
     try:
-        chord(header, app=current_app)(body, retry=False)
+        with messages_together():
+            chord(header, app=current_app)(body, retry=False)
     except (BrokerError, redis.RedisError, OSError, RuntimeError) as error:  # RuntimeError: Celery's backend gave up
         log.warning("chord_not_dispatched", task_id=str(task_id), error=str(error))
         return False

@@ -1,5 +1,6 @@
 """Ringing while the broker is away: it fails at once and says so; nothing else does."""
 
+import json
 import os
 import subprocess
 import sys
@@ -34,3 +35,64 @@ def test_a_doorbell_that_cannot_be_rung_is_no_error() -> None:
         check=False,
     )
     assert done.stdout.split() == [*["False"] * 6, "None"], done.stderr[-2000:]
+
+
+SENDING = """
+import json
+from base64 import b64decode
+import django
+django.setup()
+from redis.connection import AbstractConnection
+from orchestration.engine.dispatch import ring_advance, ring_steps
+from orchestration.engine.line import broker_client
+from shannon_project.foundation.ids import uuid7
+
+broker = broker_client()
+broker.flushdb()
+sends, send = [0], AbstractConnection.send_packed_command
+
+def counted(self, *args, **kwargs):
+    sends[0] += 1
+    return send(self, *args, **kwargs)
+
+AbstractConnection.send_packed_command = counted
+task_id, tenant_id, steps = uuid7(), uuid7(), [uuid7() for _ in range(100)]
+ring_steps(task_id, tenant_id, steps[:1])  # connects and asks what the server is
+broker.flushdb()
+sends[0] = 0
+rung = ring_steps(task_id, tenant_id, steps)
+sent = sends[0]
+queued = [json.loads(message) for message in reversed(broker.lrange("steps", 0, -1))]
+bodies = [json.loads(b64decode(message["body"])) for message in queued]
+print(json.dumps({
+    "rung": rung,
+    "sends": sent,
+    "in_order": [body[1]["first"] for body in bodies] == [str(step) for step in steps],
+    "chords": sorted({(body[2]["chord"]["task"], one["headers"]["group"]) for body, one in zip(bodies, queued)}),
+    "ids": len({message["headers"]["id"] for message in queued}),
+    "size": [int(broker.get(key)) for key in broker.keys("*.s")],
+}))
+"""
+
+
+def test_the_messages_of_a_wide_chord_go_many_in_a_round_trip() -> None:
+    """In a process and a database of its own: others ring too."""
+    address = os.environ["REDIS_URL"].rpartition("/")[0] + "/9"
+    environment = {**os.environ, "REDIS_URL": address, "SHANNON_LOG_LEVEL": "ERROR"}
+    done = subprocess.run(
+        [sys.executable, "-c", SENDING],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    assert told["rung"]
+    assert told["in_order"]
+    assert told["ids"] == 100
+    assert [task for task, _ in told["chords"]] == ["orchestration.jobs.advance"]
+    assert told["size"] == [100]
+    # 100 messages and what is told of them, and the chord's size: one by one they took over 200
+    assert told["sends"] <= 8
