@@ -63,8 +63,7 @@ class TaskAdmin(ReadOnlyAdmin):
     list_select_related = ("tenant",)
     list_filter_submit = False
     search_fields = ("id", "query")
-    ordering = ("-created_at",)
-    date_hierarchy = "created_at"
+    ordering = ("-id",)  # in the order of time, and the table's own
     actions = ("cancel", "call_good", "call_bad")
     inlines = (StepInline,)
     readonly_fields = (

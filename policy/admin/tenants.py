@@ -65,7 +65,7 @@ class ApiKeyAdmin(KeptAdmin):
     """Keys are issued and revoked; an issued key is never changed, and its hash is never shown."""
 
     form = ApiKeyForm
-    list_display = ["name", "prefix", "tenant", "user_id", "scopes", "expires_at", "last_used_at", "revoked_at"]
+    list_display = ["name", "prefix", "tenant", "user_id", "shown_scopes", "expires_at", "last_used_at", "revoked_at"]
     list_filter = ["tenant"]
     list_select_related = ["tenant"]
     search_fields = ["name", "prefix", "user_id"]
@@ -98,6 +98,11 @@ class ApiKeyAdmin(KeptAdmin):
         self.message_user(
             request, f"The key, shown only now: {issued.plaintext}. Copy it; it is not stored.", messages.WARNING
         )
+
+    @admin.display(description="Scopes")
+    def shown_scopes(self, key: ApiKey) -> str:
+        """What the key may do."""
+        return ", ".join(key.scopes)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Whoever may change keys may revoke them."""

@@ -15,7 +15,7 @@ def _group(title: str, *pages: tuple[str, str, str]) -> dict[str, Any]:
 UNFOLD = {
     "SITE_TITLE": "Shannon",
     "SITE_HEADER": "Shannon",
-    "SITE_SUBHEADER": "Agent platform",
+    "SITE_SUBHEADER": "Agent platform, times in UTC",
     "SITE_SYMBOL": "hub",
     "SITE_URL": "/",
     "SITE_FAVICONS": [
@@ -53,6 +53,7 @@ UNFOLD = {
                 ("Approvals", "how_to_reg", "orchestration_approval_changelist"),
                 ("Events", "timeline", "orchestration_event_changelist"),
                 ("Journal", "menu_book", "agents_journalentry_changelist"),
+                ("Feedback", "thumbs_up_down", "orchestration_answerfeedback_changelist"),
                 ("Schedules", "schedule", "orchestration_schedule_changelist"),
                 ("Workers", "memory", "orchestration_workerpresence_changelist"),
             ),
@@ -61,6 +62,15 @@ UNFOLD = {
                 ("Sessions", "forum", "agents_session_changelist"),
                 ("Messages", "chat", "agents_message_changelist"),
                 ("Memories", "psychology", "agents_memory_changelist"),
+            ),
+            _group(
+                "What agents have",
+                ("Roles", "badge", "agents_agentrole_changelist"),
+                ("Skills", "school", "agents_tenantskill_changelist"),
+                ("Tools", "build", "agents_owntoolrow_changelist"),
+                ("MCP servers", "dns", "agents_mcpserver_changelist"),
+                ("Imported APIs", "api", "agents_openapi_changelist"),
+                ("Templates", "schema", "orchestration_workflowtemplate_changelist"),
             ),
             _group(
                 "Rules and money",

@@ -33,7 +33,7 @@
     const row = element("tr");
     row.append(
       element("td", step.key, "mono"), element("td", step.title), element("td"), element("td", step.depends_on.join(", "), "mono quiet"),
-      element("td", step.tokens || "", "number"), element("td", stepCost(step), "number"),
+      element("td", step.tokens ? step.tokens.toLocaleString() : "", "number"), element("td", stepCost(step), "number"),
       element("td", seconds(step.started_at, step.completed_at), "number"),
     );
     const status = element("span", step.status, `badge ${step.status}`);
@@ -92,15 +92,29 @@
     by("said").replaceChildren(...said.map(saidRow));
   }
 
+  // Returns what is wrong with an answer, in words, or null. A session that is over is sent on to the login's page.
+  async function problemOf(response) {
+    if (response.redirected) return "You are signed out. Sign in again and open this page anew; copy first what you wrote.";
+    if (response.ok) return null;
+    const isJson = response.headers.get("Content-Type")?.includes("json");
+    return isJson ? (await response.json()).error.message : `The server said ${response.status}.`;
+  }
+
+  async function asked(address, options) {
+    try {
+      const response = await fetch(address, options);
+      return { response, problem: await problemOf(response) };
+    } catch (error) {
+      return { response: null, problem: "The server does not answer." };
+    }
+  }
+
   async function judge(rating) {
     const said = new URLSearchParams({ rating, comment: by("judge-comment").value, score: by("judge-score").value });
-    const response = await fetch(run.dataset.feedback, { method: "POST", body: said, headers: { "X-CSRFToken": run.dataset.token } });
-    by("judge-problem").hidden = response.ok;
-    if (!response.ok) {
-      const problem = response.headers.get("Content-Type")?.includes("json") ? (await response.json()).error.message : `The server said ${response.status}.`;
-      by("judge-problem").textContent = problem;
-      return;
-    }
+    const { problem } = await asked(run.dataset.feedback, { method: "POST", body: said, headers: { "X-CSRFToken": run.dataset.token } });
+    by("judge-problem").hidden = problem === null;
+    by("judge-problem").textContent = problem || "";
+    if (problem !== null) return;
     by("judge-comment").value = "";
     by("judge-score").value = "";
     await refresh();
@@ -108,8 +122,10 @@
 
   async function refresh() {
     refreshing = null;
-    const response = await fetch(run.dataset.state, { cache: "no-store" });
-    if (response.ok) show(await response.json());
+    const { response, problem } = await asked(run.dataset.state, { cache: "no-store" });
+    by("problem").hidden = problem === null;
+    by("problem").textContent = problem || "";
+    if (problem === null) show(await response.json());
   }
 
   function refreshSoon() {

@@ -13,6 +13,7 @@ from django_celery_beat.models import PeriodicTask
 
 from orchestration.models import Event, IdempotencyRecord, Step, Task
 from orchestration.schedules.writing import ScheduleSpec, schedule_create
+from shannon_project.foundation import admin as shared_admin
 from shannon_project.foundation.admin import JSON_SHOWN_CHARACTERS
 from tests.integration.api.callers import Caller
 
@@ -142,6 +143,29 @@ def test_the_events_of_a_task_are_one_click_away(staff: Client, caller: Caller) 
     assert page.status_code == 200
     assert str(task.id) in page.content.decode()
     assert str(other.id) not in page.content.decode()
+
+
+def test_a_list_is_counted_to_a_bound(staff: Client, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_admin, "ROWS_COUNTED_MAX", 2)
+    for _ in range(3):
+        caller.submit()
+    with CaptureQueriesContext(connection) as captured:
+        page = staff.get("/admin/orchestration/task/")
+    assert page.context["cl"].result_count == 2
+    counted = [query["sql"] for query in captured if "COUNT(" in query["sql"] and "orchestration_task" in query["sql"]]
+    assert counted
+    assert all("LIMIT 2" in sql and "ORDER BY" not in sql for sql in counted)
+
+
+def test_the_first_page_reads_recent_tasks_by_their_key(staff: Client, caller: Caller) -> None:
+    caller.submit()
+    with CaptureQueriesContext(connection) as captured:
+        staff.get("/admin/")
+    asked = [query["sql"] for query in captured if 'FROM "orchestration_task"' in query["sql"]]
+    latest = [sql for sql in asked if "ORDER BY" in sql]
+    assert latest
+    assert all('ORDER BY "orchestration_task"."id" DESC' in sql for sql in latest)
+    assert any('"orchestration_task"."id" >= ' in sql and "SUM(" in sql for sql in asked)
 
 
 def test_a_longer_task_list_takes_no_more_queries(staff: Client, caller: Caller) -> None:
