@@ -1,6 +1,7 @@
 """What a request may ask for: every option works, or is refused by name. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from django.conf import settings
@@ -51,6 +52,29 @@ CONTEXT_NOT_AVAILABLE: Final = frozenset(
 """Context keys that steer the reference system and nothing here; to ignore them would be to lie."""
 
 
+FIELDS_OF_CONTEXT: Final = ("mode", "model_override", "provider_override")
+"""Keys of the context that mean the field of the same name: a schedule of the official client has no other way."""
+
+
+def with_fields_of_context(request: TaskRequest) -> TaskRequest:
+    """Return the request with the fields that its context names.
+
+    Raises:
+        InvalidInput: One is no text, or differs from the field (the caller's fault).
+    """
+    found: dict[str, Any] = {}
+    for name in FIELDS_OF_CONTEXT:
+        value = request.context.get(name)
+        if value is None or value == "":
+            continue
+        if not isinstance(value, str):
+            raise InvalidInput(f"context.{name}: must be a text.")
+        if getattr(request, name) not in {None, "", value}:
+            raise InvalidInput(f"{name}: the field and the key of the context differ; leave one out.")
+        found[name] = value
+    return replace(request, **found) if found else request
+
+
 def mode_check(mode: str) -> None:
     """Refuse a mode that does not exist.
 
@@ -58,7 +82,7 @@ def mode_check(mode: str) -> None:
         InvalidInput: There is no such mode.
     """
     if mode and mode not in STRATEGY_OF_MODE:
-        raise InvalidInput(f"mode: '{mode}' is unknown; use one of {sorted(STRATEGY_OF_MODE)}.")
+        raise InvalidInput(f"mode: '{mode[:64]}' is unknown; use one of {sorted(STRATEGY_OF_MODE)}.")
 
 
 def context_check(context: Mapping[str, Any]) -> TaskBudget:

@@ -1,18 +1,18 @@
 """One side of a debate."""
 
-from agents.forms.base import Answer, Form, Line, Share, Text
+from agents.forms.base import Answer, Form, Line, Prose, Share
 
 
 class Argument(Answer):
     """`position`: in one sentence. `argument`: what speaks for it, and against what the others said."""
 
     position: Line
-    argument: Text
+    argument: Prose
     confidence: Share
 
     def as_text(self) -> str:
-        """Return position and argument as prose."""
-        return f"**{self.position}** (confidence {self.confidence:.2f})\n\n{self.argument}"
+        """Return position and argument as prose; what is bold in the position would end what is bold around it."""
+        return f"**{self.position.replace('**', '')}** (confidence {self.confidence:.2f})\n\n{self.argument}"
 
 
 ARGUMENT = Form("argument", Argument, max_output_tokens=3072)

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 LINE_MAX_CHARACTERS: Final = 500
 TEXT_MAX_CHARACTERS: Final = 40_000
 
 Line = Annotated[str, Field(max_length=LINE_MAX_CHARACTERS)]
 Text = Annotated[str, Field(max_length=TEXT_MAX_CHARACTERS)]
+Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=TEXT_MAX_CHARACTERS)]
+"""What a person may be given as the answer: never nothing."""
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 

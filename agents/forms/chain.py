@@ -4,14 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agents.forms.base import Answer, Form, Line, Share, Text
+from agents.forms.base import Answer, Form, Line, Prose, Share
 
 
 class Chain(Answer):
     """`thoughts`: one after another. `confidence`: that the answer is right."""
 
     thoughts: Annotated[list[Line], Field(min_length=1, max_length=12)]
-    answer: Text
+    answer: Prose
     confidence: Share
 
     def as_text(self) -> str:

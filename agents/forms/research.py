@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agents.forms.base import Answer, Form, Line, Name, Text
+from agents.forms.base import Answer, Form, Line, Name, Prose
 
 
 class Dimension(Answer):
@@ -54,7 +54,7 @@ class Coverage(Answer):
 class Report(Answer):
     """`report`: Markdown with citation marks like [2]."""
 
-    report: Text
+    report: Prose
 
     def as_text(self) -> str:
         """Return the report alone."""

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agents.forms.base import Answer, Form, Text
+from agents.forms.base import Answer, Form, Prose
 
 
 class Thought(Answer):
     """`is_final`: it answers the request as it stands."""
 
-    thought: Text
+    thought: Prose
     is_final: bool
 
 

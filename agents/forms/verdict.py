@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from agents.forms.base import Answer, Form, Line, Name, Text
+from agents.forms.base import Answer, Form, Line, Name, Prose
 
 
 class Verdict(Answer):
@@ -12,7 +12,7 @@ class Verdict(Answer):
 
     winner: Name
     reasons: Annotated[list[Line], Field(max_length=10)]
-    answer: Text
+    answer: Prose
 
     def as_text(self) -> str:
         """Return the answer alone."""

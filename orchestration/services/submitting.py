@@ -11,7 +11,14 @@ from agents.types import ApprovalAsk
 from orchestration.choosing import Choice, degraded, reviewable, strategy_choose
 from orchestration.degrading import degradation_event, means_of
 from orchestration.limits import query_check
-from orchestration.options import approval_options, context_check, mode_check, model_check, review_options
+from orchestration.options import (
+    approval_options,
+    context_check,
+    mode_check,
+    model_check,
+    review_options,
+    with_fields_of_context,
+)
 from orchestration.parameters import parameters_of
 from orchestration.permits import submit_permit
 from orchestration.services.inserting import NewTask, SubmittedTask, Trigger, task_insert_once
@@ -47,12 +54,13 @@ def task_submit(
         QueueFull: The tenant has too many open tasks; nothing was accepted.
     """
     query_check(request)
-    mode_check(request.mode)
-    model_check(request)
+    wanted = with_fields_of_context(request)
+    mode_check(wanted.mode)
+    model_check(wanted)
     return task_insert_once(
         principal=principal,
         session_id=request.session_id,
-        new=_new_task(principal, request, trigger),
+        new=_new_task(principal, wanted, trigger),
         endpoint="tasks" if trigger is None else "schedule-runs",
         idempotency_key=idempotency_key,
         body=asdict(request),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
-MAX_TEXT_CHARS = 8_000
+MAX_TEXT_CHARS = 16_000  # a request may have 10,000, and a planner may hand it on as it is
 TIERS: Final = ("small", "medium", "large")
 FORMATS: Final = ("text", "json", "number", "list", "table")
 _MAX_PARAMETERS_CHARS: Final = 4_000

@@ -265,17 +265,22 @@ class _Replay:
             "messages": state.delivered,
             "messages_dropped": state.dropped,
             "topics": sorted(state.workspace),
+            "not_done": [task.task_id for task in state.tasks.values() if task.status == "open"],
         }
         told = (*state.news, Told(EventKind.TEAM_STATUS, f"The swarm ends: {why}", status, LEAD))
         if not state.results:
             return Spawn(steps=left_to_one(make, "turn-0", self.view.query), told=told)
-        notes = _workspace_text(state.workspace)
-        instruction = f"{why}\n\nThe team published:\n{notes}" if notes else why
-        return Spawn(steps=(joined(make, state.results, instruction),), told=told)
+        notes = {"The team published": _workspace_text(state.workspace), "Tasks that nobody began": _open_text(state)}
+        parts = [why, *(f"{heading}:\n{text}" for heading, text in notes.items() if text)]
+        return Spawn(steps=(joined(make, state.results, "\n\n".join(parts)),), told=told)
 
 
 def _mail_text(mail: list[tuple[str, str]]) -> str:
     return "\n".join(f"- from {sender}: {text}" for sender, text in mail[-_MAIL_SHOWN:])
+
+
+def _open_text(state: _State) -> str:
+    return "\n".join(f"- {task.task_id}: {task.title}" for task in state.tasks.values() if task.status == "open")
 
 
 def _workspace_text(workspace: Mapping[str, tuple[str, str]]) -> str:

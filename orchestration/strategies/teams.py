@@ -10,7 +10,7 @@ from orchestration.strategies.making import StepMaker
 from orchestration.strategies.reading import failed_of, move_of
 from orchestration.types import EventKind, StepKind, StepSpec, TaskView
 
-_NOT_IN_NAMES: Final = re.compile(r"[^a-z0-9_.-]+")
+_NOT_IN_NAMES: Final = re.compile(r"[^\w.-]+")
 FALLBACK_ROLE: Final = "generalist"
 LEAD: Final = "lead"
 SYNTHESIS_KEY: Final = "synthesize"
@@ -171,7 +171,7 @@ def left_to_one(make: StepMaker, key: str, query: str) -> tuple[StepSpec, StepSp
 
 
 def agent_name(text: str) -> str:
-    """Return a name as steps' keys can hold it: letters, digits, `.`, `_` and `-`, at most 40."""
+    """Return a name as steps' keys can hold it: letters of any script, digits, `.`, `_` and `-`, at most 40."""
     return _NOT_IN_NAMES.sub("-", text.strip().lower())[:40].strip("-.") or "agent"
 
 

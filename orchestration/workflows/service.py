@@ -193,10 +193,31 @@ def template_prepare(*, principal: Principal, reference: str, inputs: Mapping[st
     workflow = Workflow.model_validate(row.workflow)
     for model in {model for node in workflow.nodes for model in node.parameters.get("models", ())}:
         model_override_check(tenant_id=principal.tenant_id, override=model)
+    _names_check(inputs, workflow.inputs)
     filled = {**_defaults(workflow.inputs), **inputs}
     if problems := problems_of(filled, workflow.inputs):
         raise InvalidInput(f"template_inputs: {'; '.join(problems)}.", details={"schema": workflow.inputs})
     return {"name": row.name, "version": row.version, "workflow": row.workflow, "inputs": filled}
+
+
+_NAMES_ALL: Final = frozenset(
+    {"$schema", "title", "description", "type", "properties", "required", "default", "examples"}
+)
+"""What a schema may hold that says by `properties` alone which inputs there are."""
+
+
+def _names_check(inputs: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+    """Refuse inputs that the template has not, unless its schema itself says which others there may be.
+
+    Raises:
+        InvalidInput: Names them (the caller's fault).
+    """
+    known = schema.get("properties") or {}
+    strange = sorted(set(inputs) - set(known))
+    if strange and set(schema) <= _NAMES_ALL:
+        has = f"it has {', '.join(sorted(known))}" if known else "it has none"
+        shown = ", ".join(name[:64] for name in strange[:10])
+        raise InvalidInput(f"template_inputs: the template has no input {shown}; {has}.")
 
 
 def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:

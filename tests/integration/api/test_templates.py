@@ -29,6 +29,30 @@ def test_a_template_is_saved_in_versions_and_listed_with_the_platforms(caller: C
     assert "1 + 1" in caller.client.get("/api/v1/templates/mine?version=1").json()["source"]
 
 
+@pytest.mark.parametrize(
+    ("name", "inputs", "told"),
+    [
+        ("calculation", {"expressions": ["1 + 1"], "expresions": []}, "has no input expresions; it has expressions"),
+        ("mine", {"x": 1}, "has no input x; it has none"),
+    ],
+)
+def test_an_input_that_the_template_has_not_is_refused_by_name(
+    caller: Caller, name: str, inputs: dict[str, Any], told: str
+) -> None:
+    templates_load()
+    assert post(caller, "/api/v1/templates", {"source": MINE}).status_code == 201
+    for path, body in (
+        (f"templates/{name}/dry-run", {"inputs": inputs}),
+        ("tasks", {"query": "x", "template": name, "template_inputs": inputs}),
+    ):
+        answer = post(caller, f"/api/v1/{path}", body)
+        assert answer.status_code == 400
+        assert told in answer.json()["error"]["message"]
+    open_one = MINE.replace("nodes:", "inputs: {type: object, additionalProperties: true}\nnodes:")
+    assert post(caller, "/api/v1/templates", {"source": open_one}).status_code == 201
+    assert post(caller, "/api/v1/templates/mine/dry-run", {"inputs": {"x": 1}}).status_code == 200
+
+
 def test_a_dry_run_shows_graph_and_worst_case_and_runs_nothing(caller: Caller) -> None:
     templates_load()
     inputs = {"expressions": ["1 + 1"]}

@@ -9,12 +9,14 @@ from orchestration.budget_options import budget_of
 from orchestration.errors import UnsupportedOption
 from orchestration.options import (
     CONTEXT_NOT_AVAILABLE,
+    FIELDS_OF_CONTEXT,
     STRATEGY_OF_MODE,
     approval_options,
     context_check,
     mode_check,
     model_check,
     review_options,
+    with_fields_of_context,
 )
 from orchestration.types import Priority, TaskRequest
 from orchestration.wishes import RESEARCH_DEPTHS, Wishes, wishes_of
@@ -72,14 +74,29 @@ def test_a_field_works(name: str, value: Any, also: dict[str, Any], expected: di
 
 @pytest.mark.parametrize(
     ("name", "value", "also", "expected"),
-    [case for case in WORK if case[0] != "mode"] + IN_CONTEXT_ONLY,
+    WORK + IN_CONTEXT_ONLY,
     ids=lambda value: str(value)[:40],
 )
 def test_a_key_of_the_context_works_alike(
     name: str, value: Any, also: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     context = {**also.get("context", {}), name: value}
-    assert shows(wanted(**{**also, "context": context}), expected)
+    request = with_fields_of_context(TaskRequest(query="x", **{**also, "context": context}))
+    assert shows(wishes_of(request, roles=role_names()), expected)
+
+
+@pytest.mark.parametrize("name", FIELDS_OF_CONTEXT)
+def test_a_field_that_only_a_task_has_is_named_in_the_context_of_a_schedule_too(name: str) -> None:
+    def asked(in_context: Any, **field: Any) -> TaskRequest:
+        return TaskRequest(query="x", context={name: in_context}, **field)
+
+    assert getattr(with_fields_of_context(asked("dag")), name) == "dag"
+    assert getattr(with_fields_of_context(asked(None)), name) in {None, ""}
+    assert with_fields_of_context(asked("dag", **{name: "dag"})) == asked("dag", **{name: "dag"})
+    with pytest.raises(InvalidInput, match=f"{name}: the field and the key"):
+        with_fields_of_context(asked("dag", **{name: "react"}))
+    with pytest.raises(InvalidInput, match=f"context.{name}: must be a text"):
+        with_fields_of_context(asked(1))
 
 
 def test_every_field_of_a_request_has_a_case_here_or_a_test_of_its_own() -> None:

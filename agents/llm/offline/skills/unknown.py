@@ -34,7 +34,7 @@ class UnknownSkill(Skill):
 
     def answer(self, turn: Turn) -> str:
         """That it does not know, what it can do, and the results it was given."""
-        focus, request = focus_in(turn.instruction)
+        focus, request = focus_in(turn.instruction.strip().split("\n\n")[0])  # what follows is said by strategies
         of = f" about {focus}" if focus else ""
         text = f"I cannot answer this{of}: “{shortened(request, 200)}” needs knowledge or judgement. {WHAT_I_CAN}"
         if turn.dependencies:

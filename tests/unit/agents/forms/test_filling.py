@@ -1,7 +1,11 @@
 """What a model is asked that fills a form, and what of it gives way in a small window."""
 
-import pytest
+from typing import Any
 
+import pytest
+from pydantic import ValidationError
+
+from agents.forms import FORMS
 from agents.forms.filling import FormRequest, form_messages, form_model_request
 from agents.llm.window import fits, fitted
 from shannon_project.config.catalogue import CatalogueModel
@@ -35,3 +39,18 @@ def test_a_batch_of_claims_fits_into_a_small_window_and_only_the_sources_give_wa
     assert asked.sections["Claims"] in text
     assert all(f"### {number}: Page {number}" in text for number in range(4))
     assert ("characters were left out here" in text) == (window == 8_192)
+
+
+@pytest.mark.parametrize(
+    ("form", "value"),
+    [
+        ("chain", {"thoughts": ["t"], "answer": " \n", "confidence": 1}),
+        ("verdict", {"winner": "1", "reasons": [], "answer": ""}),
+        ("report", {"report": ""}),
+        ("argument", {"position": "p", "argument": "", "confidence": 1}),
+        ("thoughts", {"thoughts": [{"thought": "", "is_final": True}]}),
+    ],
+)
+def test_what_a_person_may_be_given_as_the_answer_is_never_nothing(form: str, value: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        FORMS[form].answer.model_validate(value)

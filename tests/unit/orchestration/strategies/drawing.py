@@ -11,6 +11,7 @@ TOOLS = ["python", "calculator", "unknown_tool"]
 def form_values(name: str) -> st.SearchStrategy[dict[str, Any]]:
     """Return answers that fit a form: what the engine lets through."""
     names, score, line = st.sampled_from(NAMES), st.floats(0, 1), st.sampled_from(["x", "y", "The answer is 4.", ""])
+    prose = line.filter(bool)
     assignment = st.fixed_dictionaries(
         {
             "id": names,
@@ -24,9 +25,9 @@ def form_values(name: str) -> st.SearchStrategy[dict[str, Any]]:
     )
     mail = st.fixed_dictionaries({"to": names, "text": line})
     fields: dict[str, dict[str, st.SearchStrategy[Any]]] = {
-        "argument": {"position": line, "argument": line, "confidence": score},
+        "argument": {"position": line, "argument": prose, "confidence": score},
         "ballot": {"ranking": st.lists(names, min_size=1, max_size=5), "reason": line},
-        "chain": {"thoughts": st.lists(line, min_size=1, max_size=3), "answer": line, "confidence": score},
+        "chain": {"thoughts": st.lists(line, min_size=1, max_size=3), "answer": prose, "confidence": score},
         "critique": {
             "score": score,
             "verdict": st.sampled_from(["accept", "revise"]),
@@ -52,10 +53,10 @@ def form_values(name: str) -> st.SearchStrategy[dict[str, Any]]:
         },
         "thoughts": {
             "thoughts": st.lists(
-                st.fixed_dictionaries({"thought": line, "is_final": st.booleans()}), min_size=1, max_size=6
+                st.fixed_dictionaries({"thought": prose, "is_final": st.booleans()}), min_size=1, max_size=6
             )
         },
-        "verdict": {"winner": names, "reasons": st.lists(line, max_size=2), "answer": line},
+        "verdict": {"winner": names, "reasons": st.lists(line, max_size=2), "answer": prose},
         "route": {"strategy": names, "confidence": score, "reasons": st.lists(line, max_size=2)},
         "shape": {},
         "research_plan": {

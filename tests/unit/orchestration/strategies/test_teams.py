@@ -120,3 +120,17 @@ def test_a_swarm_that_gets_nowhere_ends_after_its_patience_and_one_that_publishe
     assert any("no progress in 2 rounds" in item.message for item in stuck.told)
     published = worked("turn-2-ada", posts=[news])
     assert keys_of(moved("swarm", *rounds[:3], published, patience=2)) == ["lead-3"]
+
+
+def test_tasks_that_nobody_began_are_told_to_who_makes_the_answer_and_in_the_event_of_the_end() -> None:
+    tasks = [asked("a", "ada"), asked("b", "ben", "a")]
+    ended = moved("swarm", lead(1, *tasks), broke("turn-1-ada"), lead(2))
+    assert keys_of(ended) == ["synthesize"]
+    assert ended.steps[0].input["instruction"] == "go\n\nTasks that nobody began:\n- b: Task b"
+    status = next(item.payload for item in ended.told if item.kind is EventKind.TEAM_STATUS)
+    assert status["not_done"] == ["b"]
+
+
+def test_agents_whose_names_are_written_in_other_scripts_are_told_apart() -> None:
+    move = moved("swarm", lead(1, asked("a", "研究员"), asked("b", "分析师"), asked("c", "Zoë / 2")))
+    assert [spec.input["agent_id"] for spec in move.steps] == ["研究员", "分析师", "zoë-2"]
