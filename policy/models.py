@@ -21,7 +21,7 @@ class Tenant(models.Model):
     weight = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text="Its share of the workers while others work too, in proportion to theirs; 1 to 100.",
+        help_text="Its share of the workers, and of the turns at a model, while others want them too; 1 to 100.",
     )
     max_running_steps = models.PositiveIntegerField(
         null=True,

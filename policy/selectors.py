@@ -128,3 +128,8 @@ def usage_rows(
 def tenant_weights() -> dict[UUID, int]:
     """Return the weights of tenants that have another one than 1. One query."""
     return dict(Tenant.objects.exclude(weight=1).values_list("id", "weight"))
+
+
+def tenant_weight(tenant_id: UUID) -> int:
+    """Return a tenant's weight; 1 where it has none. One query."""
+    return Tenant.objects.filter(pk=tenant_id).values_list("weight", flat=True).first() or 1

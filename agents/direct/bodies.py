@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from agents.direct.messages import messages_check, tool_choice_check, tools_check
+from agents.direct.tokens import tokens_text
 from agents.llm.types import ModelPurpose, ModelRequest
 from agents.types import EMBEDDING_DIMENSIONS, OUTPUT_TOKENS_MAX
 from shannon_project.foundation.errors import InvalidInput
@@ -41,6 +42,7 @@ _HANDED_ON: Final = (
     "user",
 )
 
+Tokens = list[int]
 OutputTokens = Annotated[int, Field(ge=1, le=OUTPUT_TOKENS_MAX)]
 _FORMATS: Final = ("text", "json_object", "json_schema")
 
@@ -169,6 +171,15 @@ class CompletionBody(StrictBody):
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     user: Annotated[str, Field(max_length=128)] | None = None
 
+    @field_validator("prompt", mode="before")
+    @classmethod
+    def _one_text(cls, asked: Any) -> Any:
+        """Say what to do to whose client sends tokens: each model reads another encoding, so they tell no text."""
+        if isinstance(asked, list):
+            why = "one text is taken: send tokens as the text that they stand for, and several prompts apart"
+            raise ValueError(why)  # noqa: TRY004 - what pydantic makes a refusal of
+        return asked
+
     def as_chat(self) -> ChatBody:
         """Return the chat that asks the same."""
         values = {name: value for name, value in self.__dict__.items() if name != "prompt"}
@@ -176,10 +187,10 @@ class CompletionBody(StrictBody):
 
 
 class EmbeddingsBody(StrictBody):
-    """`POST /v1/embeddings`."""
+    """`POST /v1/embeddings`: texts, or the token ids of texts."""
 
     model: Annotated[str, Field(min_length=1, max_length=128)]
-    input: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1, max_length=TEXTS_MAX)]
+    input: Annotated[str, Field(min_length=1)] | list[str] | Tokens | list[Tokens]
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int, Field(ge=1, le=DIMENSIONS_MAX)] | None = None
     user: Annotated[str, Field(max_length=128)] | None = None
@@ -195,22 +206,34 @@ class EmbeddingsBody(StrictBody):
 
     @field_validator("input", mode="before")
     @classmethod
-    def _texts_only(cls, asked: Any) -> Any:
-        """Say what is wrong with a list, and what to do to whose client sends tokens in place of texts."""
-        if not isinstance(asked, list):
+    def _some_texts(cls, asked: Any) -> Any:
+        """Say what is wrong with a list."""
+        if not isinstance(asked, list) or _are_tokens(asked):
             return asked
-        if any(isinstance(part, int | list) for part in asked):
-            raise ValueError("texts are taken, not tokens; LangChain sends texts with check_embedding_ctx_length=False")
-        if not 1 <= len(asked) <= TEXTS_MAX:
+        kinds = {Tokens if _are_tokens(part) else type(part) for part in asked}
+        if len(kinds) > 1 or not kinds <= {str, Tokens}:
+            raise ValueError("a text, the token ids of one, or a list of either")
+        if len(asked) > TEXTS_MAX or not asked:
             raise ValueError(f"at least one text and at most {TEXTS_MAX}, these are {len(asked)}")
         if "" in asked:
             raise ValueError(f"text {asked.index('')} is empty")  # providers refuse the whole list for one
         return asked
 
-    @property
     def texts(self) -> Sequence[str]:
-        """The texts, one or many."""
-        return [self.input] if isinstance(self.input, str) else self.input
+        """Return the texts, one or many. Not on an event loop: token ids are made texts.
+
+        Raises:
+            InvalidInput: A number is no token (the caller's fault).
+        """
+        many: Any = [self.input] if isinstance(self.input, str) or _are_tokens(self.input) else self.input
+        try:
+            return [part if isinstance(part, str) else tokens_text(part) for part in many]
+        except ValueError as error:
+            raise InvalidInput(f"input: {error}.", details={"field": "input"}) from error
+
+
+def _are_tokens(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(part) is int for part in value)
 
 
 def pictures_check(messages: Sequence[Mapping[str, Any]]) -> None:

@@ -34,28 +34,30 @@ def texts_embed(principal: Principal, body: EmbeddingsBody) -> Embedded:
     """Return a vector for each text. Blocks.
 
     Raises:
+        InvalidInput: See `EmbeddingsBody.texts`.
         EmbeddingModelUnknown: There is no such model for embeddings.
         PolicyDenied, BudgetExceeded: Not allowed, or not paid for.
         ShannonError: What a provider's model raised; see `agents.llm.calls.model_call`.
     """
+    texts = body.texts()
     if body.model == BUILT_IN_EMBEDDER:
-        return _built_in(principal, body)
+        return _built_in(principal, body.model, texts)
     catalogue = in_database(lambda: catalogue_of(principal.tenant_id))
     names = catalogue.embedding_models()
     model = catalogue.named(body.model)
     if model is None or model.name not in names:
         raise EmbeddingModelUnknown(details={"known": [BUILT_IN_EMBEDDER, *names]})
-    return _by_catalogue(principal, body, model)
+    return _by_catalogue(principal, body, texts, model)
 
 
-def _by_catalogue(principal: Principal, body: EmbeddingsBody, model: CatalogueModel) -> Embedded:
+def _by_catalogue(principal: Principal, body: EmbeddingsBody, texts: Sequence[str], model: CatalogueModel) -> Embedded:
     """Ask a provider, in as many calls as its limit of texts in one makes; each is paid for by itself."""
     ctx = direct_context(principal, DirectEngine(), budgets=payer_refs(principal))
     journal = DirectJournal(ctx)
     vectors: list[Sequence[float]] = []
     tokens = 0
     try:
-        for request in _requests(body, model):
+        for request in _requests(body, texts, model):
             reply = model_call(ctx, journal, request, books=BOOKS)
             vectors += reply.vectors
             tokens += reply.prompt_tokens
@@ -67,8 +69,8 @@ def _by_catalogue(principal: Principal, body: EmbeddingsBody, model: CatalogueMo
     return Embedded(vectors, tokens)
 
 
-def _requests(body: EmbeddingsBody, model: CatalogueModel) -> Iterator[ModelRequest]:
-    texts, at_once = body.texts, model.texts_at_once or len(body.texts)
+def _requests(body: EmbeddingsBody, texts: Sequence[str], model: CatalogueModel) -> Iterator[ModelRequest]:
+    at_once = model.texts_at_once or len(texts)
     given: dict[str, Any] = {"dimensions": body.dimensions, "user": body.user}
     options = {name: value for name, value in given.items() if value is not None}
     for first in range(0, len(texts), at_once):
@@ -82,9 +84,9 @@ def _requests(body: EmbeddingsBody, model: CatalogueModel) -> Iterator[ModelRequ
         )
 
 
-def _built_in(principal: Principal, body: EmbeddingsBody) -> Embedded:
-    tokens = sum(text_tokens_estimate(text) for text in body.texts)
-    resource = {"model": body.model, "provider": BUILT_IN_EMBEDDER, "purpose": "embed", "prompt_tokens": tokens}
+def _built_in(principal: Principal, model: str, texts: Sequence[str]) -> Embedded:
+    tokens = sum(text_tokens_estimate(text) for text in texts)
+    resource = {"model": model, "provider": BUILT_IN_EMBEDDER, "purpose": "embed", "prompt_tokens": tokens}
     try:
         authorize(principal=principal, action=Action.MODEL_CALL, resource=resource)
         budget_charge(
@@ -93,11 +95,11 @@ def _built_in(principal: Principal, body: EmbeddingsBody) -> Embedded:
             position=0,
             budgets=payer_refs(principal),
             amount=Amount(tokens=tokens),
-            purchase=Purchase(user_id=principal.user_id, model=body.model, prompt_tokens=tokens, is_estimate=True),
+            purchase=Purchase(user_id=principal.user_id, model=model, prompt_tokens=tokens, is_estimate=True),
         )
     except BudgetExceeded as error:
         refusal_record(principal=principal, error=error, resource=resource)
         raise
     finally:
         connection_release()
-    return Embedded(embedder().embed(body.texts), tokens)
+    return Embedded(embedder().embed(texts), tokens)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from agents.llm.credentials import ENVIRONMENT, Credential
 from agents.models import ModelOverride, ModelRules, ProviderKey, TierOverride
+from policy.selectors import tenant_weight
 from policy.services import rules_generation
 from shannon_project.config.catalogue import (
     Catalogue,
@@ -39,12 +40,13 @@ _SCALARS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TenantModels:
-    """What holds for one tenant. `response_cache_seconds` None: as the setting says."""
+    """What holds for one tenant. `response_cache_seconds` None: as the setting says; `weight`: see `Gate.admit`."""
 
     catalogue: Catalogue
     prompt_retention_days: int = 0
     response_cache_seconds: int | None = None
     caches_any_temperature: bool = False
+    weight: int = 1
     keys: dict[str, tuple[Credential, ...]] = field(default_factory=dict, repr=False)
 
     def credentials(self, model: CatalogueModel) -> tuple[Credential, ...]:
@@ -92,7 +94,7 @@ def model_override_check(*, tenant_id: UUID, override: str) -> None:
 
 
 def models_load(tenant_id: UUID | None) -> TenantModels:
-    """Read the rows of everyone and of the tenant (None: of everyone); the tenant's win. Four queries.
+    """Read the rows of everyone and of the tenant (None: of everyone); the tenant's win. Five queries.
 
     Raises:
         CatalogueInvalid: The file or a row is not valid; the message names it.
@@ -122,6 +124,7 @@ def models_load(tenant_id: UUID | None) -> TenantModels:
         prompt_retention_days=own.prompt_retention_days if own else 0,
         response_cache_seconds=own.response_cache_seconds if own else None,
         caches_any_temperature=own.caches_any_temperature if own else False,
+        weight=1 if tenant_id is None else tenant_weight(tenant_id),
         keys=_keys(ProviderKey.objects.filter(theirs, is_active=True).order_by("id")),
     )
 

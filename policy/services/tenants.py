@@ -45,6 +45,7 @@ def tenant_limits_set(*, tenant: Tenant, limits: TenantLimits, changed_by: str =
         if all(getattr(row, name) == value for name, value in values.items()):
             return False
         Tenant.objects.filter(pk=tenant.pk).update(**values)
+        generation_advance()  # processes that ask models keep its weight
         audit_record(
             tenant_id=tenant.pk,
             actor=changed_by,

@@ -101,6 +101,7 @@ class Asking:
             before_repeat=self.before_repeat,
             on_delta=self._deltas.add if is_told_live else None,
             tenant=str(ctx.principal.tenant_id),
+            weight=permitted.chosen.tenant.weight,
             hedge_after_seconds=permitted.chosen.hedge_after_seconds,
         )
 

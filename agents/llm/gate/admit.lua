@@ -1,18 +1,18 @@
 -- Asks for a turn in a lane. One round trip; every worker runs this under the server's clock.
 -- KEYS: lane state, counted window, running calls, queue, when queued calls last asked, tenants' turns, its context window
 -- ARGV: call, tokens, max_wait_ms, requests, tokens_limit, max_concurrency (0: none), period_ms, lease_ms, probe_ms,
---       buckets, member of the queue (call|tenant|cost), tenant, cost
+--       buckets, member of the queue (call|tenant|cost|share), tenant, share: its cost for the tenant's weight
 -- Gives {verdict, wait_ms, is_probe, bucket, context window or 0}
 --
 -- Who waits is let in by turns of tenants, not by arrival (start-time fair queueing, Goyal, Vin and Cheng, 1996): a call
 -- starts where its tenant's call before it ended, but not before the one that was let in last. So of two tenants that
--- wait each gets every other turn, however many calls one of them has.
+-- wait each gets every other turn, however many calls one of them has; with a weight of 3, three turns of four.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local call, tokens, max_wait = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local requests, limit, concurrency = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local period, lease, probe_time = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local buckets, member, tenant, cost = tonumber(ARGV[10]), ARGV[11], ARGV[12], tonumber(ARGV[13])
+local buckets, member, tenant, share = tonumber(ARGV[10]), ARGV[11], ARGV[12], tonumber(ARGV[13])
 local context = tonumber(redis.call('GET', KEYS[7]) or 0)
 local state = redis.call('HMGET', KEYS[1], 'open_until', 'probe_until', 'blocked_until', 'served')
 local open_until, probe_until = tonumber(state[1] or 0), tonumber(state[2] or 0)
@@ -30,7 +30,7 @@ end
 local ahead, ahead_tokens, start, is_queued = 0, 0, served, false
 if is_limited then
   for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', now - 5000)) do
-    local theirs, given = string.match(gone, '|([^|]*)|(%d+)$')
+    local theirs, given = string.match(gone, '|([^|]*)|%d+|([%d.]+)$')
     if redis.call('ZREM', KEYS[4], gone) == 1 then redis.call('ZINCRBY', KEYS[6], -given, theirs) end
     redis.call('ZREM', KEYS[5], gone)
   end
@@ -44,7 +44,7 @@ if is_limited then
   end
   if limit > 0 and ahead > 0 then
     local first = redis.call('ZRANGE', KEYS[4], 0, math.min(ahead, 64) - 1)
-    for _, other in ipairs(first) do ahead_tokens = ahead_tokens + tonumber(string.match(other, '|(%d+)$')) end
+    for _, other in ipairs(first) do ahead_tokens = ahead_tokens + tonumber(string.match(other, '|(%d+)|[%d.]+$')) end
     ahead_tokens = ahead_tokens * ahead / #first
   end
 end
@@ -96,7 +96,7 @@ if is_limited then
     if wait > max_wait or max_wait <= 0 then return {'late', wait, 0, 0, context} end
     if not is_queued then
       redis.call('ZADD', KEYS[4], start, member)
-      redis.call('ZADD', KEYS[6], start + cost, tenant)
+      redis.call('ZADD', KEYS[6], start + share, tenant)
     end
     redis.call('ZADD', KEYS[5], now, member)
     for key = 1, 6 do redis.call('PEXPIRE', KEYS[key], 3600000) end
@@ -117,7 +117,7 @@ if is_limited then
     redis.call('ZREM', KEYS[4], member)
     redis.call('ZREM', KEYS[5], member)
   else
-    redis.call('ZADD', KEYS[6], start + cost, tenant)
+    redis.call('ZADD', KEYS[6], start + share, tenant)
   end
   served = math.max(served, start)
   redis.call('HSET', KEYS[1], 'served', served)

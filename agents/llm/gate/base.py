@@ -73,7 +73,9 @@ class Gate(ABC):
     """Thread-safe. `call_id` names a call from its first question to its end."""
 
     @abstractmethod
-    def admit(self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float, tenant: str = "") -> Admission:
+    def admit(
+        self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float, tenant: str = "", weight: int = 1
+    ) -> Admission:
         """Ask for a turn. What is admitted is counted at once.
 
         Where calls wait, tenants take turns, and the calls of one come in the order of asking.
@@ -84,6 +86,8 @@ class Gate(ABC):
             tokens: Prompt and allowed output.
             max_wait_seconds: How long it can wait; 0: now or not.
             tenant: Whose call it is.
+            weight: Of the tenant, from 1: of two that wait, one of weight 3 and one of weight 1, the first gets three
+                turns of four.
         """
 
     @abstractmethod
@@ -118,7 +122,7 @@ class Gate(ABC):
         """
 
     @abstractmethod
-    def leave(self, lane: Lane, call_id: str, *, tokens: int, tenant: str = "") -> None:
+    def leave(self, lane: Lane, call_id: str, *, tokens: int, tenant: str = "", weight: int = 1) -> None:
         """Give up a place in the queue; the arguments are those of `admit`."""
 
     @abstractmethod

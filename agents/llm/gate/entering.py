@@ -65,6 +65,7 @@ def lane_enter(
     max_wait_seconds: float,
     checkpoint: Callable[[], None],
     tenant: str = "",
+    weight: int = 1,
 ) -> Entered:
     """Wait for a turn.
 
@@ -75,13 +76,14 @@ def lane_enter(
         max_wait_seconds: How long at most; 0: now or not.
         checkpoint: Asked while waiting; what it raises ends the waiting.
         tenant: Whose call it is: where calls wait, tenants take turns.
+        weight: See `Gate.admit`.
 
     Raises:
         LaneRefused: There is none in time.
         Exception: What `checkpoint` raised.
     """
     started = time.monotonic()
-    queue = _Queue(gate, lane, uuid7().hex, tokens, tenant)
+    queue = _Queue(gate, lane, uuid7().hex, tokens, tenant, weight)
     try:
         admission = queue.wait(started + max_wait_seconds if max_wait_seconds else None, checkpoint)
     except BaseException:
@@ -109,6 +111,7 @@ class _Queue:
     call_id: str
     tokens: int
     tenant: str
+    weight: int
     is_in: bool = False
 
     def wait(self, end: float | None, checkpoint: Callable[[], None]) -> Admission:
@@ -116,7 +119,12 @@ class _Queue:
         while True:
             left_seconds = 0.0 if end is None else max(0.0, end - time.monotonic())
             admission = self.gate.admit(
-                self.lane, self.call_id, tokens=self.tokens, max_wait_seconds=left_seconds, tenant=self.tenant
+                self.lane,
+                self.call_id,
+                tokens=self.tokens,
+                max_wait_seconds=left_seconds,
+                tenant=self.tenant,
+                weight=self.weight,
             )
             if admission.verdict is not Verdict.QUEUED:
                 return admission
@@ -126,7 +134,7 @@ class _Queue:
     def leave(self) -> None:
         """Give the place up, if there is one."""
         if self.is_in:
-            self.gate.leave(self.lane, self.call_id, tokens=self.tokens, tenant=self.tenant)
+            self.gate.leave(self.lane, self.call_id, tokens=self.tokens, tenant=self.tenant, weight=self.weight)
 
 
 def _wait(seconds: float, checkpoint: Callable[[], None]) -> None:

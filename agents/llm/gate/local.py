@@ -51,6 +51,7 @@ class LocalGate(Gate):
         tokens: int,
         max_wait_seconds: float,
         tenant: str = "",
+        weight: int = 1,  # noqa: ARG002 - turns are given by arrival
     ) -> Admission:
         """See `Gate.admit`."""
         now = time.monotonic()
@@ -122,7 +123,7 @@ class LocalGate(Gate):
                 pause = settings.SHANNON_MODEL_RATE_PAUSE_SECONDS if pause_seconds is None else pause_seconds
                 state.blocked_until = now + pause
 
-    def leave(self, lane: Lane, call_id: str, *, tokens: int, tenant: str = "") -> None:
+    def leave(self, lane: Lane, call_id: str, *, tokens: int, tenant: str = "", weight: int = 1) -> None:
         """There is no queue here: who waits asks again."""
 
     def window_tokens(self, model: str, tenant: str) -> int | None:

@@ -48,7 +48,9 @@ class ValkeyGate(Gate):
         self._lock = threading.Lock()
         self._together: Together[None, _Run, Any] = Together(self._run_all, at_once=_TOGETHER_MAX)
 
-    def admit(self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float, tenant: str = "") -> Admission:
+    def admit(
+        self, lane: Lane, call_id: str, *, tokens: int, max_wait_seconds: float, tenant: str = "", weight: int = 1
+    ) -> Admission:
         """See `Gate.admit`."""
         arguments = [
             call_id,
@@ -61,7 +63,7 @@ class ValkeyGate(Gate):
             round((settings.SHANNON_MODEL_TIMEOUT_SECONDS + _LEASE_MORE_SECONDS) * _MILLISECONDS),
             round(settings.SHANNON_MODEL_TIMEOUT_SECONDS * _MILLISECONDS),
             BUCKETS,
-            *_place(lane, call_id, tokens, tenant),
+            *_place(lane, call_id, tokens, tenant, weight),
         ]
         keys = [_key(lane, part) for part in ("state", "window", "running", *_QUEUE)]
         keys.append(_window_key(lane.model, tenant))
@@ -122,11 +124,11 @@ class ValkeyGate(Gate):
         if not self.is_away():
             self._together.soon(None, ("finish", keys, arguments))
 
-    def leave(self, lane: Lane, call_id: str, *, tokens: int, tenant: str = "") -> None:
+    def leave(self, lane: Lane, call_id: str, *, tokens: int, tenant: str = "", weight: int = 1) -> None:
         """See `Gate.leave`."""
         if not self.is_away():
             keys = [_key(lane, part) for part in _QUEUE]
-            self._together.soon(None, ("leave", keys, _place(lane, call_id, tokens, tenant)))
+            self._together.soon(None, ("leave", keys, _place(lane, call_id, tokens, tenant, weight)))
 
     def window_tokens(self, model: str, tenant: str) -> int | None:
         """See `Gate.window_tokens`."""
@@ -204,10 +206,11 @@ def _key(lane: Lane, part: str) -> str:
     return f"shannon:gate:{{{lane.model}}}:{lane.key_id}:{part}"
 
 
-def _place(lane: Lane, call_id: str, tokens: int, tenant: str) -> list[Any]:
+def _place(lane: Lane, call_id: str, tokens: int, tenant: str, weight: int) -> list[Any]:
     """Return a call's name in the queue, its tenant, and how much of that tenant's turns it takes."""
     cost = tokens if lane.limits.tokens is not None else 1
-    return [f"{call_id}|{tenant}|{cost}", tenant, cost]
+    share = f"{cost / weight:.6f}"
+    return [f"{call_id}|{tenant}|{cost}|{share}", tenant, share]
 
 
 def _window_key(model: str, tenant: str) -> str:

@@ -59,7 +59,7 @@ class Route:
         before_repeat: Asked before each attempt after the first, with what is asked and what earlier ones were billed;
             what it raises ends the call.
         on_delta: Where text goes as it comes; None: answers come whole.
-        tenant: Whose call it is, where calls wait for their turn.
+        tenant: Whose call it is, where calls wait for their turn; it gets turns in proportion to `weight`.
         hedge_after_seconds: How long the first choice may be silent before the second is asked too; None: for ever.
         has_text: Whether text was handed on.
         attempts: What was tried, in order.
@@ -74,6 +74,7 @@ class Route:
     before_repeat: Callable[[ModelRequest, ModelUsage | None], None] = lambda _request, _lost: None
     on_delta: OnDelta | None = None
     tenant: str = ""
+    weight: int = 1
     hedge_after_seconds: float | None = None
     has_text: bool = False
     attempts: list[Attempt] = field(default_factory=list)
@@ -273,6 +274,7 @@ class Route:
             max_wait_seconds=max_wait_seconds,
             checkpoint=self.checkpoint,
             tenant=self.tenant,
+            weight=self.weight,
         )
         MODEL_WAIT_SECONDS.observe(entered.waited_seconds)
         return entered
@@ -280,11 +282,8 @@ class Route:
     def _refused(self, refusal: LaneRefused, model: CatalogueModel) -> ModelFailure:
         """Return the failure of a lane that takes no call."""
         admission = refusal.admission
-        details = {
-            "model": model.name,
-            "provider": model.provider,
-            "retry_after_seconds": round(admission.wait_seconds, 3),
-        }
+        seconds = round(admission.wait_seconds, 3)
+        details = {"model": model.name, "provider": model.provider, "retry_after_seconds": seconds}
         if admission.verdict is Verdict.OPEN:
             self._reason = _OPEN
             return ModelUnavailable(

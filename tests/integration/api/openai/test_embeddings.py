@@ -63,8 +63,8 @@ def test_texts_are_embedded_and_charged(client: openai.OpenAI, caller: Caller) -
 @pytest.mark.parametrize(
     ("more", "says", "param"),
     [
-        ({"input": [[1, 2], [3]]}, "texts are taken, not tokens", "input"),
-        ({"input": [1, 2]}, "texts are taken, not tokens", "input"),
+        ({"input": [[1, 2], [10**9]]}, "a number is no token of cl100k_base", "input"),
+        ({"input": ["a", [1]]}, "a text, the token ids of one, or a list of either", "input"),
         ({"input": ["a", ""]}, "text 1 is empty", "input"),
         ({"input": ["a"] * 2_049}, "at most 2048, these are 2049", "input"),
         ({"input": "a", "dimensions": 64}, "wordllama has 256", "dimensions"),
@@ -76,6 +76,14 @@ def test_what_cannot_be_embedded_is_refused_by_name(
     with pytest.raises(openai.BadRequestError, match=says) as refused:
         client.embeddings.create(model="wordllama", **more)
     assert refused.value.param == param
+
+
+def test_the_tokens_of_a_text_have_its_vector(client: openai.OpenAI) -> None:
+    text = client.embeddings.create(model="wordllama", input="hello world")
+    tokens = client.embeddings.create(model="wordllama", input=[[15339, 1917]])
+
+    assert tokens.data == text.data
+    assert tokens.usage == text.usage
 
 
 def test_langchain_embeds_texts(base_url: str, caller: Caller) -> None:

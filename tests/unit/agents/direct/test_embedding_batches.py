@@ -20,7 +20,7 @@ def test_texts_beyond_what_a_model_takes_at_once_are_asked_for_in_several_calls(
     )
     body = EmbeddingsBody.of({"model": "v", "input": ["a", "b", "c", "d", "e"], "dimensions": 7})
 
-    requests = list(_requests(body, model))
+    requests = list(_requests(body, body.texts(), model))
 
     assert [len(request.messages) for request in requests] == sizes
     assert [message["content"] for request in requests for message in request.messages] == ["a", "b", "c", "d", "e"]

@@ -1,6 +1,8 @@
 """Asking a gate for a turn, and telling it how a call ended."""
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from agents.llm.gate import Admission, CallEnd, Gate, Lane, Limits, Verdict
@@ -12,17 +14,18 @@ def lane(requests: int | None = None, tokens: int | None = None, at_once: int | 
 
 
 def admit(
-    gate: Gate, where: Lane, *, tokens: int = 1, wait: float = 0.0, call: str = "", tenant: str = ""
+    gate: Gate, where: Lane, *, tokens: int = 1, wait: float = 0.0, call: str = "", tenant: str = "", weight: int = 1
 ) -> Admission:
-    return gate.admit(where, call or uuid7().hex, tokens=tokens, max_wait_seconds=wait, tenant=tenant)
+    name = call or uuid7().hex
+    return gate.admit(where, name, tokens=tokens, max_wait_seconds=wait, tenant=tenant, weight=weight)
 
 
-def let_in(gate: Gate, where: Lane, waiting: dict[str, str]) -> str:
+def let_in(gate: Gate, where: Lane, waiting: dict[str, str], weights: Mapping[str, int] = MappingProxyType({})) -> str:
     """Let everybody who waits ask until one of them is let in, and return who it is; `waiting`: tenants of calls."""
     end_at = time.monotonic() + 60.0
     while time.monotonic() < end_at:
         for call, tenant in waiting.items():
-            asked = admit(gate, where, wait=60.0, call=call, tenant=tenant)
+            asked = admit(gate, where, wait=60.0, call=call, tenant=tenant, weight=weights.get(tenant, 1))
             if asked.verdict is Verdict.ADMITTED:
                 del waiting[call]
                 return call

@@ -60,6 +60,27 @@ def test_a_tenant_with_a_thousand_waiting_calls_delays_nobody_elses_one(
     assert came == ["other-1", "busy-0000", "other-2", "busy-0001"]
 
 
+@pytest.mark.parametrize("limits", [{"at_once": 1}, {"tokens": 1}], ids=["at once", "tokens"])
+def test_turns_are_in_proportion_to_the_weights_of_tenants(settings: Settings, limits: dict[str, int]) -> None:
+    settings.SHANNON_MODEL_RATE_PERIOD_SECONDS = 0.2
+    gate, where, weights = ValkeyGate(), lane(**limits), {"large": 3, "small": 1}
+    first = gate.admit(where, "c", tokens=1, max_wait_seconds=0, tenant="third")
+    end(gate, where, CallEnd.LIMITED, first, pause_seconds=600.0)  # while they come nobody is let in
+    waiting = {f"{tenant}-{number}": tenant for number in range(6) for tenant in weights}
+    for call, tenant in waiting.items():
+        asked = admit(gate, where, wait=100_000.0, call=call, tenant=tenant, weight=weights[tenant])
+        assert asked.verdict is Verdict.QUEUED
+    end(gate, where, CallEnd.LIMITED, first, pause_seconds=0.0)
+
+    came = []
+    for _ in range(8):
+        call = let_in(gate, where, waiting, weights)
+        came.append(call.partition("-")[0])
+        gate.finish(where, call, CallEnd.SUCCESS, admission=first, reserved_tokens=1, actual_tokens=1)
+
+    assert (came.count("large"), came.count("small")) == (6, 2)
+
+
 def test_who_asks_for_a_turn_now_or_never_passes_nobody_who_waits() -> None:
     gate, where = ValkeyGate(), lane(at_once=1)
     first = gate.admit(where, "c", tokens=1, max_wait_seconds=0, tenant="a")

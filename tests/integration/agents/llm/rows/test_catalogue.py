@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from pytest_django import Settings
 
 from agents.journal import Journal
 from agents.llm.administration import gateway_row_delete, gateway_row_save
@@ -13,8 +14,9 @@ from agents.models import ModelCall, ModelOverride, ModelRules, TierOverride
 from agents.selectors import catalogue_of
 from agents.services import model_override_check
 from orchestration.api.openai.names import models_listed
-from policy.models import AuditEntry
-from policy.types import Principal
+from policy.models import AuditEntry, Tenant
+from policy.services import tenant_limits_set
+from policy.types import Principal, TenantLimits
 from shannon_project.config.catalogue import CatalogueInvalid, ModelUnknown
 from tests.integration.agents.llm.rows.registering import REQUEST, add, provider, tier
 from tests.integration.agents.llm.serving import server
@@ -23,6 +25,16 @@ from tests.provider import FaultProvider
 
 __all__ = ["provider", "server"]
 pytestmark = pytest.mark.django_db
+
+
+def test_a_tenants_weight_at_models_is_the_one_that_it_has_now(principal: Principal, settings: Settings) -> None:
+    settings.SHANNON_POLICY_RECHECK_SECONDS = 0.0
+    tenant = Tenant.objects.get(pk=principal.tenant_id)
+    before = models_of(tenant.id).weight
+
+    tenant_limits_set(tenant=tenant, limits=TenantLimits(weight=7))
+
+    assert (before, models_of(tenant.id).weight) == (1, 7)
 
 
 def test_a_tenants_rows_change_its_catalogue_and_nobody_elses(
