@@ -16,6 +16,7 @@ from orchestration.api.serializers.base import NoQuery, StrictSerializer
 from orchestration.creating import created_once
 from policy.types import Principal
 from shannon_project.foundation.database import connection_release
+from shannon_project.foundation.errors import NotFound
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,8 +44,15 @@ class Endpoint(APIView):
     queries: ClassVar[Mapping[str, type[StrictSerializer]]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Authenticate, check the scope, then read the query string."""
+        """Authenticate, check the scope, then read the query string.
+
+        Raises:
+            NotFound: A name in the path holds a NUL, which nothing that is kept has in its name. (Of a file's path the
+                workspace's jail says so.)
+        """
         super().initial(request, *args, **kwargs)
+        if any("\0" in name for key, name in kwargs.items() if key != "path"):
+            raise NotFound("Nothing has a name with a NUL in it.")
         self.query = self.queries.get("GET" if request.method == "HEAD" else request.method or "", NoQuery).of_query(
             request
         )

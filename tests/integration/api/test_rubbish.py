@@ -104,6 +104,7 @@ PLACES = [
     *("/tools/{}", "/tools/{}/definition", "/skills/{}", "/skills/{}/versions", "/roles/{}", "/agents/{}"),
     *("/mcp-servers/{}", "/openapi-apis/{}", "/modules/{}", "/memory/files/{}", "/sessions/chat/files/{}"),
     *("/sessions/{}/files", "/tools?category={}", "/skills?category={}", "/sessions/chat/files?path={}"),
+    *("/tasks/{}", "/schedules/{}", "/templates/{}", "/sessions/{}", "/approvals/{}", "/sessions/{}/history"),
     *("/sessions/chat/files-search?query={}", "/sessions/chat/files?limit={}", "/memory/files?path={}"),
 ]
 
