@@ -32,30 +32,12 @@ def main(rows):
                 yield f"{row.name:>4} {row.total:.2f}\\n"
     except (ValueError, KeyError) as error:
         raise RuntimeError from error
-print("", end="".join(list(main([Row("a", 1, 2)]))[:0]), file=out, flush=True)
+print("", end="".join(list(main([Row("a", 1, 2)]))[:0]), flush=True)
 json.loads(json.dumps({"a": [1, None, {"b": math.sqrt(2.0)}]}))
 {k: v for k, v in zip("ab", range(2))}
 """
 
 _prepared: dict[str, Any] = {}  # what a run is given; the engine sets its own streams again whenever it is called
-
-
-def _rehearse() -> None:
-    """Do what every run does, with nothing, for the snapshot: its interpreter has then learnt the code that it runs.
-
-    What is loaded by then is kept out of every later collection: walking it would cost each run 20 ms.
-    """
-    import gc
-    import io
-
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", line_buffering=True)
-    for _ in range(_REHEARSALS):
-        exec(compile(_REHEARSAL, _FILE, "exec", dont_inherit=True), {"out": out})
-    gc.collect()
-    gc.freeze()
-
-
-_rehearse()
 
 
 def _ready() -> None:
@@ -83,6 +65,7 @@ def _ready() -> None:
     os.write(1, b"")
     _left({})
     gc.collect()
+    gc.freeze()  # the collection at the end of a run has only what the run made to walk
 
 
 def _start(
@@ -173,8 +156,11 @@ def _left(before: dict[str, str]) -> dict[str, Any] | None:
     import base64
     import os
 
-    if not before and not os.listdir(_ROOT):
-        return None
+    try:
+        if not before and not os.listdir(_ROOT):
+            return None
+    except FileNotFoundError:  # the program has removed it
+        pass
     changed, seen, size_bytes, count = {}, set(), 0, 0
     for number, (folder, _, names) in enumerate(os.walk(_ROOT)):
         if number >= _FOLDERS_MAX or folder.count("/") > _DEPTH_MAX:
@@ -192,3 +178,29 @@ def _left(before: dict[str, str]) -> dict[str, Any] | None:
             if before.get(relative) != contents:
                 changed[relative] = contents
     return {"files": changed, "deleted": [path for path in before if path not in seen]}
+
+
+def _rehearse() -> None:
+    """Run a program as every run does, for the snapshot: its interpreter has then learnt the code that it runs.
+
+    What is loaded by then is kept out of every later collection: walking it would cost each run 20 ms.
+    """
+    import gc
+    import io
+    import linecache
+    import sys
+    import types
+
+    streams, path, main = (sys.stdin, sys.stdout, sys.stderr), list(sys.path), sys.modules["__main__"]
+    for _ in range(_REHEARSALS):
+        for name in ("stdin", "stdout", "stderr"):
+            _prepared[name] = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", line_buffering=True)
+        _prepared["main"] = types.ModuleType("__main__")
+        _start(_REHEARSAL)
+        (sys.stdin, sys.stdout, sys.stderr), sys.path[:], sys.modules["__main__"] = streams, path, main
+    linecache.cache.pop(_FILE)
+    gc.collect()
+    gc.freeze()
+
+
+_rehearse()

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import socket
 import sys
 import threading
@@ -30,6 +31,7 @@ def main() -> None:
     os.chdir(options.cache_dir)
     filter_imported()
     runtime.preload(cache_dir=Path(options.cache_dir), memory_bytes=options.guest_memory_bytes)
+    sys.dont_write_bytecode = True  # what it has loaded by now may be kept compiled; a host leaves nothing behind
     gc.collect()
     gc.freeze()  # a collection in a host would copy every page of what they share
     _alone()
@@ -40,6 +42,7 @@ def _host(options: HostOptions, runtime: type[Runtime], parent_pid: int, descrip
     """Be a host: confine this process, then serve."""
     read_fd, write_fd, begun_fd = descriptors[0], descriptors[1], descriptors[3]
     os.nice(options.niceness)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})  # before there are threads: one may wait for it
     confine(parent_pid=parent_pid, memory_bytes=options.memory_bytes, may_start=options.starts_process)
     end_with_worker(read_fd)
     made = runtime(cache_dir=Path(options.cache_dir))

@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import struct
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -74,7 +75,7 @@ def _become_host(serve: Serve, descriptors: list[int]) -> None:
         # Nothing that prints by mistake may write into the frames: standard output is standard error.
         os.dup2(descriptors[2], 2)
         os.dup2(descriptors[2], 1)
-        os.close(descriptors[2])
+        sys.stderr = os.fdopen(descriptors[2], "w", buffering=1, errors="backslashreplace")  # while a guest has 1 and 2
         nothing_fd = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing_fd, 0)  # the zygote's socket; and a guest that inherits standard input must find nothing there
         os.close(nothing_fd)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
-from sandbox.host import wire
+from sandbox.host import messages, wire
 from sandbox.host.begun import Begun
 from sandbox.host.options import HostOptions
 from sandbox.host.wire import Frame, Wire
@@ -76,7 +76,9 @@ class HostProcess:
         """
         deadline = time.monotonic() + timeout_seconds
         try:
-            self._wire.send(Frame(wire.WARM, {"guest": guest, "limits": wire.limits_text(limits)}), deadline=deadline)
+            self._wire.send(
+                Frame(wire.WARM, {"guest": guest, "limits": messages.limits_text(limits)}), deadline=deadline
+            )
             self._expect(wire.READY, deadline)
         except wire.WireClosed as error:
             raise HostGone(self._why(error)) from error
@@ -112,11 +114,11 @@ class HostProcess:
         self._begun.next_run()
         clock = _Clock(self._begun, time.monotonic() + start_seconds, limits.wall_seconds + grace_seconds)
         try:
-            self._wire.send(wire.request_frame(request, limits), deadline=clock.start_until)
+            self._wire.send(messages.request_frame(request, limits), deadline=clock.start_until)
             frame = self._ended(clock, on_call)
             if frame.kind == wire.ENDED:
                 frame = self._expect(wire.RESULT, time.monotonic() + start_seconds)
-            result = wire.result_from(frame)
+            result = messages.result_from(frame)
         except wire.WireTimeout as error:
             raise HostBroken(self._why(error)) if self._begun.at() is None else HostOverdue(str(error)) from error
         except wire.WireClosed as error:
@@ -182,10 +184,15 @@ class _Clock:
     begun: Begun
     start_until: float  # latest begin, as `time.monotonic()`
     run_seconds: float  # from the begin
+    has_waited: bool = False
 
     def look_at(self) -> float:
-        """Return how long to wait before `is_over` can be true, or the begin must be looked up."""
-        begun_at = self.begun.at()
+        """Return how long to wait before `is_over` can be true, or the begin must be looked up.
+
+        It is not looked up before that wait: most programs have ended by then.
+        """
+        begun_at = self.begun.at() if self.has_waited else None
+        self.has_waited = True
         if begun_at is not None:
             return begun_at + self.run_seconds
         return min(self.start_until, time.monotonic() + self.run_seconds)

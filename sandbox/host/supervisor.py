@@ -23,6 +23,7 @@ from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLim
 
 log = structlog.get_logger(__name__)
 _TRIES = 3  # hosts that may turn out dead before a run is given up
+_PREPARED_SECONDS = 0.03  # after so long a host has made its next guest, mostly
 _CRASHES = 2  # hosts that one run may be lost with: the first may have died of something else
 
 
@@ -58,7 +59,8 @@ class Supervisor:
         self._options = options
         self._on_replaced = on_replaced
         self._changed = threading.Condition()
-        self._idle: list[HostProcess] = []
+        self._idle: list[HostProcess] = []  # the one that ran last is the last
+        self._gave_back_at = 0.0  # when it came back, as `time.monotonic()`
         self._hosts: set[HostProcess] = set()
         self._lent = 0  # hosts that run something, or are being started for a run
         self._ahead = False  # True while a host is started that nobody has asked for yet
@@ -127,7 +129,7 @@ class Supervisor:
     def idle_pids(self) -> list[int]:
         """Return the process ids of the hosts that wait for a run, the next one first."""
         with self._changed:
-            return [host.pid for host in self._idle]
+            return [host.pid for host in sorted(self._idle, key=lambda host: host is not self._next())]
 
     def shutdown(self) -> None:
         """End all hosts. Runs that are under way crash."""
@@ -184,9 +186,20 @@ class Supervisor:
                     details={"hosts": self._options.hosts_max, "wait_seconds": wait_seconds},
                 )
             self._lent += 1
-            host = self._idle.pop(0) if self._idle else None  # the one whose next guest has had most time to start
+            host = self._next()
+            if host is not None:
+                self._idle.remove(host)
         self._start_ahead()
         return host or self._start()
+
+    def _next(self) -> HostProcess | None:
+        """Return the idle host for the next run: the one that ran last, of which most is still in a cache.
+
+        Unless that was a moment ago, when it may still make its next guest: then the one that had most time for it.
+        """
+        if not self._idle:
+            return None
+        return self._idle[-1 if time.monotonic() - self._gave_back_at > _PREPARED_SECONDS else 0]
 
     def _start(self) -> HostProcess:
         """Start a host for a run that counts as lent already."""
@@ -231,6 +244,7 @@ class Supervisor:
             self._changed.notify()
             if not self._closed:
                 self._idle.append(host)
+                self._gave_back_at = time.monotonic()
                 return
         host.end()
 
@@ -266,7 +280,7 @@ class Supervisor:
             self._ahead = False
             loaded = loaded and not self._closed
             if host is not None and loaded:
-                self._idle.append(host)
+                self._idle.insert(0, host)
             elif host is not None:
                 self._hosts.discard(host)
             self._changed.notify_all()

@@ -1,12 +1,16 @@
 """The protocol between a worker and its sandbox host: frames over a pair of pipes.
 
-One frame is `!IQ` (bytes of JSON, bytes of blobs), then a JSON object, then the blobs back to back. The object has
-`kind`, `fields` and `blob_sizes`. The worker sends `warm`, answered by `ready`, or `run`, answered by `ended` (it had
-its time: from here on only bytes are copied) and `result`; a guest whose files are at hand when it ends has a `result`
-alone. That the guest got its program is noted beside the frames (`sandbox.host.begun`), since it need not wake anybody.
-Before its end the host may send `call`, which the worker answers by `answer`: a call outside. `unsupported` instead of
-`ended`: the runtime found that it cannot run this program. `error` instead of any answer: the host cannot work and
-ends. JSON and not pickle: a host that a guest has taken over must not be able to make the worker execute anything.
+One frame is `!IIQ` (bytes of JSON, number of blobs, bytes of blobs), then a JSON object with `kind` and `fields`, then
+the size of each blob as `!Q`, then the blobs back to back. What frames say is in `sandbox.host.messages`. The worker
+sends `warm`, answered by `ready`, or `run`, answered by `ended` (it had its time: from here on only bytes are copied)
+and `result`; a guest whose files are at hand when it ends has a `result` alone. That the guest got its program is noted
+beside the frames (`sandbox.host.begun`), since it need not wake anybody. Before its end the host may send `call`, which
+the worker answers by `answer`: a call outside. `unsupported` instead of `ended`: the runtime found that it cannot run
+this program. `error` instead of any answer: the host cannot work and ends. JSON and not pickle: a host that a guest has
+taken over must not be able to make the worker execute anything.
+
+A worker that comes back to the sandbox after a pause finds none of this code in a cache of its processor, which makes
+each step ten times as long. So whatever is alike from run to run is encoded and read once: see `Frame.head`.
 """
 
 import json
@@ -15,25 +19,21 @@ import select
 import struct
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from dataclasses import fields as dataclass_fields
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-
-from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, Resources, SandboxLimits
 
 RUN, WARM, ENDED, RESULT = "run", "warm", "ended", "result"
 READY, UNSUPPORTED, ERROR = "ready", "unsupported", "error"
 CALL, ANSWER = "call", "answer"
 
-_PREFIX = struct.Struct("!IQ")
+_PREFIX = struct.Struct("!IIQ")
 _JSON_MAX_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 1024 * 1024
 _JOINED_MAX_BYTES = 64 * 1024
-_LIMITS_KEPT = 64  # nearly all runs of a worker have the same
-
-
-_RESOURCES = tuple(each.name for each in dataclass_fields(Resources))
+_SIZE_BYTES, _BLOBS_MAX = 8, 1_000_000
+_REPEATED = (b'{"kind": "run"', b'{"kind": "result"')  # whose heads are mostly those of the run before
+_HEADS_KEPT, _HEAD_KEPT_BYTES = 64, 2048
 
 
 class WireClosed(Exception):
@@ -50,11 +50,16 @@ class WireInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One message: JSON fields and binary blobs."""
+    """One message: JSON fields and binary blobs.
+
+    `fields` may be shared with other frames: they are only read. `head` is kind and fields as they are sent, where that
+    is known already; otherwise it is made from them.
+    """
 
     kind: str
     fields: Mapping[str, Any] = field(default_factory=dict)
     blobs: Sequence[bytes] = ()
+    head: bytes = field(default=b"", compare=False)
 
 
 class Wire:
@@ -104,19 +109,20 @@ class Wire:
         Raises:
             WireInvalid: What arrives is not a frame: the other side's fault.
         """
-        json_bytes, blob_bytes = _PREFIX.unpack(self._taken(_PREFIX.size, deadline))
-        if json_bytes > _JSON_MAX_BYTES or blob_bytes > self._frame_max_bytes:
+        self._arrive(_PREFIX.size, deadline)
+        json_bytes, blob_count, blob_bytes = _PREFIX.unpack_from(self._received)
+        if json_bytes > _JSON_MAX_BYTES or blob_count > _BLOBS_MAX or blob_bytes > self._frame_max_bytes:
             raise WireInvalid(f"a frame of {json_bytes} + {blob_bytes} bytes is larger than allowed")
-        head = self._taken(json_bytes, deadline)
-        blobs = memoryview(self._taken(blob_bytes, deadline))
-        try:
-            parsed = json.loads(head)
-            kind, fields, sizes = parsed["kind"], parsed["fields"], parsed["blob_sizes"]
-            if not isinstance(kind, str) or not isinstance(fields, dict):
-                raise WireInvalid("a frame's kind or fields have the wrong type")
-            return Frame(kind, fields, _split(blobs, sizes))
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise WireInvalid(f"not a frame: {error}") from error
+        sizes_at = _PREFIX.size + json_bytes
+        blobs_at = sizes_at + blob_count * _SIZE_BYTES
+        self._arrive(blobs_at + blob_bytes, deadline)
+        head = bytes(self._received[_PREFIX.size : sizes_at])
+        sizes = struct.unpack_from(f"!{blob_count}Q", self._received, sizes_at)
+        blobs = self._split(blobs_at, sizes, blob_bytes)
+        del self._received[: blobs_at + blob_bytes]
+        keeps = json_bytes <= _HEAD_KEPT_BYTES and head.startswith(_REPEATED)
+        kind, fields = _head_kept(head) if keeps else _head_read(head)
+        return Frame(kind, fields, blobs, head)
 
     def close(self) -> None:
         """Close both pipes."""
@@ -134,151 +140,56 @@ class Wire:
             except OSError as error:
                 raise WireClosed(str(error)) from error
 
-    def _taken(self, size_bytes: int, deadline: float | None) -> bytes:
-        """Return the next bytes; reads what has arrived in one go, which is often a whole frame and the next."""
+    def _arrive(self, size_bytes: int, deadline: float | None) -> None:
+        """Wait until so much has arrived; reads what is there in one go, which is often a whole frame and the next."""
         received = self._received
         while len(received) < size_bytes:
-            _waited(self._arrivals, deadline)
             try:
                 chunk = os.read(self._read_fd, max(_JOINED_MAX_BYTES, min(_CHUNK_BYTES, size_bytes - len(received))))
             except BlockingIOError:
+                _waited(self._arrivals, deadline)
                 continue
             except OSError as error:
                 raise WireClosed(str(error)) from error
             if not chunk:
                 raise WireClosed("end of file")
             received += chunk
-        taken = bytes(received) if len(received) == size_bytes else bytes(memoryview(received)[:size_bytes])
-        del received[:size_bytes]
-        return taken
+
+    def _split(self, position: int, sizes: Sequence[int], blob_bytes: int) -> list[bytes]:
+        if sum(sizes) != blob_bytes:
+            raise WireInvalid("the blobs' sizes do not add up")
+        parts = []
+        with memoryview(self._received) as received:
+            for size in sizes:
+                parts.append(bytes(received[position : position + size]))
+                position += size
+        return parts
 
 
-def request_frame(request: ExecutionRequest, limits: SandboxLimits) -> Frame:
-    """Return the `run` frame of a request under these limits."""
-    fields = {
-        "guest": request.guest,
-        "module_sha256": request.module_sha256,
-        "arguments": list(request.arguments),
-        "paths": list(request.files),
-        "limits": limits_text(limits),
-    }
-    return Frame(RUN, fields, [request.code.encode(), request.stdin, *request.files.values()])
-
-
-def request_from(frame: Frame) -> ExecutionRequest:
-    """Return the request of a `run` frame; its limits are set.
-
-    Raises:
-        WireInvalid: Fields are missing or wrong.
-    """
-    try:
-        code, stdin, *contents = frame.blobs
-        return ExecutionRequest(
-            guest=str(frame.fields["guest"]),
-            code=code.decode(),
-            module_sha256=str(frame.fields["module_sha256"]),
-            arguments=tuple(map(str, frame.fields["arguments"])),
-            stdin=stdin,
-            files=dict(zip(frame.fields["paths"], contents, strict=True)),
-            limits=limits_from(frame.fields["limits"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise WireInvalid(f"not a request: {error}") from error
-
-
-@lru_cache(_LIMITS_KEPT)
-def limits_text(limits: SandboxLimits) -> str:
-    """Return limits as a field of a frame."""
-    return json.dumps(asdict(limits))
-
-
-@lru_cache(_LIMITS_KEPT)
-def limits_from(text: str) -> SandboxLimits:
-    """Return the limits of a frame's field.
-
-    Raises:
-        ValueError, TypeError: It has none.
-    """
-    return SandboxLimits(**json.loads(text))
-
-
-def result_frame(result: ExecutionResult, *, last: bool) -> Frame:
-    """Return the `result` frame; `last` says that the host ends now."""
-    fields = {
-        name: getattr(result, name)
-        for name in (
-            "outcome",
-            "exit_code",
-            "stdout_truncated",
-            "stderr_truncated",
-            "limit_hit",
-            "runtime",
-            "message",
-        )
-    }
-    fields |= {
-        "resources": {name: getattr(result.resources, name) for name in _RESOURCES},
-        "paths": list(result.files_changed),
-        "files_deleted": list(result.files_deleted),
-        "last": last,
-    }
-    return Frame(RESULT, fields, [result.stdout.encode(), result.stderr.encode(), *result.files_changed.values()])
-
-
-def result_from(frame: Frame) -> ExecutionResult:
-    """Return the result of a `result` frame, believing nothing of it but its form.
-
-    Raises:
-        WireInvalid: Fields are missing or wrong: the host's fault.
-    """
-    try:
-        stdout, stderr, *contents = frame.blobs
-        fields = frame.fields
-        exit_code = fields["exit_code"]
-        return ExecutionResult(
-            outcome=Outcome(fields["outcome"]),
-            exit_code=None if exit_code is None else int(exit_code),
-            stdout=stdout.decode(errors="replace"),
-            stderr=stderr.decode(errors="replace"),
-            stdout_truncated=bool(fields["stdout_truncated"]),
-            stderr_truncated=bool(fields["stderr_truncated"]),
-            files_changed=dict(zip(map(str, fields["paths"]), contents, strict=True)),
-            files_deleted=tuple(map(str, fields["files_deleted"])),
-            limit_hit=str(fields["limit_hit"]),
-            resources=_resources_from(fields["resources"]),
-            runtime=str(fields["runtime"]),
-            message=str(fields["message"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise WireInvalid(f"not a result: {error}") from error
-
-
-def _resources_from(fields: Mapping[str, Any]) -> Resources:
-    cpu_seconds, fuel = fields["cpu_seconds"], fields["fuel"]
-    return Resources(
-        wall_seconds=float(fields["wall_seconds"]),
-        cpu_seconds=None if cpu_seconds is None else float(cpu_seconds),
-        fuel=None if fuel is None else int(fuel),
-        output_bytes=int(fields["output_bytes"]),
-        file_bytes=int(fields["file_bytes"]),
-    )
+def head_of(kind: str, fields: Mapping[str, Any]) -> bytes:
+    """Return kind and fields as they are sent."""
+    return json.dumps({"kind": kind, "fields": fields}).encode()
 
 
 def _parts(frame: Frame) -> list[bytes]:
     """Return a frame's bytes, in pieces: files are not copied."""
     sizes = [len(blob) for blob in frame.blobs]
-    head = json.dumps({"kind": frame.kind, "fields": frame.fields, "blob_sizes": sizes}).encode()
-    return [_PREFIX.pack(len(head), sum(sizes)), head, *frame.blobs]
+    head = frame.head or head_of(frame.kind, frame.fields)
+    return [_PREFIX.pack(len(head), len(sizes), sum(sizes)), head, struct.pack(f"!{len(sizes)}Q", *sizes), *frame.blobs]
 
 
-def _split(blobs: memoryview, sizes: list[int]) -> list[bytes]:
-    if any(size < 0 for size in sizes) or sum(sizes) != len(blobs):
-        raise WireInvalid("the blobs' sizes do not add up")
-    parts, position = [], 0
-    for size in sizes:
-        parts.append(bytes(blobs[position : position + size]))
-        position += size
-    return parts
+def _head_read(head: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        parsed = json.loads(head)
+        kind, fields = parsed["kind"], parsed["fields"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise WireInvalid(f"not a frame: {error}") from error
+    if not isinstance(kind, str) or not isinstance(fields, dict):
+        raise WireInvalid("a frame's kind or fields have the wrong type")
+    return kind, fields
+
+
+_head_kept = lru_cache(_HEADS_KEPT)(_head_read)
 
 
 def _waited(poller: select.poll, deadline: float | None) -> None:

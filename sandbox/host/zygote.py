@@ -17,7 +17,7 @@ _SOURCE_DIR = Path(__file__).resolve().parent.parent.parent
 _STDERR_TAIL_BYTES = 2000
 _END_SECONDS = 5.0  # to end all hosts, before it is killed itself
 # Nothing of the worker's environment goes in: it holds keys of providers and servers.
-_ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+_ENVIRONMENT = {"LANG": "C.UTF-8", "PYTHONUTF8": "1"}
 
 
 class ZygoteGone(Exception):

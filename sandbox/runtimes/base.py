@@ -24,6 +24,10 @@ def nobody_answers(name: str, arguments: Any) -> dict[str, Any]:  # noqa: ARG001
     return {"error": f"there is no call {name!r}"}
 
 
+def _nobody_told(result: ExecutionResult) -> None:
+    raise RuntimeBroken(f"a guest was given up outside of a sandbox host: {result.message}")
+
+
 @dataclass(frozen=True, slots=True)
 class RuntimeProblem:
     """Why a runtime would not work on this machine, and what to do.
@@ -61,6 +65,9 @@ class Runtime(ABC):
         self.spent = (
             False  # True: a given-up guest may still be running here, so this process must not serve another run
         )
+        # Told of a guest that was given up, from another thread than that of `execute`, which will never return: says
+        # the result and ends the process. For runtimes that cannot leave the thread of `execute` before the guest does.
+        self.on_given_up: Callable[[ExecutionResult], None] = _nobody_told
 
     @classmethod
     def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:

@@ -1,4 +1,4 @@
-"""Captures what a guest writes to the descriptors 1 and 2 of this process, and watches it meanwhile.
+"""Captures what a guest writes to the descriptors 1 and 2 of this process.
 
 The guest inherits the descriptors, so this sees its bytes as they are, in order, whichever way it writes them. A guest
 that prints more than may be kept is held back by the full pipe: nothing reads on.
@@ -7,14 +7,11 @@ that prints more than may be kept is held back by the full pipe: nothing reads o
 import contextlib
 import os
 import select
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sandbox.runtimes.endings import TICK_SECONDS, Captured
-from sandbox.types import Outcome
+from sandbox.runtimes.endings import Captured
 
 _CHUNK_BYTES = 64 * 1024
-_SHORT_MS = 3.0  # how long a full pipe may hold a guest back, once a run, before it is read
 
 
 @dataclass(slots=True)
@@ -26,56 +23,50 @@ class _Pipe:
 
 
 class Descriptors:
-    """The pipes of one process; `redirected` is entered for each run."""
+    """The pipes of one process."""
 
     def __init__(self) -> None:
-        """Make the pipes; descriptors 1 and 2 stay what they are until a run."""
+        """Make the pipes; descriptors 1 and 2 stay what they are."""
         self._pipes = [_pipe(descriptor) for descriptor in (1, 2)]
-        self._left = select.poll()
-        for pipe in self._pipes:
-            self._left.register(pipe.read_fd, select.POLLIN)
+        self._are_redirected = False
 
-    @contextlib.contextmanager
-    def redirected(self) -> Iterator[None]:
+    def redirect(self) -> None:
         """Have what is written to 1 and 2 go into the pipes. What is left in them from before is thrown away."""
-        for read_fd, _ in self._left.poll(0):
-            _emptied(read_fd)
+        if self._are_redirected:
+            return
         for pipe in self._pipes:
+            _emptied(pipe.read_fd)
             os.dup2(pipe.write_fd, pipe.descriptor, inheritable=False)
-        try:
-            yield
-        finally:
-            for pipe in self._pipes:
-                os.dup2(pipe.own_fd, pipe.descriptor, inheritable=False)
+        self._are_redirected = True
 
-    def watch(
-        self, done_fd: int, captured: tuple[Captured, Captured], limit_hit: Callable[[], Outcome | None]
-    ) -> Outcome | None:
-        """Collect output until `done_fd` can be read or a limit is hit; returns which one.
+    def restore(self) -> None:
+        """Make 1 and 2 what they were."""
+        for pipe in self._pipes if self._are_redirected else ():
+            os.dup2(pipe.own_fd, pipe.descriptor, inheritable=False)
+        self._are_redirected = False
+
+    def arrivals(self) -> select.poll:
+        """Return what tells, by `poll`, that a guest has written something."""
+        poller = select.poll()
+        for pipe in self._pipes:
+            poller.register(pipe.read_fd, select.POLLIN)
+        return poller
+
+    def collect(self, captured: tuple[Captured, Captured]) -> None:
+        """Read what is in the pipes now; a guest that goes on writing is not followed beyond what may be kept.
 
         Args:
-            done_fd: Becomes readable when the guest has ended.
             captured: Where standard output and standard error go.
-            limit_hit: Asked every `TICK_SECONDS`, and after output.
         """
-        poller = select.poll()
-        poller.register(done_fd, select.POLLIN)
-        streams = {pipe.read_fd: kept for pipe, kept in zip(self._pipes, captured, strict=True)}
-        if poller.poll(_SHORT_MS):  # most programs have ended by then, and nobody was woken for each line they print
-            _drained(streams)
-            return None
-        for read_fd in streams:
-            poller.register(read_fd, select.POLLIN)
-        while True:
-            ready = {fd for fd, _ in poller.poll(TICK_SECONDS * 1000)}
-            for read_fd in ready & streams.keys():
-                streams[read_fd].add(os.read(read_fd, _CHUNK_BYTES))
-            if any(kept.truncated for kept in captured):
-                return Outcome.OUTPUT_EXCEEDED
-            stopped_for = None if done_fd in ready else limit_hit()
-            if done_fd in ready or stopped_for is not None:
-                _drained(streams)
-                return stopped_for
+        for pipe, kept in zip(self._pipes, captured, strict=True):
+            try:
+                while not kept.truncated:
+                    chunk = os.read(pipe.read_fd, _CHUNK_BYTES)
+                    kept.add(chunk)
+                    if len(chunk) < _CHUNK_BYTES:
+                        break  # the pipe is empty, or was a moment ago
+            except BlockingIOError:
+                continue
 
 
 def _pipe(descriptor: int) -> _Pipe:
@@ -83,14 +74,6 @@ def _pipe(descriptor: int) -> _Pipe:
     read_fd, write_fd = os.pipe()
     os.set_blocking(read_fd, False)
     return _Pipe(descriptor, read_fd, write_fd, own_fd)
-
-
-def _drained(streams: Mapping[int, Captured]) -> None:
-    """Read what is in the pipes now; a guest that goes on writing is not followed beyond what may be kept."""
-    for read_fd, kept in streams.items():
-        with contextlib.suppress(BlockingIOError):
-            while not kept.truncated:
-                kept.add(os.read(read_fd, _CHUNK_BYTES))
 
 
 def _emptied(read_fd: int) -> None:

@@ -14,7 +14,7 @@ TICK_SECONDS = 0.02  # how late a limit on time or memory may be noticed
 RSS_SLACK_BYTES = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GuestExit:
     """How the guest's process ended: with an exit code, or by a trap whose text is `trap`."""
 
@@ -41,7 +41,7 @@ class Captured:
         return self.head.decode(errors="replace")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ending:
     """What was seen of a run.
 

@@ -5,13 +5,10 @@ nobody waits. A guest that recurses deeper than the engine's own stack aborts th
 """
 
 import contextlib
-import os
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +19,7 @@ from sandbox.runtimes.endings import RSS_SLACK_BYTES, Captured, Ending, GuestExi
 from sandbox.runtimes.fast_left import VFS_BYTES, files_left, said
 from sandbox.runtimes.locks import machine_lock
 from sandbox.runtimes.outcomes import FilesExceeded, result_for
+from sandbox.runtimes.watcher import Watched, Watcher
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
 
 if TYPE_CHECKING:
@@ -31,7 +29,6 @@ _EXIT_TRAP = "exit_exit"  # in the trace of a guest that called `os._exit`: its 
 # Guests at once in the engine's pool, where each finds its pages mapped: one runs or gives its memory back, one waits.
 # By itself it makes room for 1,000: 4 TiB of addresses and 16,000 guard pages, a quarter of a host's start.
 _POOL_GUESTS = 4
-_ENGINE_SECONDS = 0.02  # how late the engine may stop a guest: one that waits, it does; for a loop it takes 0.1 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class EryxRuntime(Runtime):
         self._made_for: tuple[int, int | None] | None = None
         self._rss_bytes: int | None = None  # before the next run, where it was looked at while nobody waited
         self._descriptors: Descriptors | None = None
-        self._executor: _Executor | None = None
+        self._watcher: Watcher | None = None
 
     @classmethod
     def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:  # noqa: ARG003 - see `Runtime.preload`
@@ -98,22 +95,20 @@ class EryxRuntime(Runtime):
             raise RuntimeBroken("a request without limits reached the runtime")
         self._made_for = limits.memory_bytes, limits.fuel
         guest = self._ended = self._take(*self._made_for)
-        self._descriptors = self._descriptors or Descriptors()
-        self._executor = self._executor or _Executor()
-        guest.session.execution_timeout_ms = max(1, int(limits.wall_seconds * 1000))
         source = fast_python.program(request.code, stdin=request.stdin, files=request.files)
-        with self._descriptors.redirected():
-            begin = partial(self._executor.start, guest.session, source)
-            ending, left = self._watched(self._descriptors, self._executor, begin, on_running, limits)
+        ending, left = self._ran(guest, source, request, limits, on_running)
         on_ended()
         return self._result(request, limits, ending, left)
 
     def prepare(self) -> None:
         """Make the guest of the next run, on the guess that it has the same limits; then forget the last one."""
+        descriptors, _ = self._watching()
+        descriptors.restore()
         if self._next is None and self._made_for is not None and not self.spent:
             self._next = self._take(*self._made_for)
         self._ended = None
         self._rss_bytes = rss_bytes()
+        descriptors.redirect()
 
     @classmethod
     def problems(cls) -> list[RuntimeProblem]:
@@ -128,34 +123,47 @@ class EryxRuntime(Runtime):
         """See `Runtime`."""
         return fast_python.engine_folder() is not None and fast_python.snapshot_path(cache_dir).exists()
 
-    def _watched(
+    def _ran(
         self,
-        descriptors: Descriptors,
-        executor: "_Executor",
-        begin: Callable[[], None],
-        on_running: Callable[[], None],
+        guest: _Guest,
+        source: str,
+        request: ExecutionRequest,
         limits: SandboxLimits,
+        on_running: Callable[[], None],
     ) -> tuple[Ending, dict[str, Any]]:
-        clock = Stopwatch()
+        """Run a guest on this thread. The engine's own clock would start another thread for each run."""
+        import eryx  # noqa: PLC0415 - see above
+
+        descriptors, watcher = self._watching()
+        descriptors.redirect()
         rss_now_bytes, self._rss_bytes = rss_bytes() if self._rss_bytes is None else self._rss_bytes, None
         rss_max_bytes = rss_now_bytes + limits.memory_bytes + max(2 * limits.file_bytes, VFS_BYTES) + RSS_SLACK_BYTES
-
-        def limit_hit() -> Outcome | None:
-            if clock.wall_seconds() > limits.wall_seconds + _ENGINE_SECONDS:
-                return Outcome.TIMEOUT
-            if clock.cpu_seconds() > limits.cpu_seconds:
-                return Outcome.CPU_EXCEEDED
-            return Outcome.QUOTA_EXCEEDED if rss_bytes() > rss_max_bytes else None
-
         captured = Captured(limits.output_bytes), Captured(limits.output_bytes)
+        clock = Stopwatch()
+
+        def give_up(stopped_for: Outcome) -> None:
+            used = clock.wall_seconds(), clock.cpu_seconds()
+            ending = Ending(stopped_for, GuestExit(None), *captured, *used)
+            self.on_given_up(self._result(request, limits, ending, {}))
+
+        watched = Watched(captured, partial(_limit_hit, clock, limits, rss_max_bytes), give_up)
         on_running()  # first: a guest that ends the host at once must be known to have begun, and is bounded from there
-        begin()
-        stopped_for = descriptors.watch(executor.done_fd, captured, limit_hit)
-        used = clock.wall_seconds(), clock.cpu_seconds()
-        if stopped_for is not None:
-            self.spent = True  # the guest may still run
-            return Ending(stopped_for, GuestExit(None), *captured, *used), {}
-        return _ending(executor.outcome(), captured, used)
+        watcher.begin(watched)
+        outcome: eryx.ExecuteResult | eryx.EryxError
+        try:
+            outcome = guest.session.execute(source)
+        except eryx.EryxError as error:
+            outcome = error
+        finally:
+            used = clock.wall_seconds(), clock.cpu_seconds()
+            watcher.end(watched)
+        return _ending(outcome, captured, used)
+
+    def _watching(self) -> tuple[Descriptors, Watcher]:
+        if self._descriptors is None or self._watcher is None:
+            self._descriptors = Descriptors()
+            self._watcher = Watcher(self._descriptors)
+        return self._descriptors, self._watcher
 
     def _result(
         self, request: ExecutionRequest, limits: SandboxLimits, ending: Ending, left: dict[str, Any]
@@ -223,38 +231,16 @@ class EryxRuntime(Runtime):
         return factory
 
 
+def _limit_hit(clock: Stopwatch, limits: SandboxLimits, rss_max_bytes: int) -> Outcome | None:
+    if clock.wall_seconds() > limits.wall_seconds:
+        return Outcome.TIMEOUT
+    if clock.cpu_seconds() > limits.cpu_seconds:
+        return Outcome.CPU_EXCEEDED
+    return Outcome.QUOTA_EXCEEDED if rss_bytes() > rss_max_bytes else None
+
+
 def _nothing() -> None:
     """Nobody waits for a rehearsal."""
-
-
-class _Executor:
-    """The thread that runs guests, one after another; `done_fd` becomes readable when one has ended."""
-
-    def __init__(self) -> None:
-        self.done_fd, self._done_write_fd = os.pipe()
-        self._work: SimpleQueue[tuple[eryx.Session, str]] = SimpleQueue()
-        self._outcomes: SimpleQueue[eryx.ExecuteResult | eryx.EryxError] = SimpleQueue()
-        threading.Thread(target=self._serve, name="guest", daemon=True).start()
-
-    def start(self, session: "eryx.Session", source: str) -> None:
-        self._work.put((session, source))
-
-    def outcome(self) -> "eryx.ExecuteResult | eryx.EryxError":
-        """Return how the guest ended; call it once `done_fd` can be read."""
-        os.read(self.done_fd, 1)
-        return self._outcomes.get()
-
-    def _serve(self) -> None:
-        import eryx  # noqa: PLC0415 - see above
-
-        while True:
-            session, source = self._work.get()
-            try:
-                self._outcomes.put(session.execute(source))
-            except eryx.EryxError as error:
-                self._outcomes.put(error)
-            del session
-            os.write(self._done_write_fd, b".")
 
 
 def _ending(
@@ -269,8 +255,6 @@ def _ending(
         exit_code = left.get("exit_code")
         ended = GuestExit(exit_code) if isinstance(exit_code, int) else GuestExit(None, "it broke its start program")
         return Ending(None, ended, *captured, *used, fuel=outcome.fuel_consumed), left
-    if isinstance(outcome, eryx.TimeoutError):
-        return Ending(Outcome.TIMEOUT, GuestExit(None), *captured, *used), {}
     if isinstance(outcome, eryx.ResourceLimitError):
         return Ending(Outcome.CPU_EXCEEDED, GuestExit(None), *captured, *used), {}
     text = str(outcome)

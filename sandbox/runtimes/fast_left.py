@@ -3,7 +3,6 @@
 So the program may have had it say anything: what is said is checked, and believed only of the program itself.
 """
 
-import re
 from base64 import b64decode
 from typing import Any
 
@@ -11,12 +10,12 @@ from sandbox.runtimes.outcomes import FilesExceeded
 from sandbox.types import ExecutionRequest, SandboxLimits
 
 VFS_BYTES = 64 * 1024 * 1024  # pyeryx's own cap of a guest's files, which a caller cannot lower
-_EXIT_CODE = re.compile("[0-9]{1,3}")
+_DIGITS_MAX = 3  # of an exit code
 
 
 def said(result: object) -> dict[str, Any]:
     """Return what was said, by name; nothing when the program has kept it from being said."""
-    if isinstance(result, str) and _EXIT_CODE.fullmatch(result):
+    if isinstance(result, str) and len(result) <= _DIGITS_MAX and result.isascii() and result.isdecimal():
         return {"exit_code": int(result)}
     return result if isinstance(result, dict) else {}
 
@@ -29,6 +28,8 @@ def files_left(
     Raises:
         FilesExceeded: They are more or larger than the limits allow, or make no sense: the program's fault.
     """
+    if not request.files and left.keys() <= {"exit_code"}:
+        return {}, ()
     if left.get("exceeded") == "file_bytes":
         raise FilesExceeded(f"they are larger than {VFS_BYTES} bytes together", limit="file_bytes")
     if left.get("exceeded"):

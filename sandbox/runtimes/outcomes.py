@@ -87,8 +87,9 @@ def result_for(
         deleted: Files that are gone; dropped likewise.
         exceeded: Why the files cannot be kept, for a program that ended by itself.
     """
-    outcome = outcome_of(ending)
-    message, limit = message_for(outcome, limits, ending), limit_of(outcome, limits, ending)
+    outcome, message, limit = outcome_of(ending), "", ""
+    if outcome is not Outcome.OK:
+        message, limit = message_for(outcome, limits, ending), limit_of(outcome, limits, ending)
     if exceeded is not None and outcome.ended_by_itself:
         outcome = Outcome.QUOTA_EXCEEDED
         message, limit = f"The program's files were not kept: {exceeded}.", exceeded.limit

@@ -22,7 +22,7 @@ def test_a_program_has_begun_when_its_host_has_noted_it(noted: Begun) -> None:
     noted.next_run()
     assert noted.at() is None
     before = time.monotonic()
-    begun(noted.write_fd)
+    begun(noted.write_fd, 1)
     at = noted.at()
     assert at is not None
     assert before <= at <= time.monotonic()
@@ -32,7 +32,11 @@ def test_a_program_has_begun_when_its_host_has_noted_it(noted: Begun) -> None:
 
 def test_the_note_of_one_run_is_not_taken_for_that_of_the_next(noted: Begun) -> None:
     noted.next_run()
-    begun(noted.write_fd)
+    begun(noted.write_fd, 1)
+    noted.next_run()
+    assert noted.at() is None
+    begun(noted.write_fd, 2)
+    assert noted.at() is not None
     noted.next_run()
     assert noted.at() is None
     os.close(noted.write_fd)
@@ -43,7 +47,7 @@ def test_the_note_of_one_run_is_not_taken_for_that_of_the_next(noted: Begun) -> 
 def test_a_host_cannot_lengthen_its_time_by_a_false_note(noted: Begun, said: float) -> None:
     earliest = time.monotonic()
     noted.next_run()
-    os.write(noted.write_fd, struct.pack("!d", said))
+    os.write(noted.write_fd, struct.pack("!Qd", 1, said))
     at = noted.at()
     assert at is not None
     assert earliest <= at <= time.monotonic()
@@ -51,9 +55,24 @@ def test_a_host_cannot_lengthen_its_time_by_a_false_note(noted: Begun, said: flo
 
 
 def test_a_note_that_nobody_reads_does_not_hold_the_host(noted: Begun) -> None:
-    for _ in range(20_000):
-        begun(noted.write_fd)
-    noted.next_run()
-    noted.next_run()
+    for run in range(1, 20_000):
+        begun(noted.write_fd, run)
     os.close(noted.write_fd)
-    begun(-1)
+    begun(-1, 1)
+
+
+def test_notes_that_are_never_looked_at_leave_room_for_the_one_that_is(noted: Begun) -> None:
+    """The pipe holds 4,096 of them."""
+    for run in range(1, 20_000):
+        noted.next_run()
+        begun(noted.write_fd, run)
+    assert noted.at() is not None
+    os.close(noted.write_fd)
+
+
+@pytest.mark.parametrize("junk", [b"x", bytes(15), b"x" * 17])
+def test_what_is_no_note_counts_as_one(noted: Begun, junk: bytes) -> None:
+    noted.next_run()
+    os.write(noted.write_fd, junk)
+    assert noted.at() is not None
+    os.close(noted.write_fd)

@@ -10,8 +10,9 @@ from queue import SimpleQueue
 import pytest
 
 from sandbox.host import serve as loop
+from sandbox.host.messages import request_frame
 from sandbox.host.options import HostOptions
-from sandbox.host.wire import RESULT, Wire, request_frame
+from sandbox.host.wire import RESULT, Wire
 from sandbox.runtimes.base import OnCall, nobody_answers
 from sandbox.runtimes.fake import FakeRuntime
 from sandbox.types import ExecutionRequest, ExecutionResult, SandboxLimits

@@ -103,8 +103,8 @@ print(any('sk_live' + '_51' in text for text in found), sys.stdin.read() == '')
 
 
 def test_what_it_prints_is_only_output(run: Run) -> None:
-    frame = json.dumps({"kind": "result", "fields": {"outcome": "ok"}, "blob_sizes": []})
-    code = f"import sys, struct; sys.stdout.buffer.write(struct.pack('!IQ', {len(frame)}, 0) + {frame!r}.encode())"
+    frame = json.dumps({"kind": "result", "fields": {"outcome": "ok"}})
+    code = f"import sys, struct; sys.stdout.buffer.write(struct.pack('!IIQ', {len(frame)}, 0, 0) + {frame!r}.encode())"
     result = run(code)
     assert result.outcome is Outcome.OK
     assert result.stdout.endswith(frame)

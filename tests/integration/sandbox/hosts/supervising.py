@@ -81,7 +81,7 @@ class InBackground:
             self._results.append(error)
 
     def result(self) -> ExecutionResult | Exception:
-        self._thread.join(90)
+        self._thread.join(300)
         return self._results[0]
 
     def outcome(self) -> Outcome:

@@ -69,7 +69,7 @@ def test_a_run_survives_the_death_of_what_its_host_was_forked_from(make: Callabl
     assert zygote is not None
     used = cpu_seconds(pid)
     busy = InBackground(
-        supervisor, "sum(range(60_000_000)); print('whole')", replace(LIMITS, wall_seconds=120, cpu_seconds=120)
+        supervisor, "sum(range(60_000_000)); print('whole')", replace(LIMITS, wall_seconds=280, cpu_seconds=280)
     )
     eventually(lambda: runs(supervisor, pid, used_before=used))
     os.kill(zygote, signal.SIGKILL)
