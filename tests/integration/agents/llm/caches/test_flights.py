@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,29 +14,36 @@ from shannon_project.foundation.ids import uuid7
 pytestmark = pytest.mark.django_db
 
 
-def flights(count: int, ask_model: Any) -> list[ModelReply]:
+def flights(count: int, ask_model: Any, checkpoint: Callable[[], None]) -> list[ModelReply]:
     rules, found = CacheRules(uuid7().hex, 60, None), list[ModelReply]()
 
     def work() -> None:
-        found.append(answer_through_caches(rules, ask_model, checkpoint=lambda: None, wait_seconds=20.0))
+        found.append(answer_through_caches(rules, ask_model, checkpoint=checkpoint, wait_seconds=60.0))
 
     threads = [threading.Thread(target=work) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     return found
 
 
 def test_many_that_ask_the_same_at_once_are_answered_by_one_call() -> None:
     asked: list[int] = []
+    waiting: set[int] = set()
+    all_wait = threading.Event()
+
+    def checkpoint() -> None:
+        waiting.add(threading.get_ident())
+        if len(waiting) == 7:
+            all_wait.set()
 
     def ask_model() -> ModelReply:
         asked.append(1)
-        time.sleep(0.3)
+        assert all_wait.wait(30)
         return ModelReply("one", prompt_tokens=5, completion_tokens=1)
 
-    found = flights(8, ask_model)
+    found = flights(8, ask_model, checkpoint)
 
     assert len(asked) == 1
     assert [reply.text for reply in found] == ["one"] * 8

@@ -7,20 +7,19 @@ from pytest_django import Settings
 
 from agents.llm.gate import CallEnd, Gate, Lane, Verdict
 from agents.llm.gate.valkey import ValkeyGate
-from tests.integration.agents.llm.gate.asking import admit, end, lane
+from tests.integration.agents.llm.gate.asking import admit, admit_when_shut_no_more, end, lane
 
 
 def test_failures_open_the_lane_for_everybody_and_one_probe_closes_it(gate: Gate, settings: Settings) -> None:
     settings.SHANNON_MODEL_BREAKER_FAILURES = 3
-    settings.SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS = 0.3
-    where = lane()
-    for _ in range(3):
-        end(gate, where, CallEnd.FAILURE, admit(gate, where))
+    shut, where = lane(), lane()
+    for failing, settings.SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS in ((shut, 60.0), (where, 0.05)):
+        for _ in range(3):
+            end(gate, failing, CallEnd.FAILURE, admit(gate, failing))
 
     other = ValkeyGate() if isinstance(gate, ValkeyGate) else gate
-    assert admit(other, where).verdict is Verdict.OPEN
-    time.sleep(0.35)
-    probe = admit(other, where)
+    assert admit(other, shut).verdict is Verdict.OPEN
+    probe = admit_when_shut_no_more(other, where)
     assert (probe.verdict, probe.is_probe) == (Verdict.ADMITTED, True)
     assert admit(gate, where).verdict is Verdict.OPEN, "one probe at a time"
     end(other, where, CallEnd.SUCCESS, probe)
@@ -30,16 +29,17 @@ def test_failures_open_the_lane_for_everybody_and_one_probe_closes_it(gate: Gate
 
 def test_a_probe_that_fails_leaves_the_lane_alone_for_longer(gate: Gate, settings: Settings) -> None:
     settings.SHANNON_MODEL_BREAKER_FAILURES = 1
-    settings.SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS = 0.2
+    settings.SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS = 0.05
     where = lane()
     end(gate, where, CallEnd.FAILURE, admit(gate, where))
-    time.sleep(0.25)
-    end(gate, where, CallEnd.FAILURE, admit(gate, where))
+    probe = admit_when_shut_no_more(gate, where)
+    settings.SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS = 60.0
+    end(gate, where, CallEnd.FAILURE, probe)
 
     shut = admit(gate, where)
 
     assert shut.verdict is Verdict.OPEN
-    assert shut.wait_seconds > 0.25
+    assert 60.0 < shut.wait_seconds <= 120.0
 
 
 def test_a_success_forgets_earlier_failures(gate: Gate, settings: Settings) -> None:

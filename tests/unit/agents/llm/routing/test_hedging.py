@@ -17,6 +17,7 @@ from shannon_project.config.catalogue import CatalogueModel
 from tests.unit.agents.llm.routing.routes import choice, route_of
 
 PATIENCE_SECONDS = 20.0
+UNTIL_RELEASED = float("inf")
 
 
 class Slow(FakeGateway):
@@ -27,6 +28,8 @@ class Slow(FakeGateway):
         self.seconds = seconds
         self.failing = failing
         self.ended = {name: threading.Event() for name in seconds}
+        self.released = threading.Event()
+        """Whoever takes `UNTIL_RELEASED` answers then."""
 
     def complete(
         self,
@@ -37,7 +40,10 @@ class Slow(FakeGateway):
         on_delta: OnDelta | None = None,
         credential: Credential = ENVIRONMENT,
     ) -> ModelReply:
-        time.sleep(self.seconds[model.name])
+        if self.seconds[model.name] == UNTIL_RELEASED:
+            assert self.released.wait(PATIENCE_SECONDS)
+        else:
+            time.sleep(self.seconds[model.name])
         try:
             if model.name in self.failing:
                 self.models.append(model.name)
@@ -55,11 +61,12 @@ class Slow(FakeGateway):
 def test_a_silent_first_choice_is_hedged_and_the_first_to_answer_wins(is_streamed: bool) -> None:
     told: list[str] = []
     on_delta = told.append if is_streamed else None
-    gateway = Slow({"first": 1.0, "second": 0.05})
+    gateway = Slow({"first": UNTIL_RELEASED, "second": 0.0})
     route = route_of(gateway, choice("first"), choice("second"), hedge_after_seconds=0.1, on_delta=on_delta)
 
     assert route.run().model == "second"
 
+    gateway.released.set()
     lost, won = route.attempts
     assert (lost.model.name, lost.outcome, won.outcome, won.reason) == ("first", "HEDGE_LOST", "ok", "hedge")
     assert lost.used is not None
@@ -72,8 +79,10 @@ def test_a_silent_first_choice_is_hedged_and_the_first_to_answer_wins(is_streame
 def test_keys_take_turns_in_hedged_calls_too() -> None:
     def key_of_first() -> str:
         choices = choice("hedged", "a", "b"), choice("beside", "c", "d")
-        route = route_of(Slow({"hedged": 2.0, "beside": 0.0}), *choices, hedge_after_seconds=0.01)
+        gateway = Slow({"hedged": UNTIL_RELEASED, "beside": 0.0})
+        route = route_of(gateway, *choices, hedge_after_seconds=0.01)
         assert route.run().model == "beside"
+        gateway.released.set()
         return route.attempts[0].key_id
 
     assert {key_of_first(), key_of_first()} == {"a", "b"}
@@ -87,8 +96,14 @@ def test_a_first_choice_that_speaks_in_time_is_not_hedged() -> None:
 
 
 def test_a_race_that_one_loses_by_failing_is_won_by_the_other() -> None:
-    gateway = Slow({"first": 0.3, "second": 0.05}, failing=frozenset({"second"}))
-    route = route_of(gateway, choice("first"), choice("second"), hedge_after_seconds=0.1)
+    gateway = Slow({"first": UNTIL_RELEASED, "second": 0.0}, failing=frozenset({"second"}))
+
+    def checkpoint() -> None:
+        racing = [thread for thread in threading.enumerate() if thread.name == "model-race"]
+        if gateway.ended["second"].is_set() and len(racing) == 1:
+            gateway.released.set()  # the second's thread has ended, so its failure is known
+
+    route = route_of(gateway, choice("first"), choice("second"), hedge_after_seconds=0.1, checkpoint=checkpoint)
 
     assert route.run().model == "first"
     assert [attempt.outcome for attempt in route.attempts] == ["MODEL_UNAVAILABLE", "ok"]

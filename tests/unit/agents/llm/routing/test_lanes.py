@@ -16,6 +16,8 @@ from agents.llm.gate.local import LocalGate
 from agents.llm.timeouts import WHOLE_ANSWER
 from tests.unit.agents.llm.routing.routes import choice, route_of
 
+PATIENCE_SECONDS = 30.0
+
 
 def test_a_server_that_fails_shuts_no_model_of_that_name_on_another(settings: Settings) -> None:
     settings.SHANNON_MODEL_BREAKER_FAILURES = 1
@@ -29,23 +31,35 @@ def test_a_server_that_fails_shuts_no_model_of_that_name_on_another(settings: Se
         route_of(FakeGateway(["yes"]), choice("m", api_base="http://ours/v1"), gate=gate).run()
 
 
-def test_a_lane_that_failed_too_often_is_left_alone_and_then_tried_by_one_call(settings: Settings) -> None:
+def test_a_lane_that_failed_too_often_is_left_alone(settings: Settings) -> None:
     settings.SHANNON_MODEL_BREAKER_FAILURES = 2
-    settings.SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS = 0.3
+    settings.SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS = 60.0
     gate = LocalGate()
-    gateway = FakeGateway([ModelUnavailable(), "b", ModelUnavailable(), "b", "b", "b", "first is back"])
-
-    for _ in range(2):
-        route_of(gateway, choice("first"), choice("second"), gate=gate).run()
+    gateway = failed_twice(gate)
     route = route_of(gateway, choice("first"), choice("second"), gate=gate)
     route.run()
     assert gateway.models[-1] == "second"
     assert len(gateway.models) == 5, "the first was not asked"
     assert route.attempts[0].reason == "lane_open"
-    time.sleep(0.35)
-    route_of(gateway, choice("first"), choice("second"), gate=gate).run()
 
-    assert gateway.models[-1] == "first"
+
+def test_a_lane_that_was_left_alone_for_its_time_is_tried_again(settings: Settings) -> None:
+    settings.SHANNON_MODEL_BREAKER_FAILURES = 2
+    settings.SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS = 0.05
+    gate = LocalGate()
+    gateway = failed_twice(gate)
+    end_at = time.monotonic() + PATIENCE_SECONDS
+    while gateway.models[-1] != "first":
+        assert time.monotonic() < end_at, "the first was never asked again"
+        route_of(gateway, choice("first"), choice("second"), gate=gate).run()
+
+
+def failed_twice(gate: LocalGate) -> FakeGateway:
+    """Return a gateway whose first model was unavailable twice, each time answered for by the second."""
+    gateway = FakeGateway([ModelUnavailable(), "b", ModelUnavailable(), "b"])
+    for _ in range(2):
+        route_of(gateway, choice("first"), choice("second"), gate=gate).run()
+    return gateway
 
 
 def overdue() -> ModelTimeout:
