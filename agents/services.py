@@ -43,6 +43,7 @@ from agents.memory.selection import embedder
 from agents.months import month_tables
 from agents.planning.drafts import PlanDraft, PlanRequest, plan_draft
 from agents.replaying import EffectWanted, ReplayEngine, ReplayJournal
+from agents.roles.role import shipped_roles
 from agents.roles.rows import RoleChanges, role_change, role_create, role_delete
 from agents.sessions.workspace_overview import workspace_has_files, workspace_overview
 from agents.sessions.writing import conversation_add, message_append, session_delete, session_open, session_rename
@@ -169,21 +170,21 @@ __all__ = [
 
 
 def worker_load() -> None:
-    """Load what workers that are forked from this process share: models and vectors, and no thread."""
+    """Load what workers that are forked from this process share: models, vectors and roles, and no thread."""
     embedder().embed(["warm"])  # first: what it needs for a moment is taken again by what follows
     gateway_in_use().warm()
+    shipped_roles()
 
 
 def worker_warm() -> None:
-    """Load what a worker needs before its first step: the model gateway, the embedder, the sandbox.
+    """Load what a worker needs before its first step: the model gateway, the embedder, the roles, the sandbox.
 
     Raises:
         SandboxUnavailable: No sandbox host can be started; the worker must not take steps.
     """
     with memory_loaded(), ThreadPoolExecutor(1, "warm") as pool:
         host = pool.submit(sandbox_warm)  # a process of its own: it starts while this one imports
-        embedder().embed(["warm"])  # first: what it needs for a moment is taken again by what follows
-        gateway_in_use().warm()
+        worker_load()
         host.result()
 
 
