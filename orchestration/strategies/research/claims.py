@@ -19,7 +19,7 @@ _WORD: Final = re.compile(r"\w+")
 CLAIM_CHARACTERS: Final = 500
 BATCH_CLAIMS: Final = 15
 BATCH_CHARACTERS: Final = 24_000  # of sources, with the claims about 8,000 tokens of English
-MOST_BATCHES: Final = 24
+MOST_BATCHES: Final = 30
 _SHOWN_CHARACTERS: Final = 6_000  # of one source, to those who check what cites it
 
 
@@ -48,7 +48,7 @@ def claims_of(report: str, known: Iterable[str]) -> list[Claim]:
 
 def shown_characters(sources: int) -> int:
     """Return how much of each of so many sources is shown to who checks, so that the batches suffice for all."""
-    return min(_SHOWN_CHARACTERS, MOST_BATCHES * BATCH_CHARACTERS // (2 * max(sources, 1)))
+    return min(_SHOWN_CHARACTERS, MOST_BATCHES * BATCH_CHARACTERS // (4 * max(sources, 1)))
 
 
 def batches_of(claims: Sequence[Claim]) -> list[list[int]]:
@@ -63,12 +63,14 @@ def batches_of(claims: Sequence[Claim]) -> list[list[int]]:
     batches: list[list[int]] = []
     sources_left = 0
     for places in by_source.values():
-        for begin in range(0, len(places), BATCH_CLAIMS):
-            part = places[begin : begin + BATCH_CLAIMS]
-            if not sources_left or len(batches[-1]) + len(part) > BATCH_CLAIMS:
+        left = places
+        while left:
+            if not sources_left or len(batches[-1]) == BATCH_CLAIMS:
                 batches.append([])
                 sources_left = BATCH_CHARACTERS // each
-            batches[-1] += part
+            room = BATCH_CLAIMS - len(batches[-1])
+            batches[-1] += left[:room]
+            left = left[room:]
             sources_left -= 1
     return batches[:MOST_BATCHES]
 
