@@ -4,6 +4,7 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
+from django.db.backends.utils import CursorWrapper
 
 from orchestration.errors import QueueFull
 from orchestration.types import TASK_TERMINAL
@@ -18,19 +19,46 @@ _LIMIT_AND_COUNT: Final = f"""
     FROM policy_tenant n WHERE n.id = %s
 """  # noqa: S608 - placeholders only; said as the partial index says it, so that it is used
 NEAR_TASKS: Final = 20  # so near to the limit submits of a tenant are in turn, so that none passes it
+_NEAR: Final[set[UUID]] = set()  # tenants that were so near when this process last looked
 
 
-def queue_admit(tenant_id: UUID) -> None:
-    """Refuse a new task when the tenant's queue is full. The caller inserts it in the same transaction.
+def queue_sent(tenant_id: UUID) -> CursorWrapper:
+    """Send the question how full a tenant's queue is, to be read by `queue_admit`.
+
+    Of a tenant that was near to its limit the answer is waited for, so that what is refused has written nothing.
+
+    Raises:
+        QueueFull: As `queue_admit`.
+    """
+    if tenant_id in _NEAR:
+        _check(*_look(tenant_id))
+    cursor = prepared_cursor()
+    cursor.execute(_LIMIT_AND_COUNT, [*_TERMINAL, tenant_id])
+    return cursor
+
+
+def queue_admit(tenant_id: UUID, sent: CursorWrapper) -> None:
+    """Refuse a new task when the tenant's queue is full. The caller has inserted it in the same transaction.
+
+    Args:
+        tenant_id: Whose it is.
+        sent: The question, sent before the task was inserted.
 
     Raises:
         QueueFull: Says the limit, how many are open, and when to try again.
     """
-    own, count = _limit_and_open_tasks(tenant_id)
-    limit = settings.SHANNON_TENANT_MAX_OPEN_TASKS if own is None else own
-    if count >= limit - NEAR_TASKS:
-        advisory_lock_take(LOCK_CLASS, str(tenant_id))
-        _, count = _limit_and_open_tasks(tenant_id)
+    with sent:
+        limit, count = _known(*sent.fetchone())
+    if count < limit - NEAR_TASKS:
+        _NEAR.discard(tenant_id)
+        return
+    _NEAR.add(tenant_id)
+    advisory_lock_take(LOCK_CLASS, str(tenant_id))
+    limit, count = _look(tenant_id)
+    _check(limit, count - 1)  # the new one is seen by its own transaction
+
+
+def _check(limit: int, count: int) -> None:
     if count >= limit:
         raise QueueFull(
             f"The tenant has {count} open tasks; at most {limit} are allowed. Wait until some have ended.",
@@ -42,9 +70,12 @@ def queue_admit(tenant_id: UUID) -> None:
         )
 
 
-def _limit_and_open_tasks(tenant_id: UUID) -> tuple[int | None, int]:
-    """Return the tenant's own limit and how many tasks it has open. One query, as every submit asks it."""
+def _look(tenant_id: UUID) -> tuple[int, int]:
+    """Return how many tasks a tenant may have open, and how many it has. One query."""
     with prepared_cursor() as cursor:
         cursor.execute(_LIMIT_AND_COUNT, [*_TERMINAL, tenant_id])
-        limit, count = cursor.fetchone()
-        return limit, count
+        return _known(*cursor.fetchone())
+
+
+def _known(own: int | None, count: int) -> tuple[int, int]:
+    return settings.SHANNON_TENANT_MAX_OPEN_TASKS if own is None else own, count

@@ -95,7 +95,7 @@ def agent_execute(
     if not agent.tool:
         context = dict(given.get("context") or {})
         request = TaskRequest(query=given["query"], role=agent.id, session_id=session_id, context=context)
-        return task_submit(principal=principal, request=request, idempotency_key=idempotency_key)
+        return task_submit(principal=principal, request=request, idempotency_key=idempotency_key, begins=True)
     _scope_check(principal, agent)
     return tool_execute(
         principal=principal,

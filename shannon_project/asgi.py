@@ -2,10 +2,11 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 from django.utils.module_loading import import_string
 
 from shannon_project.foundation.memory import memory_loaded, memory_thrift
+from shannon_project.foundation.serving import OneThreadHandler
 from shannon_project.foundation.tracing import tracing_start
 from shannon_project.foundation.tracing.requests import requests_traced
 from shannon_project.secret import secret_key_check
@@ -16,7 +17,8 @@ secret_key_check()
 memory_thrift()
 
 with memory_loaded():
-    _django = get_asgi_application()
+    django.setup()
+    _django = OneThreadHandler()
     # imported by name, because they need the models, and they are there only now
     _with_mcp = import_string("orchestration.api.mcp.mount.McpMount")(_django)
     _with_sockets = import_string("orchestration.api.websocket.WebSocketMount")(_with_mcp)

@@ -11,8 +11,9 @@ from agents.models import Message, Session
 from agents.sessions.reading import external_id_from, session_for, uuid_from
 from agents.types import TITLE_MAX_CHARACTERS, MessageRole
 from policy.types import Principal
-from shannon_project.foundation.database import prepared_cursor, rows_unread
+from shannon_project.foundation.database import prepared_cursor
 from shannon_project.foundation.ids import uuid7
+from shannon_project.foundation.postgres.rows import row_insert
 from shannon_project.foundation.text import storable_text
 
 
@@ -31,8 +32,9 @@ def session_open(*, principal: Principal, session_id: str | None, context: Mappi
     """
     new = {"user_id": principal.user_id, "context": dict(context or {})}
     if session_id is None:
-        with rows_unread():
-            return Session.objects.create(tenant_id=principal.tenant_id, **new)
+        session = Session(tenant_id=principal.tenant_id, **new)
+        row_insert(session)
+        return session
     if uuid_from(session_id):
         return session_for(principal=principal, session_id=session_id)
     session, _ = Session.objects.get_or_create(

@@ -12,6 +12,7 @@ from agents.services import memories_write, notes_write
 from orchestration.engine.approvals import questions_withdraw
 from orchestration.engine.claim import ClaimedStep
 from orchestration.engine.dependencies import BlockedStep, Release, releases
+from orchestration.engine.slots import TakenSlots, nothing_taken
 from orchestration.errors import DependencyFailed
 from orchestration.events.write import EventDraft, events_append
 from orchestration.types import (
@@ -78,9 +79,7 @@ class Written:
         return len(self.step_ids)
 
 
-def outcomes_write(
-    task_id: UUID, ends: Sequence[StepEnd], move_on: Callable[[], Sequence[UUID]] | None = None
-) -> Written:
+def outcomes_write(task_id: UUID, ends: Sequence[StepEnd], move_on: Callable[[], TakenSlots] | None = None) -> Written:
     """Write the ends of one task's steps. An end whose fencing token is stale changes nothing.
 
     Locks the task first: whoever takes a step out of `running` holds that lock, so journal writes of a step and the
@@ -89,10 +88,10 @@ def outcomes_write(
     Args:
         task_id: The task.
         ends: How its steps ended.
-        move_on: Called in the same transaction, as the last, when nothing of the task is open after it; returns for
-            which steps to ring.
+        move_on: Called in the same transaction, as the last, when nothing of the task is open after it; returns what
+            tells for which steps to ring.
     """
-    first_steps: Sequence[UUID] = ()
+    taken: TakenSlots = nothing_taken
     with pipelined_transaction():
         status, ours, blocked, (has_ready, has_open) = _steps_end(task_id, ends)
         recorded = [end for end in ends if end.step.step_id in ours]
@@ -117,7 +116,7 @@ def outcomes_write(
             )
         skips = any(change.status is StepStatus.SKIPPED for change in changes)
         if move_on is not None and ours and not has_open and status == TaskStatus.RUNNING:
-            first_steps, has_open = move_on(), True
+            taken, has_open = move_on(), True
         hit(Seam.OUTCOME_COMMIT)
     hit(Seam.OUTCOME_COMMITTED)
     newly_ready = sum(change.status is StepStatus.READY for change in changes)
@@ -127,7 +126,7 @@ def outcomes_write(
         is_task_open=status not in TASK_TERMINAL,
         has_ready=has_ready or newly_ready > 0,
         has_open=None if skips else has_open,
-        first_steps=tuple(first_steps),
+        first_steps=tuple(taken()),
     )
 
 

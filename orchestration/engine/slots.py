@@ -1,12 +1,14 @@
 """Giving worker threads to tasks: read what is held, decide (`fairness.py`), note what was given."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.backends.utils import CursorWrapper
 
 from orchestration.engine.dispatch import ring_steps
 from orchestration.engine.fairness import TenantLoad, next_tenant, shared_slots, slots_free_for
@@ -14,7 +16,7 @@ from orchestration.engine.kinds import KINDS
 from orchestration.engine.turns import SHORT_STEP_DRAINERS, TURNS
 from orchestration.models import Task
 from orchestration.types import TaskStatus
-from shannon_project.foundation.database import prepared_cursor
+from shannon_project.foundation.database import prepared_cursor, sent
 from shannon_project.foundation.desk import Desk
 from shannon_project.foundation.locks import advisory_lock_take
 
@@ -105,8 +107,17 @@ class Loads:
     """Of workers; at least 1."""
 
 
-def slots_take(task: Task) -> list[UUID]:
-    """Give a task the slots that it may have now: return the step with which the drainer of each is to begin.
+TakenSlots = Callable[[], list[UUID]]
+"""Tells with which step the drainer of each slot is to begin. Asked after the commit: until then nobody needs it."""
+
+
+def nothing_taken() -> list[UUID]:
+    """Tell of a task that took no slots."""
+    return []
+
+
+def slots_take(task: Task) -> TakenSlots:
+    """Give a task the slots that it may have now.
 
     The caller holds the task's row lock and rings after its commit. A task that gets none although it has steps ready
     and nobody works on it is noted as waiting; whoever frees a slot serves it.
@@ -116,25 +127,29 @@ def slots_take(task: Task) -> list[UUID]:
     with prepared_cursor() as cursor:
         loads = _loads(cursor, tenant_id=task.tenant_id, task_id=task.id)
         mine = loads.by_tenant[task.tenant_id]
-        slots = max(task.concurrency_limit - loads.own, 0)
-        if slots and _must_wait(task, mine):
-            slots = 0
-        elif slots:
-            slots = min(slots, slots_free_for(task.tenant_id, loads.by_tenant, loads.shared))
-        lost_seconds = settings.SHANNON_DOORBELL_LOST_SECONDS
-        cursor.execute(
-            _GIVE,
-            {
-                "task": task.id,
-                "slots": slots,
-                "is_idle": loads.own == 0,
-                "lost": lost_seconds,
-                "computing": _COMPUTING,
-                # more would wait for the interpreter: what only computes needs few drainers however much it is
-                "computers": max(SHORT_STEP_DRAINERS * loads.processes - loads.computing, 0),
-            },
-        )
-        return [row[0] for row in cursor.fetchall()]
+    slots = max(task.concurrency_limit - loads.own, 0)
+    if slots and _must_wait(task, mine):
+        slots = 0
+    elif slots:
+        slots = min(slots, slots_free_for(task.tenant_id, loads.by_tenant, loads.shared))
+    given = sent(
+        _GIVE,
+        {
+            "task": task.id,
+            "slots": slots,
+            "is_idle": loads.own == 0,
+            "lost": settings.SHANNON_DOORBELL_LOST_SECONDS,
+            "computing": _COMPUTING,
+            # more would wait for the interpreter: what only computes needs few drainers however much it is
+            "computers": max(SHORT_STEP_DRAINERS * loads.processes - loads.computing, 0),
+        },
+    )
+    return partial(_first_steps, given)
+
+
+def _first_steps(given: CursorWrapper) -> list[UUID]:
+    with given:
+        return [row[0] for row in given.fetchall()]
 
 
 def _must_wait(task: Task, mine: TenantLoad) -> bool:
@@ -151,7 +166,7 @@ def task_serve(task_id: UUID) -> int:
     """Give a task slots and ring for them, without asking its strategy. Returns how many it got."""
     with transaction.atomic():
         task = Task.objects.select_for_update(no_key=True).filter(id=task_id, status=TaskStatus.RUNNING).first()
-        first_steps = slots_take(task) if task is not None else []
+        first_steps = slots_take(task)() if task is not None else []
     if task is not None and first_steps:
         ring_steps(task_id, task.tenant_id, first_steps)
     return len(first_steps)

@@ -3,30 +3,32 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models.functions import Now
 
 from agents.models import Session
 from agents.services import conversation_add, message_append, session_open
 from agents.types import ApprovalAsk, MessageRole
 from orchestration.budget_options import TaskBudget
+from orchestration.engine.advance import steps_ring
 from orchestration.engine.approvals import approval_put
+from orchestration.engine.beginning import Beginning
 from orchestration.engine.dispatch import ring_advance
+from orchestration.engine.slots import TakenSlots
 from orchestration.events.write import EventDraft, events_append
 from orchestration.idempotency import key_claim, request_digest
 from orchestration.metrics import TASKS_SUBMITTED
 from orchestration.models import IdempotencyRecord, Task
-from orchestration.queueing import queue_admit
+from orchestration.queueing import queue_admit, queue_sent
 from orchestration.types import PRIORITY_RANK, EventKind, Priority, TaskStatus
 from policy.services import budget_tighten, budgets_open
 from policy.types import BudgetLimits, BudgetRef, BudgetScope, Principal
-from shannon_project.foundation.database import pipelined_transaction, rows_unread
+from shannon_project.foundation.database import pipelined_transaction
 from shannon_project.foundation.failpoints import Seam, hit
+from shannon_project.foundation.postgres.rows import Computed, row_insert
 from shannon_project.foundation.tracing import SpanKind, span, traceparent
 
 
@@ -75,6 +77,8 @@ class NewTask:
     """Does in the same transaction what else belongs to the new task."""
     conversation: tuple[tuple[str, str], ...] = ()
     system: str = ""
+    begins: bool = False
+    """Whether its first steps are made with it, where they are few: somebody waits for it."""
 
 
 def task_insert_once(
@@ -106,67 +110,98 @@ def _insert_once(
         record = None
         if idempotency_key:
             record, earlier = key_claim(
-                principal=principal,
-                endpoint=endpoint,
-                key=idempotency_key,
-                digest=digest,
-                made=lambda record: record.task_id,
+                principal=principal, endpoint=endpoint, key=idempotency_key, digest=digest, made=_made_task
             )
             if earlier is not None:
                 task = Task.objects.select_related("session").get(id=earlier)
                 return SubmittedTask(task=task, created=False)
         new.begin()
-        queue_admit(principal.tenant_id)
+        queue = queue_sent(principal.tenant_id)
         session = session_open(principal=principal, session_id=session_id)
-        task = _insert(principal, session, new)
+        task, beginning = _insert(principal, session, new)
         new.complete(task)
         if record is not None:
             IdempotencyRecord.objects.filter(id=record.id).update(task=task)
+        taken = beginning.slots() if beginning is not None else None
+        queue_admit(principal.tenant_id, queue)  # as the last one: its answer has come with others
         hit(Seam.SUBMIT_COMMIT)
     TASKS_SUBMITTED.labels(strategy=new.strategy).inc()
-    hit(Seam.SUBMIT_RING)
-    ring_advance(task.id, task.tenant_id, priority=task.priority)
-    hit(Seam.SUBMIT_ANSWER)
+    _ring(task, taken)
     return SubmittedTask(task=task, created=True)
 
 
-def _insert(principal: Principal, session: Session, new: NewTask) -> Task:
-    trigger = new.trigger
-    seconds = min((trigger and trigger.timeout_seconds) or math.inf, settings.SHANNON_TASK_DEADLINE_SECONDS)
-    with rows_unread():
-        task = Task.objects.create(
-            tenant_id=principal.tenant_id,
-            session=session,
-            principal=principal.as_json(),
-            user_id=principal.user_id,
-            query=new.query,
-            context=dict(new.context),
-            mode=new.mode,
-            strategy=new.strategy,
-            parameters=dict(new.parameters),
-            status=TaskStatus.QUEUED,
-            concurrency_limit=new.concurrency_limit,
-            priority=new.priority,
-            schedule_id=trigger.schedule_id if trigger else None,
-            deadline_at=Now() + timedelta(seconds=seconds),
-            doorbell_at=Now(),
-            traceparent=traceparent(),
-        )
-    _budgets_open(task, new.budget, trigger)
+def _made_task(record: IdempotencyRecord) -> UUID | None:
+    return record.task_id
+
+
+def _ring(task: Task, taken: TakenSlots | None) -> None:
+    """Tell workers of the steps that got slots, or a control worker of a task that has no steps yet."""
+    hit(Seam.SUBMIT_RING)
+    if taken is None:
+        ring_advance(task.id, task.tenant_id, priority=task.priority)
+    else:
+        steps_ring(task.id, task.tenant_id, taken())
+    hit(Seam.SUBMIT_ANSWER)
+
+
+def _insert(principal: Principal, session: Session, new: NewTask) -> tuple[Task, Beginning | None]:
+    """Insert the task and all that belongs to it; return what it begins with, if it begins now."""
+    task = _task_of(principal, session, new)
+    beginning = Beginning.of(task) if new.begins and new.ask is None else None
+    if beginning is not None:
+        task.status = TaskStatus.RUNNING
+    row_insert(task, computed=_times(new, begins=beginning is not None))
+    _budgets_open(task, new.budget, new.trigger)
     if new.conversation or new.system:
         conversation_add(session_id=session.id, turns=new.conversation, system=new.system)
     if new.mode not in {"tool", "fanout"}:
         message_append(session_id=session.id, task_id=task.id, role=MessageRole.USER, content=new.query)
-    payload: dict[str, Any] = {"strategy": new.strategy, "session_id": str(session.id), "route": dict(new.route)}
-    if trigger:
-        payload |= {"trigger_type": "schedule", "schedule_id": str(trigger.schedule_id)}
-    drafts = [EventDraft(EventKind.WORKFLOW_STARTED, new.query[:500], payload)]
-    drafts += new.told
-    if new.ask is not None:
-        asked = approval_put(tenant_id=principal.tenant_id, task_id=task.id, ask=new.ask)
-        drafts += [asked] if asked else []
+    drafts = _told_of(task, new)
+    if beginning is not None:
+        beginning.insert()
+        drafts += beginning.drafts
     events_append(task_id=task.id, drafts=drafts)
-    return task
+    return task, beginning
+
+
+def _task_of(principal: Principal, session: Session, new: NewTask) -> Task:
+    return Task(
+        tenant_id=principal.tenant_id,
+        session=session,
+        principal=principal.as_json(),
+        user_id=principal.user_id,
+        query=new.query,
+        context=dict(new.context),
+        mode=new.mode,
+        strategy=new.strategy,
+        parameters=dict(new.parameters),
+        status=TaskStatus.QUEUED,
+        concurrency_limit=new.concurrency_limit,
+        priority=new.priority,
+        schedule_id=new.trigger.schedule_id if new.trigger else None,
+        traceparent=traceparent(),
+    )
+
+
+def _told_of(task: Task, new: NewTask) -> list[EventDraft]:
+    """Return what is told of a new task; what a person is asked before is put down here."""
+    payload: dict[str, Any] = {"strategy": new.strategy, "session_id": str(task.session_id), "route": dict(new.route)}
+    if new.trigger:
+        payload |= {"trigger_type": "schedule", "schedule_id": str(new.trigger.schedule_id)}
+    drafts = [EventDraft(EventKind.WORKFLOW_STARTED, new.query[:500], payload), *new.told]
+    if new.ask is not None:
+        asked = approval_put(tenant_id=task.tenant_id, task_id=task.id, ask=new.ask)
+        drafts += [asked] if asked else []
+    return drafts
+
+
+def _times(new: NewTask, *, begins: bool) -> Computed:
+    """Return the times of a new task by the database's clock."""
+    own_seconds = (new.trigger and new.trigger.timeout_seconds) or math.inf
+    seconds = min(own_seconds, settings.SHANNON_TASK_DEADLINE_SECONDS)
+    after = "now() + make_interval(secs => %s)"
+    times: Computed = {"deadline_at": (after, seconds), "doorbell_at": (after, 0)}
+    return {**times, "started_at": (after, 0)} if begins else times
 
 
 def _budgets_open(task: Task, asked: TaskBudget, trigger: Trigger | None) -> None:

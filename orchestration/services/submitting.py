@@ -1,6 +1,6 @@
 """Submitting a request: what it asks for is checked, permitted and chosen, and becomes a task."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 from django.conf import settings
@@ -34,6 +34,7 @@ def task_submit(
     request: TaskRequest,
     idempotency_key: str | None = None,
     trigger: Trigger | None = None,
+    begins: bool = False,
 ) -> SubmittedTask:
     """Accept a task: one transaction makes the row and its first event, then the doorbell is rung.
 
@@ -44,6 +45,7 @@ def task_submit(
         request: What is asked.
         idempotency_key: The same key and body give the first answer again.
         trigger: The schedule whose run it is; None: a request of its own.
+        begins: Whether its first steps are made in the same transaction: somebody waits for it.
 
     Raises:
         InvalidInput: The request is not valid (the caller's fault).
@@ -60,7 +62,7 @@ def task_submit(
     return task_insert_once(
         principal=principal,
         session_id=request.session_id,
-        new=_new_task(principal, wanted, trigger),
+        new=replace(_new_task(principal, wanted, trigger), begins=begins),
         endpoint="tasks" if trigger is None else "schedule-runs",
         idempotency_key=idempotency_key,
         body=asdict(request),

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Least
 from policy.models import Budget
 from policy.services.audit import audit_record
 from policy.types import AuditOutcome, BudgetLimits, BudgetPeriod, BudgetRef, BudgetScope
+from shannon_project.foundation.postgres.rows import row_insert
 
 
 def budget_open(
@@ -53,25 +54,21 @@ def budgets_open(
     period: BudgetPeriod = BudgetPeriod.NONE,
     subject: str = "",
 ) -> None:
-    """Open several budgets of a tenant as `budget_open` does one. One statement, in the caller's transaction."""
-    Budget.objects.bulk_create(
-        [
-            Budget(
-                tenant_id=tenant_id,
-                scope=BudgetScope(ref.scope),
-                scope_id=ref.scope_id,
-                limit_tokens=limit.tokens,
-                limit_usd=limit.usd,
-                period=period,
-                subject=subject,
-                cheaper_tier_percent=limit.cheaper_tier_percent,
-                smaller_output_percent=limit.smaller_output_percent,
-                ask_person_percent=limit.ask_person_percent,
-            )
-            for ref, limit in limits.items()
-        ],
-        ignore_conflicts=True,
-    )
+    """Open several budgets of a tenant as `budget_open` does one, in the caller's transaction. Waits for nothing."""
+    for ref, limit in limits.items():
+        budget = Budget(
+            tenant_id=tenant_id,
+            scope=BudgetScope(ref.scope),
+            scope_id=ref.scope_id,
+            limit_tokens=limit.tokens,
+            limit_usd=limit.usd,
+            period=period,
+            subject=subject,
+            cheaper_tier_percent=limit.cheaper_tier_percent,
+            smaller_output_percent=limit.smaller_output_percent,
+            ask_person_percent=limit.ask_person_percent,
+        )
+        row_insert(budget, ignores_conflict=True)
 
 
 def budget_tighten(*, tenant_id: UUID, scope: BudgetScope, scope_id: UUID, limits: BudgetLimits) -> None:

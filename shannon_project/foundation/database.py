@@ -49,6 +49,15 @@ def pipelined_transaction() -> Iterator[None]:
         yield
 
 
+def when_answered(read: Callable[[], None]) -> None:
+    """Read an answer for which nobody waits: at once where it is there, in a pipelined transaction after the commit."""
+    wrapper: Any = connection
+    if wrapper._pipeline is None:
+        read()
+    else:
+        transaction.on_commit(read)
+
+
 @contextmanager
 def rows_unread() -> Iterator[None]:
     """Let the ORM not wait, in a pipelined transaction: for rows that are inserted and of which nothing is read."""

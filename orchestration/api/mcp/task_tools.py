@@ -176,7 +176,7 @@ async def _submit(principal: Principal, arguments: Mapping[str, Any], report: Re
     request = TaskRequest(
         query=arguments["query"], session_id=arguments.get("session_id"), mode=arguments.get("mode", "")
     )
-    submitted = await in_thread(task_submit, principal=principal, request=request)
+    submitted = await in_thread(task_submit, principal=principal, request=request, begins=True)
     await _wait(submitted.task.id, arguments.get("wait_seconds", settings.SHANNON_MCP_WAIT_SECONDS), report)
     return _answer(await in_thread(task_for, principal=principal, task_id=submitted.task.id))
 

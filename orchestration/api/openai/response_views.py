@@ -59,7 +59,9 @@ class ResponseListView(OpenAiErrors, AsyncEndpoint):
         key = idempotency_key_of(request)
         session_id = await in_thread(_session_of, self.principal, body, session_id_of(request), key)
         task_request = body.task_request(session_id)
-        submitted = await in_thread(task_submit, principal=self.principal, request=task_request, idempotency_key=key)
+        submitted = await in_thread(
+            task_submit, principal=self.principal, request=task_request, idempotency_key=key, begins=True
+        )
         response = await self._respond(submitted.task, body)
         for name in SESSION_HEADERS:
             response[name] = session_name(submitted.task)

@@ -78,7 +78,9 @@ class AnswerView(OpenAiErrors, AsyncEndpoint):
         body = self.body_class.of_body(request)
         task_request = body.task_request(session_id_of(request))
         key = idempotency_key_of(request)
-        submitted = await in_thread(task_submit, principal=self.principal, request=task_request, idempotency_key=key)
+        submitted = await in_thread(
+            task_submit, principal=self.principal, request=task_request, idempotency_key=key, begins=True
+        )
         task = submitted.task
         shape = self.shape_class(f"{self.id_prefix}{task.id.hex}", body.validated_data["model"])
         text = AnswerText(stop=body.stops, is_whole=body.wants_form)

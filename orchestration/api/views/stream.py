@@ -9,7 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from orchestration.api.endpoint import AsyncEndpoint, Endpoint, in_thread
+from orchestration.api.endpoint import Endpoint
 from orchestration.api.schema import LAST_EVENT_ID
 from orchestration.api.serializers.stream import WorkflowStreamQuery, last_seq_of
 from orchestration.api.sse import kinds_wanted, task_frames
@@ -39,8 +39,8 @@ async def _threadless(frames: AsyncGenerator[bytes, None]) -> AsyncIterator[byte
             yield frame
 
 
-class StreamView(AsyncEndpoint):
-    """Server-sent events of one task."""
+class StreamView(Endpoint):
+    """Server-sent events of one task. All that has to be known before the first of them is found in one thread."""
 
     required_scopes = {"GET": "tasks:read"}
     queries = {"GET": WorkflowStreamQuery}
@@ -51,12 +51,12 @@ class StreamView(AsyncEndpoint):
         parameters=[WorkflowStreamQuery, LAST_EVENT_ID],
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
     )
-    async def get(self, request: Request) -> StreamingHttpResponse:
+    def get(self, request: Request) -> StreamingHttpResponse:
         """Follow a task: what is stored, then what happens, then `event: done`. Nothing is missed or repeated."""
         task_id = task_id_of(self.query["workflow_id"])
         last_event_id = request.headers.get("Last-Event-ID") or self.query["last_event_id"]
         after_seq = last_seq_of(last_event_id)
-        opening = await in_thread(task_opening, principal=self.principal, task_id=task_id, after_seq=after_seq)
+        opening = task_opening(principal=self.principal, task_id=task_id, after_seq=after_seq)
         kinds = kinds_wanted(self.query["types"])
         return stream_response(task_frames(opening, after_seq=after_seq, kinds=kinds))
 

@@ -78,7 +78,7 @@ class TaskListView(Endpoint):
         """Submit a task; it is worked on from now on, whoever listens."""
         body = SubmitBody.of_body(request)
         key = idempotency_key_of(request)
-        submitted = task_submit(principal=self.principal, request=body.task_request, idempotency_key=key)
+        submitted = task_submit(principal=self.principal, request=body.task_request, idempotency_key=key, begins=True)
         return Response(SubmittedAnswer(submitted.task).data, headers=submit_headers(submitted))
 
 
@@ -98,7 +98,7 @@ class TaskSubmitStreamView(Endpoint):
         """Submit a task; `stream_url` and the Link header say where to follow it."""
         body = SubmitBody.of_body(request)
         key = idempotency_key_of(request)
-        submitted = task_submit(principal=self.principal, request=body.task_request, idempotency_key=key)
+        submitted = task_submit(principal=self.principal, request=body.task_request, idempotency_key=key, begins=True)
         stream_url = stream_url_of(request, submitted.task.id)
         headers = {**submit_headers(submitted), "Link": f'<{stream_url}>; rel="stream"'}
         answer = SubmittedStreamAnswer(submitted.task, context={"stream_url": stream_url})

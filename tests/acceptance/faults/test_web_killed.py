@@ -11,7 +11,9 @@ from tests.acceptance.faults.verdict import finished_well
 pytestmark = pytest.mark.acceptance
 
 
-@pytest.mark.parametrize("seam", ["submit.commit", "submit.ring", "submit.answer"])
+@pytest.mark.parametrize(
+    "seam", ["submit.commit", "submit.ring", "advance.dispatch", "advance.dispatched", "submit.answer"]
+)
 def test_the_client_tries_again_and_there_is_one_task(cluster: Cluster, seam: str) -> None:
     cluster.worker_start()
     victim = cluster.web_start(failpoints=seam)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.acceptance
 NOTHING_IN_DOUBT = {
     "advance.commit": "the next steps are inserted and not committed",
     "advance.dispatch": "the next steps are committed and nobody was told",
-    "advance.dispatched:2": "the fan-out was told to workers",
+    "advance.dispatched": "the fan-out was told to workers",
     "step.claimed:2": "a step is claimed and not begun",
     "effect.started/model:2": "a model call is recorded as started and not made",
     "effect.recorded/model:3": "a model call is recorded as finished",

@@ -110,7 +110,7 @@ def test_a_full_queue_refuses_and_keeps_all_that_it_accepted(caller: Caller, str
     assert response["Retry-After"] == "5"
     assert submit(caller, **{"Idempotency-Key": "a"}).status_code == 200, "an accepted one is answered again"
     assert submit(stranger).status_code == 200
-    assert Task.objects.filter(tenant=caller.tenant, status=TaskStatus.QUEUED).count() == 2
+    assert Task.objects.filter(tenant=caller.tenant, status=TaskStatus.RUNNING).count() == 2
     Task.objects.filter(tenant=caller.tenant).update(status=TaskStatus.COMPLETED)
     assert submit(caller, **{"Idempotency-Key": "c"}).status_code == 200, "what was refused is not remembered"
 

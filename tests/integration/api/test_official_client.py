@@ -35,7 +35,7 @@ async def test_a_task_from_submit_to_its_end(client: AsyncShannonClient) -> None
     handle = await client.submit_task("What is 2 + 2?", session_id="chat", idempotency_key="k", model_tier="small")
     again = await client.submit_task("What is 2 + 2?", session_id="chat", idempotency_key="k", model_tier="small")
     assert (handle.task_id, handle.session_id) == (again.task_id, "chat")
-    assert (await client.get_status(handle.task_id)).status is TaskStatusEnum.QUEUED
+    assert (await client.get_status(handle.task_id)).status is TaskStatusEnum.RUNNING
     ended = {"status": "COMPLETED", "result": "4", "model_used": "m", "provider": "p", "prompt_tokens": 3}
     await Task.objects.filter(id=handle.task_id).aupdate(**ended)
     status = await client.wait(handle.task_id, timeout=5)

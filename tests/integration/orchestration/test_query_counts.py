@@ -34,8 +34,8 @@ CLAIM = 1
 TASK_FACTS = 1
 OUTCOMES = 3  # lock, steps and what is blocked; budgets; all the rest with the commit
 POLICIES = 3
-SUBMIT = 5  # one more each when policies, models or the tenant's own tools are due to be looked at again
-ADVANCE_TO_STEPS = 5
+SUBMIT = 2  # one more each when policies, models or the tenant's own tools are due to be looked at again
+ADVANCE_TO_STEPS = 4
 LATE_BELL = 2  # the task, commit
 SIMPLE_STEP = 13
 

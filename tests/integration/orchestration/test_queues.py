@@ -15,7 +15,7 @@ from orchestration.engine.presence import Presence
 from orchestration.engine.queues import OTHERS, Measuring, queues_measure
 from orchestration.engine.recover import recover
 from orchestration.models import Approval, Step, Task
-from orchestration.queueing import queue_admit
+from orchestration.queueing import queue_admit, queue_sent
 from orchestration.services import fanout_submit, task_submit
 from orchestration.types import StepOutcome, StepStatus, TaskRequest
 from policy.models import Tenant
@@ -109,4 +109,4 @@ def test_queues_are_not_measured_at_every_pass(principal: Principal) -> None:
 
 def test_a_place_in_the_queue_costs_one_query(principal: Principal, django_assert_num_queries: object) -> None:
     with django_assert_num_queries(1):  # type: ignore[operator]
-        queue_admit(principal.tenant_id)
+        queue_admit(principal.tenant_id, queue_sent(principal.tenant_id))

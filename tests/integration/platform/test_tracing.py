@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
-from django.core.asgi import get_asgi_application
 from pytest_django import Settings
 
 from orchestration.engine.advance import task_advance
 from orchestration.models import Task
 from orchestration.types import TaskStatus
 from shannon_project.foundation.logs import logging_config
+from shannon_project.foundation.serving import OneThreadHandler
 from shannon_project.foundation.tracing import span, span_now, traceparent, tracing_start, tracing_stop
 from shannon_project.foundation.tracing.base import NOTHING
 from shannon_project.foundation.tracing.requests import requests_traced
@@ -52,7 +52,7 @@ def caller(transactional_db: None) -> Caller:
 
 async def submit(caller: Caller, **headers: str) -> httpx.Response:
     """Submit over HTTP, as web serves it."""
-    transport = httpx.ASGITransport(app=requests_traced(get_asgi_application()))
+    transport = httpx.ASGITransport(app=requests_traced(OneThreadHandler()))
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
         given = {"X-API-Key": caller.key, **headers}
         return await client.post("/api/v1/tasks?api_key=secret", json={"query": QUESTION}, headers=given)
