@@ -29,6 +29,7 @@ async def test_tools_are_listed_with_their_schemas_and_called(stack: Stack) -> N
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert {"submit_task", "get_task", "cancel_task", "judge_answer", "calculator", "python"} <= set(tools)
         assert tools["calculator"].input_schema["required"] == ["expression"]
+        assert [name for name, tool in tools.items() if tool.output_schema is None] == []
         result = await client.call_tool("calculator", {"expression": "17 * 23"})
     assert (result.is_error, result.structured_content) == (False, {"result": 391, "text": "391"})
 
