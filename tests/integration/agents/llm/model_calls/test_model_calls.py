@@ -166,3 +166,23 @@ def test_step_that_was_cancelled_stops_streaming(principal: Principal, gateway: 
         model_call(ctx, Journal(ctx), REQUEST)
 
     assert engine_of(ctx).deltas == []
+
+
+def test_wherever_a_step_is_cancelled_what_was_asked_is_charged(principal: Principal) -> None:
+    asked = [{"role": "user", "content": "Who are you?"}]
+    question = ModelRequest(messages=asked, tier="small", temperature=1.0)  # no cache answers it
+    at, ended = 0, False
+    while not ended:  # from the first checkpoint to one beyond the last, which comes after the whole answer was read
+        at += 1
+        ctx = step_of(principal)
+        before = spent(ctx).spent_tokens
+        engine_of(ctx).cancel_at_checkpoint = at
+        try:
+            model_call(ctx, Journal(ctx), question)
+        except TaskCancelled:
+            pass
+        else:
+            ended = True
+        was_asked = at > 2  # those before are of the policy and of the attempt
+        assert (spent(ctx).spent_tokens > before) is was_asked, f"cancelled at checkpoint {at}"
+    assert at > 4
