@@ -10,19 +10,17 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.blobs.base import BlobStore
-from agents.blobs.packing import value_unpack
 from agents.blobs.postgres import PostgresBlobStore
 from agents.context import StepContext
-from agents.errors import RecordedFailure, StepWaits
+from agents.errors import StepWaits
 from agents.journal.base import JournalStore
 from agents.journal.bounds import canonical_digest, storable_json
 from agents.journal.effect import After, Before, Begun, EffectDraft, OnFailure, Perform, nothing
-from agents.journal.entries import NOT_BEGUN, entry_new, entry_start, usage_of
+from agents.journal.entries import entry_new, entry_start
 from agents.journal.happening import Happening
-from agents.journal.matching import first_difference, mismatch
 from agents.journal.postgres import PostgresJournalStore
+from agents.journal.recorded import Recorded
 from agents.journal.unknown import unknown_outcome_settle
-from agents.metrics import JOURNAL_EFFECTS
 from agents.models import JournalEntry
 from agents.types import JournalStatus, UnknownOutcome, Usage
 from policy.types import Hold
@@ -45,7 +43,7 @@ class Journal:
         self._blobs: BlobStore = blobs or PostgresBlobStore()
         self._lock = threading.Lock()
         self._next_position = 0
-        self._recorded: dict[int, JournalEntry] | None = None
+        self._recorded = Recorded(ctx, self._store, self._blobs)
         self._notes: list[JournalEntry] = []
         self._usage = Usage()
         self._happening = Happening(ctx, self._store, self._blobs, self._used)
@@ -66,8 +64,8 @@ class Journal:
             position: The effect's place.
             last: The last place of the effects that happen together with it; default: it is alone.
         """
-        entry = self._entry_at(self._next_position if position is None else position)
-        return entry is None or self._is_open(entry, last)
+        entry = self._recorded.at(self._next_position if position is None else position)
+        return entry is None or self._recorded.is_open(entry, last)
 
     @property
     def position(self) -> int:
@@ -81,12 +79,12 @@ class Journal:
 
     def kind_at(self, position: int) -> str | None:
         """Return the kind of what an earlier attempt did at a position; None: nothing."""
-        entry = self._entry_at(position)
+        entry = self._recorded.at(position)
         return None if entry is None else entry.kind
 
     def next_key(self) -> str | None:
         """Return the key of what an earlier attempt did at the next position; None as in `next_kind`."""
-        entry = self._entry_at(self._next_position)
+        entry = self._recorded.at(self._next_position)
         return None if entry is None else entry.key
 
     def give_back(self, position: int) -> None:
@@ -96,7 +94,7 @@ class Journal:
             ValueError: It is not the last one that was taken, or something is recorded there (a defect of the caller).
         """
         with self._lock:
-            if self._next_position != position + 1 or position in (self._recorded or {}):
+            if self._next_position != position + 1 or self._recorded.is_known_at(position):
                 raise ValueError(f"position {position} cannot be given back")
             self._next_position = position
 
@@ -216,10 +214,10 @@ class Journal:
         """
         position = self.reserve_positions(1)[0]
         asked = request or {}
-        entry = self._entry_at(position)
+        entry = self._recorded.at(position)
         if entry is not None:
-            self._check_same(entry, kind=kind, key=key, digest=canonical_digest(asked), request=asked)
-            return look() if self._is_open(entry) else self._replayed(entry)
+            self._recorded.check_same(entry, kind=kind, key=key, digest=canonical_digest(asked), request=asked)
+            return look() if self._recorded.is_open(entry) else self._recorded.response_of(entry)
         return self._add_note(position, kind, key, asked, look())
 
     def now(self) -> datetime:
@@ -237,7 +235,7 @@ class Journal:
     def usage(self) -> Usage:
         """What the step's effects have used, in all its attempts, as far as this execution came; asks no database."""
         with self._lock:
-            return self._usage
+            return self._recorded.usage.plus(self._usage)
 
     def _used(self, usage: Usage) -> None:
         with self._lock:
@@ -246,8 +244,7 @@ class Journal:
     def pending_notes(self) -> list[JournalEntry]:
         """Return the unsaved entries that belong into the transaction of the step's outcome."""
         with self._lock:
-            recorded = self._recorded or {}
-            return [note for note in self._notes if note.position not in recorded]
+            return [note for note in self._notes if not self._recorded.is_known_at(note.position)]
 
     def _add_note(
         self, position: int, kind: str, key: str, request: Mapping[str, Any], response: Mapping[str, Any]
@@ -262,37 +259,17 @@ class Journal:
             self._notes.append(entry)
         return stored
 
-    def _entry_at(self, position: int) -> JournalEntry | None:
-        with self._lock:
-            if self._recorded is None:
-                self._recorded = self._store.load(self._ctx.step_id) if self._ctx.is_resumed else {}
-                self._usage = self._usage.plus(usage_of(self._recorded.values()))
-            return self._recorded.get(position)
-
-    def _is_open(self, entry: JournalEntry, last: int | None = None) -> bool:
-        """Return whether the entry leaves something to do.
-
-        A passing failure is tried again, but only where the earlier attempt stopped there: if it went on, the
-        later entries build on the failure. What did not begin has no outcome that anything could build on.
-        """
-        if entry.status == JournalStatus.FAILED:
-            if (entry.error or {}).get("code") == NOT_BEGUN:
-                return True
-            went_on = max(entry.position, last or 0) < max(self._recorded or (0,))
-            return bool((entry.error or {}).get("retryable")) and not went_on
-        return entry.status == JournalStatus.STARTED
-
     def _open(self, draft: EffectDraft, position: int, *, last: int) -> dict[str, Any] | Begun:
         """Return what was recorded of an effect, or the effect that is to begin."""
         digest = canonical_digest(draft.request)
-        entry = self._entry_at(position)
+        entry = self._recorded.at(position)
         if entry is None:
             entry = entry_new(self._ctx, position=position, kind=draft.kind, key=draft.key, digest=digest)
             entry_start(entry, self._ctx, draft.decisions)
             return Begun(draft, entry, is_new=True)
-        self._check_same(entry, kind=draft.kind, key=draft.key, digest=digest, request=draft.request)
-        if not self._is_open(entry, last):
-            return self._replayed(entry)
+        self._recorded.check_same(entry, kind=draft.kind, key=draft.key, digest=digest, request=draft.request)
+        if not self._recorded.is_open(entry, last):
+            return self._recorded.response_of(entry)
         if entry.status == JournalStatus.STARTED and not draft.idempotent:
             unknown_outcome_settle(self._ctx, entry, draft.unknown_outcome, request=draft.request)
         is_repeated = entry.status == JournalStatus.STARTED
@@ -307,23 +284,6 @@ class Journal:
             with self._lock:
                 self._notes = [note for note in self._notes if note not in notes]
         return begun
-
-    def _check_same(self, entry: JournalEntry, *, kind: str, key: str, digest: str, request: Mapping[str, Any]) -> None:
-        recorded, asked = (entry.kind, entry.key, entry.request_digest), (kind, key, digest)
-        if recorded == asked:
-            return
-        where = None
-        if recorded[:2] == asked[:2]:
-            before = value_unpack(self._ctx.principal.tenant_id, entry.request, store=self._blobs)
-            where = first_difference(before, storable_json(request)[0])
-        raise mismatch(position=entry.position, attempt=entry.attempt, recorded=recorded, asked=asked, where=where)
-
-    def _replayed(self, entry: JournalEntry) -> dict[str, Any]:
-        JOURNAL_EFFECTS.labels(kind=entry.kind, outcome="replayed").inc()
-        if entry.status == JournalStatus.FAILED:
-            raise RecordedFailure(entry.error or {})
-        response = value_unpack(self._ctx.principal.tenant_id, entry.response or {}, store=self._blobs)
-        return storable_json(response)[0]
 
     def _packed(self, value: dict[str, Any], size_bytes: int) -> dict[str, Any]:
         return self._happening.packed(value, size_bytes)

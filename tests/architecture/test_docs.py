@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from orchestration.api.sse import NOT_MADE_HERE
 from orchestration.types import EventKind
 from shannon_project.settings.env import Environment
 from shannon_project.stack.doctor import CHECKS
@@ -38,6 +39,11 @@ def test_the_request_path_names_code_that_is_there(file: str, name: str) -> None
 def test_the_documented_events_are_those_that_the_code_registers() -> None:
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", (DOCS / "events.md").read_text(), re.MULTILINE))
     assert documented == {kind.value for kind in EventKind}
+
+
+def test_events_of_the_reference_system_that_never_come_are_documented_with_the_reason() -> None:
+    documented = re.findall(r"^\| ([A-Z_]+) \| \w", (DOCS / "events.md").read_text(), re.MULTILINE)
+    assert sorted(documented) == sorted(NOT_MADE_HERE)
 
 
 def test_the_documented_environment_is_what_the_settings_read() -> None:

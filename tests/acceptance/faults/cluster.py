@@ -4,12 +4,9 @@ No beat runs: workers recover by themselves. Leases are shorter than the default
 and longer than a busy machine keeps a heartbeat waiting.
 """
 
-import json
-import os
 import secrets
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,7 +17,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import psutil
 import psycopg
 from redis import Redis
 
@@ -28,7 +24,8 @@ from shannon_project.embedded import EmbeddedPostgres, EmbeddedServerError, Embe
 from shannon_project.stack.database import database_prepare
 from shannon_project.stack.paths import StackPaths, json_read
 from shannon_project.stack.ports import free_port
-from tests.acceptance.conftest import REPOSITORY, wait_until
+from tests.acceptance.conftest import wait_until
+from tests.acceptance.faults.children import Child, Children
 from tests.acceptance.faults.doorbells import LOST_FILE
 from tests.acceptance.faults.witness import WITNESS_VARIABLE, Witness
 
@@ -40,43 +37,6 @@ TIMES = {
     "SHANNON_DATABASE_POOL_TIMEOUT_SECONDS": "3",
     "SHANNON_DATABASE_TRANSACTION_IDLE_SECONDS": str(LEASE_SECONDS),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A process of the cluster."""
-
-    name: str
-    process: psutil.Process
-
-    @property
-    def lives(self) -> bool:
-        """Whether it runs or stands still."""
-        with suppress(psutil.NoSuchProcess):
-            return self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE
-        return False
-
-    def kill(self) -> None:
-        """Kill it with SIGKILL, and what it started, and wait for its end."""
-        with suppress(psutil.NoSuchProcess):
-            self.process.kill()
-        self.wait_dead()
-
-    def wait_dead(self) -> None:
-        """Wait until it is gone."""
-        wait_until(lambda: not self.lives, f"{self.name} has died")
-
-    def wait_stopped(self) -> None:
-        """Wait until it stands still."""
-        wait_until(lambda: self.process.status() == psutil.STATUS_STOPPED, f"{self.name} has stopped")
-
-    def stop(self) -> None:
-        """Make it stand still."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Let it go on."""
-        self.process.send_signal(signal.SIGCONT)
 
 
 class Cluster:
@@ -92,8 +52,7 @@ class Cluster:
         self.api_key = ""
         self.base_url = ""
         self._servers: dict[str, subprocess.Popen[bytes]] = {}
-        self._nursery: subprocess.Popen[str] | None = None
-        self._children: list[Child] = []
+        self._children = Children()
 
     @property
     def database_url(self) -> str:
@@ -115,14 +74,12 @@ class Cluster:
         self.server_start("valkey")
         self.postgres.ensure_database()
         self.environment = self._environment()
-        self._nursery_start(self.environment)
+        self._children.nursery_start(self.environment, self.paths.log("nursery"))
         database_prepare(self.paths, self.environment)
         credentials = json_read(self.paths.credentials)
         assert credentials is not None
         self.api_key = credentials["api_key"]
-        assert self._nursery is not None
-        assert self._nursery.stdout is not None
-        assert self._nursery.stdout.readline() == "ready\n", self.paths.log("nursery").read_text()
+        self._children.nursery_await()
         self.web = self.web_start()
         self.base_url = self.address_of(self.web)
 
@@ -146,21 +103,9 @@ class Cluster:
             **TIMES,
         }
 
-    def _nursery_start(self, environment: dict[str, str]) -> None:
-        with self.paths.log("nursery").open("ab") as log:
-            self._nursery = subprocess.Popen(
-                [sys.executable, "-m", "tests.acceptance.faults.nursery"], cwd=REPOSITORY, text=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env={**os.environ, **environment},
-            )  # fmt: skip
-
     def down(self) -> None:
         """Stop everything."""
-        for child in self._children:
-            with suppress(psutil.NoSuchProcess):
-                child.process.kill()
-        if self._nursery is not None:
-            self._nursery.kill()
-            self._nursery.wait()
+        self._children.end()
         self.postgres.stop()
         self.valkey.stop()
         for server in self._servers.values():
@@ -220,7 +165,7 @@ class Cluster:
             clock_ahead_seconds: By how much its clock is wrong.
             traces: Where it sends its spans.
         """
-        worker = self._born(
+        worker = self._children.born(
             "worker",
             failpoints=failpoints,
             transport=transport,
@@ -243,7 +188,7 @@ class Cluster:
 
     def web_start(self, *, failpoints: str = "", transport: str = "") -> Child:
         """Start a web server on a port of its own and wait until it answers."""
-        web = self._born("web", failpoints=failpoints, transport=transport, port=free_port(0))
+        web = self._children.born("web", failpoints=failpoints, transport=transport, port=free_port(0))
         wait_until(lambda: self._answers(web), f"{web.name} answers")
         return web
 
@@ -256,18 +201,6 @@ class Cluster:
         with suppress(httpx.HTTPError):
             return httpx.get(f"{self.address_of(web)}/health", timeout=5.0).status_code == 200
         return False
-
-    def _born(self, role: str, **asked: Any) -> Child:
-        number = asked.get("port") or len(self._children)
-        name = f"{role}-{number}"
-        assert self._nursery is not None
-        assert self._nursery.stdin is not None
-        assert self._nursery.stdout is not None
-        self._nursery.stdin.write(json.dumps({"role": role, "name": name, **asked}) + "\n")
-        self._nursery.stdin.flush()
-        child = Child(name, psutil.Process(int(self._nursery.stdout.readline())))
-        self._children.append(child)
-        return child
 
     def http(self, base_url: str = "") -> httpx.Client:
         """Return a client with the key."""

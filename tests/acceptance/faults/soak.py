@@ -20,7 +20,8 @@ import psycopg
 from redis.exceptions import RedisError
 
 from shannon_project.foundation.failpoints import Seam
-from tests.acceptance.faults.cluster import LEASE_SECONDS, Child, Cluster, Submitted, cluster_running
+from tests.acceptance.faults.children import Child
+from tests.acceptance.faults.cluster import LEASE_SECONDS, Cluster, Submitted, cluster_running
 from tests.acceptance.faults.verdict import finished_honestly, steps_of
 from tests.acceptance.faults.witness import MODEL_CALLS
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.acceptance.conftest import wait_until
-from tests.acceptance.faults.cluster import LEASE_SECONDS, Child, Cluster
+from tests.acceptance.faults.children import Child
+from tests.acceptance.faults.cluster import LEASE_SECONDS, Cluster
 from tests.acceptance.faults.verdict import finished_well
 
 pytestmark = pytest.mark.acceptance

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from tests.acceptance.conftest import PATIENCE_SECONDS, wait_until
-from tests.acceptance.faults.cluster import Child, Cluster
+from tests.acceptance.faults.children import Child
+from tests.acceptance.faults.cluster import Cluster
 
 pytestmark = pytest.mark.acceptance
 THREADS = 4
