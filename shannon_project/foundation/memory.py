@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import Final
 
 ARENAS: Final = 2  # glibc's default is eight for each core, and what one thread frees there, another cannot take
-MAPPED_FROM_BYTES: Final = 128 * 1024  # glibc begins with this, and raises it to the size of what was freed last
+# What is large for a row (`SHANNON_INLINE_MAX_BYTES`) is large here. glibc begins with twice as much, and raises it to
+# the size of what was freed last.
+MAPPED_FROM_BYTES: Final = 64 * 1024
 _M_ARENA_MAX: Final = -8  # malloc.h
 _M_MMAP_THRESHOLD: Final = -3
 
