@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from enum import IntEnum
 from uuid import UUID
 
 import structlog
@@ -34,8 +35,17 @@ from shannon_project.foundation.logs import log_context
 log = structlog.get_logger(__name__)
 
 
-def task_advance(task_id: UUID) -> bool:
-    """Move a task on as far as it can go now. Idempotent; returns False when there was nothing to do.
+class Advanced(IntEnum):
+    """What came of an advance; false when there was nothing to do."""
+
+    NOTHING = 0
+    MOVED = 1
+    WAITS = 2
+    """It made steps, none of which may have a thread now: its tenant has as many at work as it may have."""
+
+
+def task_advance(task_id: UUID) -> Advanced:
+    """Move a task on as far as it can go now. Idempotent.
 
     Runs in one transaction under the task's row lock, so two advances of one task never interleave. The doorbell is
     rung after the commit and may be lost: the recoverer rings again.
@@ -44,12 +54,15 @@ def task_advance(task_id: UUID) -> bool:
         with pipelined_transaction():
             task, now = task_locked(lock_sent(task_id)) or (None, None)
             if task is None or now is None or not _may_move(task):
-                return False
+                return Advanced.NOTHING
+            was_queued = task.status == TaskStatus.QUEUED
             with advance_span(task):
                 taken = _advance_locked(task, now, None)
             hit(Seam.ADVANCE_COMMIT)
-        steps_ring(task_id, task.tenant_id, taken())
-        return True
+        first_steps = taken()
+        steps_ring(task_id, task.tenant_id, first_steps)
+        has_begun = was_queued and task.status == TaskStatus.RUNNING
+        return Advanced.WAITS if has_begun and not first_steps else Advanced.MOVED
 
 
 class MoveOn:

@@ -11,7 +11,7 @@ import redis
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
-from orchestration.engine.advance import task_advance
+from orchestration.engine.advance import Advanced, task_advance
 from orchestration.engine.dispatch import ring_line
 from orchestration.engine.line import LINE, Charge, Line, Turn
 from orchestration.engine.stopping import STOPPING
@@ -21,6 +21,10 @@ from policy.selectors import tenant_weights
 log = structlog.get_logger(__name__)
 
 JOB_SECONDS: Final = 1.0  # then another job goes on, so that other jobs of the queue get a thread
+# A task was begun for which there is no thread: the next one of its tenant need not begin at once, and what begins it,
+# here and in Postgres, is better left to whoever has work for it. Of its time so many parts are then left to others.
+LEFT_PARTS: Final = 3
+LEFT_MOST_SECONDS: Final = 0.1
 WEIGHTS_SECONDS: Final = 5.0  # how old may be what is known of tenants' weights
 
 
@@ -36,20 +40,29 @@ class ControlDesk:
         line: Line = LINE,
         advance: Callable[[UUID], object] = task_advance,
         weights: Callable[[], dict[UUID, int]] = tenant_weights,
+        rest: Callable[[float], object] = time.sleep,
     ) -> None:
-        """Make one for a line; `advance` moves one task on, `weights` reads those of tenants that have one."""
+        """Make one for a line.
+
+        Args:
+            line: Who is to be served.
+            advance: Moves one task on.
+            weights: Reads those of tenants that have one.
+            rest: Waits for so many seconds.
+        """
         self._line = line
         self._advance = advance
+        self._rest = rest
         self._lock = threading.Lock()
         self._at_work: Counter[UUID] = Counter()
-        self._most = 2
+        self._threads, self._most = 4, 2
         self._read_weights = weights
         self._weights: dict[UUID, int] = {}
         self._weights_until_seconds = 0.0
 
     def capacity_set(self, threads: int) -> None:
         """Say how many threads the process has for control jobs."""
-        self._most = max(threads // 2, 1)
+        self._threads, self._most = threads, max(threads // 2, 1)
 
     def serve(self, task_id: UUID, *, tenant_id: UUID | None = None) -> int:
         """Advance whoever's turn it is, one after another. Returns how many turns there were.
@@ -96,11 +109,15 @@ class ControlDesk:
 
     def _turn(self, turn: Turn) -> Charge:
         started, weight = time.monotonic(), self._weight(turn.tenant_id)
+        seconds = 0.0
         try:
             with TURNS.drainer(turn.tenant_id, weight=weight):
                 TURNS.give_way()
                 started = time.monotonic()
-                self._advance(turn.task_id)
+                advanced = self._advance(turn.task_id)
+                seconds = time.monotonic() - started
+            if advanced is Advanced.WAITS and self._threads > self._most:  # others have a thread meanwhile
+                self._rest(min(seconds * LEFT_PARTS, LEFT_MOST_SECONDS))
         except Exception as error:  # an outermost edge: the tasks behind it must not wait for this one
             log.exception("task_not_advanced", task_id=str(turn.task_id))
             if isinstance(error, DatabaseError | InterfaceError):
@@ -110,7 +127,7 @@ class ControlDesk:
                 self._at_work[turn.tenant_id] -= 1
                 if not self._at_work[turn.tenant_id]:
                     del self._at_work[turn.tenant_id]
-        return Charge(turn.tenant_id, (time.monotonic() - started) / weight)
+        return Charge(turn.tenant_id, (seconds or time.monotonic() - started) / weight)
 
     def _weight(self, tenant_id: UUID) -> int:
         """Return a tenant's weight; one query for all of them, once in a while."""

@@ -11,6 +11,9 @@ from tests.acceptance.conftest import PATIENCE_SECONDS
 from tests.acceptance.faults.cluster import Cluster, Submitted
 from tests.acceptance.faults.witness import MODEL_CALLS, SUBTASKS, TOOL_CALLS
 
+IN_DOUBT = {("failed", "OUTCOME_UNKNOWN"), ("skipped", "DEPENDENCY_FAILED")}
+"""How a subtask may end that did not succeed: its tool's effect may have happened, or that of one that it needs."""
+
 
 def finished_well(cluster: Cluster, submitted: Submitted, *, repeated_calls: int = 0) -> None:
     """Wait for the task's end: it is as if nothing had happened.
@@ -34,7 +37,8 @@ def finished_honestly(cluster: Cluster, submitted: Submitted) -> int:
     """Wait for the task's end, and hold all that it says of itself against the witness.
 
     A step may have stopped because nobody can know whether its tool's effect happened; then the effect did not happen
-    twice. A model call may have been made again, as long as its answer had not been recorded.
+    twice. When that became of every subtask there is nothing to answer from, and the task says so. A model call may
+    have been made again, as long as its answer had not been recorded.
 
     Returns:
         How many model calls came although their answer was recorded: a worker that stands still between its last look
@@ -43,8 +47,12 @@ def finished_honestly(cluster: Cluster, submitted: Submitted) -> int:
     with ShannonClient(base_url=cluster.base_url, api_key=cluster.api_key) as client:
         status = client.wait(submitted.task_id, timeout=PATIENCE_SECONDS, poll_interval=0.1)
     steps = steps_of(cluster, submitted)
-    assert status.status is TaskStatusEnum.COMPLETED, (status.error_message, steps)
-    events_are_whole(cluster, submitted)
+    if status.status is TaskStatusEnum.FAILED:
+        assert {steps[f"agent-{name}"] for name in SUBTASKS} <= IN_DOUBT, (status.error_message, steps)
+        assert steps["synthesize"] == ("failed", "SUBTASKS_FAILED"), steps
+    else:
+        assert status.status is TaskStatusEnum.COMPLETED, (status.error_message, steps)
+    events_are_whole(cluster, submitted, has_failed=status.status is TaskStatusEnum.FAILED)
     steps_ended_once(cluster, submitted)
     books_are_right(cluster, submitted)
     effects_happened_once(cluster, submitted)
@@ -61,7 +69,7 @@ def steps_of(cluster: Cluster, submitted: Submitted) -> dict[str, tuple[str, str
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
-def events_are_whole(cluster: Cluster, submitted: Submitted) -> None:
+def events_are_whole(cluster: Cluster, submitted: Submitted, *, has_failed: bool = False) -> None:
     """Events are numbered from 1 without a gap, begin and end once, and nothing comes after the end."""
     events = cluster.rows(
         "SELECT seq, kind FROM orchestration_event WHERE task_id = %s ORDER BY seq", UUID(submitted.task_id)
@@ -70,7 +78,9 @@ def events_are_whole(cluster: Cluster, submitted: Submitted) -> None:
     kinds = [row[1] for row in events]
     assert kinds[0] == "WORKFLOW_STARTED"
     assert kinds[-1] == "STREAM_END"
-    assert kinds.count("WORKFLOW_STARTED") == kinds.count("WORKFLOW_COMPLETED") == kinds.count("STREAM_END") == 1
+    ends = [kind for kind in kinds if kind in {"WORKFLOW_COMPLETED", "WORKFLOW_FAILED"}]
+    assert ends == ["WORKFLOW_FAILED" if has_failed else "WORKFLOW_COMPLETED"]
+    assert kinds.count("WORKFLOW_STARTED") == kinds.count("STREAM_END") == 1
 
 
 def steps_ended_once(cluster: Cluster, submitted: Submitted) -> None:
@@ -118,7 +128,7 @@ def effects_happened_once(cluster: Cluster, submitted: Submitted) -> None:
         if status == "succeeded":
             assert count == 1, f"{name} was counted {count} times"
         else:
-            assert (status, code) in {("failed", "OUTCOME_UNKNOWN"), ("skipped", "DEPENDENCY_FAILED")}, steps
+            assert (status, code) in IN_DOUBT, steps
             assert count <= (status == "failed"), f"{name} is {status} and was counted {count} times"
     assert sum(seen.values()) <= TOOL_CALLS
 

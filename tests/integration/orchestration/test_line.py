@@ -10,6 +10,7 @@ import redis
 from django.conf import settings
 
 from orchestration.engine import control_desk, recover
+from orchestration.engine.advance import Advanced
 from orchestration.engine.control_desk import ControlDesk
 from orchestration.engine.dispatch import CONTROL_QUEUE, ring_advance, ring_advances
 from orchestration.engine.line import LINE, TURN_SECONDS, Charge, Line, Turn
@@ -24,6 +25,12 @@ def line() -> Iterator[Line]:
     made = Line(f"test:{uuid4()}")
     yield made
     made.clear()
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a job serve for as long as a busy machine takes; who looks at its end says when that is."""
+    monkeypatch.setattr(control_desk, "JOB_SECONDS", 600.0)
 
 
 def put(line: Line, tenant_id: UUID, count: int, priority: Priority = Priority.NORMAL) -> list[UUID]:
@@ -164,6 +171,23 @@ def test_a_tenant_has_half_of_the_threads_at_most_and_the_others_serve_who_comes
         go_on.set()
         assert sum(job.result() for job in jobs) == 5, "those who were passed over are served by who was at work"
     assert line.is_empty()
+
+
+@pytest.mark.parametrize(("threads", "rests"), [(4, 3), (1, 0)])
+def test_a_tenant_whose_tasks_wait_for_threads_begins_them_at_leisure_where_others_have_a_thread(
+    line: Line, threads: int, rests: int
+) -> None:
+    tasks = put(line, HEAVY, 4)
+    rested: list[float] = []
+
+    def advance(task_id: UUID) -> Advanced:
+        return Advanced.MOVED if task_id == tasks[0] else Advanced.WAITS
+
+    desk = ControlDesk(line, advance, dict, rested.append)
+    desk.capacity_set(threads)
+    assert desk.serve(tasks[0]) == len(tasks)
+    assert len(rested) == rests
+    assert all(0 < seconds <= control_desk.LEFT_MOST_SECONDS for seconds in rested)
 
 
 def test_a_task_that_cannot_be_advanced_holds_up_none_behind_it(line: Line) -> None:

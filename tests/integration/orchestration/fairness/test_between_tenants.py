@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
+from orchestration.engine.advance import Advanced, task_advance
 from orchestration.engine.presence import Presence
 from orchestration.engine.slots import waiting_serve
 from orchestration.engine.turns import SHORT_STEP_DRAINERS
 from orchestration.models import Step, Task, WorkerPresence
+from orchestration.services import fanout_submit
 from orchestration.types import Priority
 from policy.services import tenant_seed
 from policy.types import SCOPES, Principal
@@ -56,6 +58,17 @@ def test_however_many_tasks_of_a_tenant_only_compute_its_others_wait_and_are_ser
     Step.objects.filter(task_id=tasks[0]).update(status="succeeded")
     assert waiting_serve() == 1
     assert (is_waiting(tasks[1]), rung(tasks[1]), is_waiting(tasks[2])) == (False, SHORT_STEP_DRAINERS, True)
+
+
+def test_whoever_begins_a_task_for_which_its_tenant_has_no_thread_left_is_told(
+    principal: Principal, other: Principal
+) -> None:
+    assert rung(submitted(principal, 100, 20)) == SHARED
+    more, others = (fanout_submit(principal=each, width=2, concurrency_limit=2).id for each in (principal, other))
+    assert task_advance(more) is Advanced.WAITS
+    assert is_waiting(more)
+    assert task_advance(more) is Advanced.MOVED, "it has begun already"
+    assert task_advance(others) is Advanced.MOVED
 
 
 def test_two_busy_tenants_share_alike_and_a_third_still_begins_at_once(principal: Principal, other: Principal) -> None:
