@@ -35,8 +35,7 @@ def test_loops_and_waiting_are_stopped(run: Run, code: str) -> None:
 @pytest.mark.parametrize("code", ["bytearray(1 << 30)", "x = []\nwhile True: x.append(bytearray(1 << 20))"])
 def test_memory_above_the_cap_is_refused(run: Run, code: str) -> None:
     result = run(code)
-    assert result.outcome in {Outcome.MEMORY_EXCEEDED, Outcome.FAILED}, result
-    assert result.exit_code is None or "MemoryError" in result.stderr
+    assert (result.outcome, result.exit_code) == (Outcome.MEMORY_EXCEEDED, None), result
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
@@ -47,18 +46,20 @@ def test_a_flood_of_output_is_stopped_and_its_head_kept(run: Run, stream: str) -
 
 
 @pytest.mark.parametrize(
-    "code",
+    ("code", "outcome"),
     [
-        "import sys; sys.setrecursionlimit(10**9)\ndef f(): f()\nf()",
-        "import sys; sys.setrecursionlimit(10**7)\nclass A:\n  def __repr__(self): return repr(self)\nrepr(A())",
-        "eval('(' * 1_000_000 + ')' * 1_000_000)",
-        "import os; os.abort()",
-        "import faulthandler; faulthandler._sigsegv()",
+        ("import sys; sys.setrecursionlimit(10**9)\ndef f(): f()\nf()", Outcome.TIMEOUT),
+        (
+            "import sys; sys.setrecursionlimit(10**7)\nclass A:\n  def __repr__(self): return repr(self)\nrepr(A())",
+            Outcome.CRASHED,
+        ),
+        ("eval('(' * 1_000_000 + ')' * 1_000_000)", Outcome.FAILED),
+        ("import os; os.abort()", Outcome.CRASHED),
+        ("import faulthandler; faulthandler._sigsegv()", Outcome.CRASHED),
     ],
 )
-def test_a_broken_stack_ends_only_itself(run: Run, code: str) -> None:
-    ended = {Outcome.FAILED, Outcome.TIMEOUT, Outcome.CRASHED, Outcome.MEMORY_EXCEEDED}
-    assert run(code, wall_seconds=5).outcome in ended
+def test_a_broken_stack_ends_only_itself(run: Run, code: str, outcome: Outcome) -> None:
+    assert run(code, wall_seconds=5 if outcome is Outcome.TIMEOUT else 60).outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -111,26 +112,24 @@ def test_what_it_prints_is_only_output(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "outcomes"),
+    ("content", "outcome"),
     [
-        (command(b"\x03\x40\x10\1\x0c\0\x0b"), {Outcome.CRASHED}),  # calls itself without end
-        (
-            command(b"\x41\0\x41\0\x41\0\x41\x7f\x10\0\x1a"),
-            {Outcome.OK, Outcome.CRASHED},
-        ),  # fd_write with wild pointers
-        (command(b"\x41\x01\x41\x78\x41\x01\x41\x78\x10\0\x1a"), {Outcome.OK, Outcome.CRASHED}),  # at memory's end
-        (command(b"\x41\x01\x41\x08\x41\x7f\x41\xe0\0\x10\0\x1a"), {Outcome.OK, Outcome.CRASHED}),  # 2**32 - 1 buffers
-        (command(b"\x41\x7f\x41\x01\x36\x02\0"), {Outcome.CRASHED}),  # store at the last address
-        (command(b"\x41\x01\x41\0\x6d\x1a"), {Outcome.CRASHED}),  # division by zero
-        (command(b"\x41\xff\xff\x03\x40\0\x1a"), {Outcome.OK}),  # memory.grow by 4 GiB at once
-        (command(b"\0", pages=0), {Outcome.CRASHED}),
+        (command(b"\x03\x40\x10\1\x0c\0\x0b"), Outcome.CRASHED),  # calls itself without end
+        # the runtime answers these three with an error, at which they do not look
+        (command(b"\x41\0\x41\0\x41\0\x41\x7f\x10\0\x1a"), Outcome.OK),  # fd_write with wild pointers
+        (command(b"\x41\x01\x41\x78\x41\x01\x41\x78\x10\0\x1a"), Outcome.OK),  # at memory's end
+        (command(b"\x41\x01\x41\x08\x41\x7f\x41\xe0\0\x10\0\x1a"), Outcome.OK),  # 2**32 - 1 buffers
+        (command(b"\x41\x7f\x41\x01\x36\x02\0"), Outcome.CRASHED),  # store at the last address
+        (command(b"\x41\x01\x41\0\x6d\x1a"), Outcome.CRASHED),  # division by zero
+        (command(b"\x41\xff\xff\x03\x40\0\x1a"), Outcome.OK),  # memory.grow by 4 GiB at once
+        (command(b"\0", pages=0), Outcome.CRASHED),
     ],
     ids=["recursion", "wild", "at the end", "buffers", "store", "division", "grow", "no memory"],
 )
-def test_a_command_that_breaks_the_rules_ends_only_itself(content: bytes, outcomes: set[Outcome]) -> None:
+def test_a_command_that_breaks_the_rules_ends_only_itself(content: bytes, outcome: Outcome) -> None:
     services.module_upload(tenant_id=TENANT, name="it", content=content)
-    limits = SandboxLimits(wall_seconds=5.0, memory_bytes=64 * MEBIBYTE)
-    assert services.module_run(tenant_id=TENANT, name="it", limits=limits).outcome in outcomes
+    limits = SandboxLimits(wall_seconds=60.0, memory_bytes=64 * MEBIBYTE)
+    assert services.module_run(tenant_id=TENANT, name="it", limits=limits).outcome is outcome
 
 
 def test_cpu_time_is_limited_apart_from_the_wall_clock(run: Run) -> None:
