@@ -11,8 +11,8 @@ class Argument(Answer):
     confidence: Share
 
     def as_text(self) -> str:
-        """Return position and argument as prose; what is bold in the position would end what is bold around it."""
-        return f"**{self.position.replace('**', '')}** (confidence {self.confidence:.2f})\n\n{self.argument}"
+        """Return position and argument as prose."""
+        return f"**{self.position}** (confidence {self.confidence:.2f})\n\n{self.argument}"
 
 
 ARGUMENT = Form("argument", Argument, max_output_tokens=3072)
