@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from agents.context import Emit, StepContext, StepWrite
 from agents.journal import Journal
+from agents.journal.recorded import Recorded
 from agents.models import JournalEntry
 from agents.types import ApprovalAnswer, ApprovalAsk, PersonMessage
 from shannon_project.foundation.errors import ShannonError
@@ -88,9 +89,14 @@ class ReplayJournal(Journal):
     def __init__(self, ctx: StepContext, *, with_prompts: bool) -> None:
         """Open the journal of `ctx.step_id`."""
         super().__init__(ctx)
-        self._with_prompts = with_prompts
+        if not with_prompts:
+            self._recorded = _WithoutPrompts(ctx, self._store, self._blobs)
 
-    def _check_same(self, entry: JournalEntry, *, kind: str, key: str, digest: str, request: Mapping[str, Any]) -> None:
-        if not self._with_prompts and entry.kind in _OF_PROMPTS:
+
+class _WithoutPrompts(Recorded):
+    """What was recorded, in which models may be asked in other words."""
+
+    def check_same(self, entry: JournalEntry, *, kind: str, key: str, digest: str, request: Mapping[str, Any]) -> None:
+        if entry.kind in _OF_PROMPTS:
             digest = entry.request_digest
-        super()._check_same(entry, kind=kind, key=key, digest=digest, request=request)
+        super().check_same(entry, kind=kind, key=key, digest=digest, request=request)

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from orchestration.control import task_cancel
-from orchestration.engine.advance import task_advance
+from orchestration.engine.advance import Advanced, task_advance
 from orchestration.engine.claim import steps_claim
 from orchestration.engine.drain import drain
 from orchestration.engine.execute import execute
@@ -211,7 +211,7 @@ def test_a_second_advance_changes_nothing(principal: Principal) -> None:
     assert Step.objects.filter(task_id=task_id).count() == 3
     task = play(task_id)
     end = seqs(task_id)
-    assert task_advance(task_id) is False
+    assert task_advance(task_id) == Advanced.NOTHING
     assert drain(task_id, first=None) == 0
     assert seqs(task.id) == end
 
@@ -249,7 +249,7 @@ def test_a_task_past_its_deadline_ends_as_timed_out(principal: Principal) -> Non
 
 
 def test_a_doorbell_for_a_task_that_does_not_exist_is_harmless() -> None:
-    assert task_advance(uuid4()) is False
+    assert task_advance(uuid4()) == Advanced.NOTHING
     assert drain(uuid4(), first=None) == 0
 
 
