@@ -199,7 +199,7 @@ def _times(new: NewTask, *, begins: bool) -> Computed:
     """Return the times of a new task by the database's clock."""
     own_seconds = (new.trigger and new.trigger.timeout_seconds) or math.inf
     seconds = min(own_seconds, settings.SHANNON_TASK_DEADLINE_SECONDS)
-    after = "now() + make_interval(secs => %s)"
+    after = "statement_timestamp() + make_interval(secs => %s)"  # as the default of created_at
     times: Computed = {"deadline_at": (after, seconds), "doorbell_at": (after, 0)}
     return {**times, "started_at": (after, 0)} if begins else times
 
