@@ -52,6 +52,8 @@ def start_servers() -> TestServers:
     # Compiled guests are the same for every run, and compiling takes seconds: once per clone.
     os.environ["SHANNON_SANDBOX_CACHE_DIR"] = str(_REPOSITORY / ".local" / "sandbox-cache")
     os.environ["SHANNON_SECRET_KEY"] = secrets.token_urlsafe(48)
+    # Between two statements of a migration, or of a test, a busy machine thinks for long.
+    os.environ["SHANNON_DATABASE_TRANSACTION_IDLE_SECONDS"] = "120"
     os.environ["SHANNON_MODEL"] = ""  # tests run on the offline model, whatever the developer's .env says
     if os.environ.get("SHANNON_TEST_USE_GIVEN_SERVERS") == "1":
         return TestServers(folder, None, None)

@@ -42,6 +42,11 @@ def browser() -> Iterator[webdriver.Chrome]:
 @pytest.fixture(scope="module")
 def task_id(stack: Stack) -> str:
     """A finished task."""
+    return finished_task(stack)
+
+
+def finished_task(stack: Stack) -> str:
+    """Have a task worked on to its end, and return its id."""
     with ShannonClient(base_url=stack.base_url, api_key=stack.api_key) as client:
         handle = client.submit_task(f"What is 12 * 12? ({uuid4().hex[:6]})")
         client.wait(handle.task_id, timeout=60, poll_interval=0.05)
@@ -162,7 +167,12 @@ def test_every_strategy_is_shown_with_its_parameters(signed_in: webdriver.Chrome
     assert errors_of(signed_in) == []
 
 
-def test_flower_shows_the_jobs(browser: webdriver.Chrome, stack: Stack, task_id: str) -> None:
-    browser.get(f"{stack.flower_url}tasks")
-    sees(browser, "orchestration.jobs.run_steps")
-    sees(browser, "orchestration.jobs.advance")
+def test_flower_shows_the_jobs(browser: webdriver.Chrome, stack: Stack) -> None:
+    def shows_them(driver: webdriver.Chrome) -> bool:
+        finished_task(stack)  # Flower hears only of jobs that come after it has joined the broker
+        driver.get(f"{stack.flower_url}tasks")
+        sees(driver, "Showing ")
+        text = driver.find_element(By.TAG_NAME, "body").text
+        return "orchestration.jobs.run_steps" in text and "orchestration.jobs.advance" in text
+
+    WebDriverWait(browser, PATIENCE_SECONDS).until(shows_them, "Flower shows no jobs")
