@@ -11,9 +11,9 @@ from benchmarks.bench import task_wait
 from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL
 
-_LOOK_SECONDS: Final = 0.02
+_LOOK_SECONDS: Final = 0.05
 _COUNT_SECONDS: Final = 0.5  # between two counts of pages: each takes milliseconds of the cores that are measured
-_GROWN: Final = 1.01  # and whenever so much more is resident than at the last count
+_GROWN: Final = 1.02  # and whenever so much more is resident than at the last count
 _BYTES_PER_KIB: Final = 1024
 
 

@@ -89,6 +89,7 @@ def ring_steps(task_id: UUID, tenant_id: UUID, first_step_ids: Sequence[UUID]) -
     ]
     body = signature(ADVANCE, args=(str(task_id), str(tenant_id)), immutable=True)
     try:
+        broker_client().ping()  # gives up after two seconds, where a chord waits for a silent broker again and again
         with messages_together():
             chord(header, app=current_app)(body, retry=False)
     except (BrokerError, redis.RedisError, OSError, RuntimeError) as error:  # RuntimeError: Celery's backend gave up

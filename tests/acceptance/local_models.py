@@ -77,12 +77,12 @@ LOCAL_CASES: Final[Mapping[str, LocalCase]] = {
     ),
     "swarm": LocalCase(
         "lead-1",
-        r"lead-1|turn-1-.+|work-0|synthesize",
+        r"lead-1|turn-0|turn-1-.+|synthesize",
         {"max_rounds": 1, "max_agents": 1, "max_tasks": 1, "max_messages": 1},
     ),
     "research": LocalCase(
         "research-plan",
-        r"research-plan|search-1-1-1|fetch-1|findings-1-1|report|verify-\d+",
+        r"research-plan|search-1-1-\d|fetch-\d|findings-1-1|coverage-1|report|verify-\d+",
         {"depth": "quick", "dimensions": 1, "pages": 1, "verify": True},
         OF_THE_WEB[0],
     ),
