@@ -56,6 +56,18 @@ FIELDS_OF_CONTEXT: Final = ("mode", "model_override", "provider_override")
 """Keys of the context that mean the field of the same name: a schedule of the official client has no other way."""
 
 
+def request_checked(request: TaskRequest) -> TaskRequest:
+    """Return the request with the fields that its context names; its mode exists, and its tier.
+
+    Raises:
+        InvalidInput, UnsupportedOption: See `with_fields_of_context`, `mode_check`, `model_check` (the caller's fault).
+    """
+    wanted = with_fields_of_context(request)
+    mode_check(wanted.mode)
+    model_check(wanted)
+    return wanted
+
+
 def with_fields_of_context(request: TaskRequest) -> TaskRequest:
     """Return the request with the fields that its context names.
 

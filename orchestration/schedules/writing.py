@@ -15,7 +15,7 @@ from orchestration.errors import ScheduleInvalid, ScheduleLimitReached, Schedule
 from orchestration.idempotency import key_claim, request_digest
 from orchestration.limits import query_check
 from orchestration.models import IdempotencyRecord, Schedule, ScheduleRun
-from orchestration.options import approval_options, context_check
+from orchestration.options import approval_options, context_check, request_checked, review_options
 from orchestration.schedules.beat import beat_forget, beat_write
 from orchestration.schedules.cron import cron_check, next_after
 from orchestration.types import MissedRunPolicy, OverlapPolicy, RunOutcome, ScheduleStatus, TaskRequest
@@ -168,9 +168,12 @@ def _columns(spec: ScheduleSpec) -> dict[str, Any]:
 
 
 def _check(spec: ScheduleSpec) -> None:
-    query_check(TaskRequest(query=spec.query, context=spec.context))
+    request = TaskRequest(query=spec.query, context=spec.context)
+    query_check(request)
+    request_checked(request)
     context_check(spec.context)
     approval_options(spec.context)
+    review_options(spec.context)
     cron_check(spec.cron_expression, spec.timezone, min_interval_seconds=settings.SHANNON_SCHEDULE_MIN_INTERVAL_SECONDS)
     budget, limit = spec.max_budget_usd, settings.SHANNON_TASK_BUDGET_USD
     if budget is not None and not 0 < budget <= limit:

@@ -11,14 +11,7 @@ from agents.types import ApprovalAsk
 from orchestration.choosing import Choice, degraded, reviewable, strategy_choose
 from orchestration.degrading import degradation_event, means_of
 from orchestration.limits import query_check
-from orchestration.options import (
-    approval_options,
-    context_check,
-    mode_check,
-    model_check,
-    review_options,
-    with_fields_of_context,
-)
+from orchestration.options import approval_options, context_check, request_checked, review_options
 from orchestration.parameters import parameters_of
 from orchestration.permits import submit_permit
 from orchestration.services.inserting import NewTask, SubmittedTask, Trigger, task_insert_once
@@ -56,9 +49,7 @@ def task_submit(
         QueueFull: The tenant has too many open tasks; nothing was accepted.
     """
     query_check(request)
-    wanted = with_fields_of_context(request)
-    mode_check(wanted.mode)
-    model_check(wanted)
+    wanted = request_checked(request)
     return task_insert_once(
         principal=principal,
         session_id=request.session_id,
