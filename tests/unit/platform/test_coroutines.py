@@ -22,20 +22,22 @@ def waited(awaitable: object, *, is_interruptible: bool = True) -> object:
 
 
 async def test_a_thousand_wait_at_once_in_one_thread() -> None:
-    threads, together, most = threading.active_count(), 0, 0
+    together, most, threads = 0, 0, set()
 
     def work() -> int:
         nonlocal together, most
+        threads.add(threading.current_thread())
         together += 1
         most = max(most, together)
         pause(0.05)
         together -= 1
+        threads.add(threading.current_thread())
         return together
 
     await asyncio.gather(*(Coroutine(work, POOL).run() for _ in range(1_000)))
 
     assert (most, together) == (1_000, 0)
-    assert threading.active_count() == threads
+    assert threads == {threading.current_thread()}
 
 
 async def test_what_it_waits_for_may_fail() -> None:
