@@ -18,6 +18,7 @@ DOCS = ROOT / "docs"
 REQUEST_PATH = (DOCS / "request-path.md").read_text()
 CONFIGURATION = (DOCS / "configuration.md").read_text()
 EXAMPLE_ENVIRONMENT = (ROOT / ".env.example").read_text()
+LINE_MAX_CHARACTERS = 150
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *DOCS.rglob("*.md")))
 
 
@@ -122,6 +123,14 @@ def test_a_table_has_its_line_below_the_head_and_equal_rows(document: str) -> No
         assert len(rows) > 1, rows
         assert re.fullmatch(r"\|(?: ?:?-+:? ?\|)+", rows[1]), rows[:2]
         assert {row.count("|") for row in rows} == {rows[0].count("|")}, rows[0]
+
+
+@pytest.mark.parametrize("document", [*PAGES, "examples/README.md", "tests/histories/README.md"])
+def test_lines_of_prose_are_no_wider_than_a_reader_can_follow(document: str) -> None:
+    """Tables are as wide as their cells need, and what a command prints is as wide as it is."""
+    text = re.sub(r"^```.*?^```", "", (ROOT / document).read_text(), flags=re.MULTILINE | re.DOTALL)
+    prose = (line for line in text.splitlines() if not line.lstrip().startswith("|"))
+    assert [line for line in prose if len(line) > LINE_MAX_CHARACTERS] == []
 
 
 @pytest.mark.parametrize("document", PAGES)
