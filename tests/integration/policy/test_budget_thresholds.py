@@ -275,3 +275,17 @@ def test_the_database_lets_nobody_change_the_ledger(tenant: Tenant, change: str)
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(change)
     assert LedgerEntry.objects.get().tokens == 3
+
+
+def test_the_database_lets_nobody_empty_the_ledger(tenant: Tenant) -> None:
+    refs = (open_budget(tenant),)
+    budget_charge(tenant_id=tenant.id, step_id=uuid4(), position=0, budgets=refs, amount=Amount(3))
+    # tests/conftest.py takes this trigger out of the tests' database, which is emptied between tests.
+    emptied = (
+        "SET CONSTRAINTS ALL IMMEDIATE;"
+        "ALTER TABLE policy_ledgerentry ENABLE TRIGGER policy_ledger_is_not_emptied;"
+        "TRUNCATE policy_ledgerentry"
+    )
+    with pytest.raises(IntegrityError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(emptied)
+    assert LedgerEntry.objects.get().tokens == 3
