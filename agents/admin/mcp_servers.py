@@ -32,7 +32,9 @@ class McpServerForm(TenantRowForm):
     request: ClassVar[HttpRequest]
     tools_allowed = NamesField(required=False, help_text="Names of its tools to offer; empty: all.")
     tools_trusted = NamesField(
-        required=False, help_text="Names of its tools that are not dangerous; another address ends it."
+        required=False,
+        help_text="Names of its tools that are not dangerous, as they are described below. Another address ends it, "
+        "and so does another description.",
     )
     timeout_seconds = forms.FloatField(
         min_value=1, max_value=settings.SHANNON_MCP_TIMEOUT_SECONDS, initial=30, help_text="Of one call."
@@ -85,7 +87,15 @@ class McpServerAdmin(TenantRowAdmin):
     """MCP servers of tenants; those of the operator are in the settings."""
 
     form = McpServerForm
-    list_display: ClassVar = ["name", "tenant", "url", "is_active", "discovered_at", "discovery_error"]
+    list_display: ClassVar = [
+        "name",
+        "tenant",
+        "url",
+        "is_active",
+        "trust_ended_shown",
+        "discovered_at",
+        "discovery_error",
+    ]
     list_filter: ClassVar = ["tenant", "is_active"]
     search_fields: ClassVar = ["name", "url"]
     fields: ClassVar = [
@@ -97,6 +107,7 @@ class McpServerAdmin(TenantRowAdmin):
         "is_active",
         "tools_allowed",
         "tools_trusted",
+        "trust_ended_shown",
         "timeout_seconds",
         "tools_shown",
         "asked_at",
@@ -108,6 +119,7 @@ class McpServerAdmin(TenantRowAdmin):
     ]
     readonly_fields: ClassVar = [
         "has_headers",
+        "trust_ended_shown",
         "tools_shown",
         "asked_at",
         "discovered_at",
@@ -146,6 +158,11 @@ class McpServerAdmin(TenantRowAdmin):
     def has_headers(self, server: McpServer) -> bool:
         """Tell whether there are any; they are never shown."""
         return bool(server.encrypted_headers)
+
+    @admin.display(description="trust ended")
+    def trust_ended_shown(self, server: McpServer) -> str:
+        """Return which tools were trusted until they were described anew, and when that was."""
+        return ", ".join(f"{name} ({at[:16]})" for name, at in sorted(server.trust_ended.items()))
 
     @admin.display(description="tools")
     def tools_shown(self, server: McpServer) -> str:

@@ -67,6 +67,12 @@ class McpServer(TenantRow):
     tools_trusted = models.JSONField(
         default=list, blank=True, help_text="Names of its tools that are not dangerous, whatever it says of them."
     )
+    trust_digests = models.JSONField(
+        default=dict, blank=True, help_text="Digest of what each trusted tool was when it was trusted, by its name."
+    )
+    trust_ended = models.JSONField(
+        default=dict, blank=True, help_text="Tools that were trusted until they were described anew, and when that was."
+    )
     timeout_seconds = models.FloatField(default=30.0, help_text="Of one call.")
     tools = models.JSONField(default=list, blank=True, help_text="What it offered when it was asked last.")
     asked_at = models.DateTimeField(null=True, blank=True, help_text="When it was asked for its tools last.")

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -19,10 +19,11 @@ from agents.errors import McpServerExists, McpServerFailed, McpServerInvalid, Mc
 from agents.models import McpServer
 from agents.tenant_rows.repository import TenantRepository
 from agents.tools.mcp.base import Endpoint, HttpEndpoint, ToolRecord, connector_in_use
+from agents.tools.mcp.trust import trust_given, trust_left
 from agents.types import Insert, inserted
 from policy.errors import ScopeMissing
-from policy.services import registry_changed
-from policy.types import Principal
+from policy.services import audit_record, registry_changed
+from policy.types import AuditOutcome, Principal
 from shannon_project.foundation.encryption import SecretUnreadable, secret_decrypt, secret_encrypt
 from shannon_project.foundation.outbound import OutboundFailed, OutboundRefused, rules_in_use
 from shannon_project.foundation.text import storable_text
@@ -117,7 +118,7 @@ def mcp_server_set(*, principal: Principal, server_id: UUID, changes: McpServerC
     """Change a server; nobody asks it yet. Returns whether it should be asked for its tools again.
 
     Headers do not go along to another origin: they must be given again. Nor does trust go along to another address:
-    a name is the server's, and trust is in what it stood for.
+    a name is the server's, and trust is in what it stood for (`agents.tools.mcp.trust`).
 
     Raises:
         ScopeMissing: Tools are to be trusted, and the key may not call dangerous ones itself.
@@ -125,13 +126,17 @@ def mcp_server_set(*, principal: Principal, server_id: UUID, changes: McpServerC
         McpServerInvalid: Address or headers are not fit (the caller's fault).
     """
     mcp_server_check(principal=principal, name=None, changes=changes)
-    server = mcp_server_for(principal=principal, server_id=server_id)
     values = _values(changes)
-    if changes.url is not None and changes.headers is None and _origin(changes.url) != _origin(server.url):
-        values["encrypted_headers"] = ""  # credentials are for whom they were given to
-    if changes.url not in (None, server.url) and changes.tools_trusted is None:
-        values["tools_trusted"] = []
-    ROWS.change(principal, values, id=server_id)
+    with transaction.atomic():
+        server = ROWS.of(principal).select_for_update().filter(id=server_id).first()
+        if server is None:
+            raise ROWS.absent(id=server_id)
+        if changes.url is not None and changes.headers is None and _origin(changes.url) != _origin(server.url):
+            values["encrypted_headers"] = ""  # credentials are for whom they were given to
+        moves = changes.url not in (None, server.url)
+        if moves or changes.tools_trusted is not None:
+            values |= trust_given(server, changes.tools_trusted or (), moves=moves)
+        ROWS.change(principal, values, id=server_id)
     return changes.url is not None or changes.headers is not None
 
 
@@ -217,8 +222,29 @@ def _discover(server: McpServer) -> None:
     except (McpServerFailed, OutboundRefused, OutboundFailed, SecretUnreadable) as error:
         asked.update(discovery_error=storable_text(error.message[:500]), asked_at=Now())
     else:
-        asked.update(tools=tools, discovered_at=Now(), asked_at=Now(), discovery_error="")
+        _keep(asked, tools)
     registry_changed(server.tenant_id)
+
+
+def _keep(asked: "QuerySet[McpServer]", tools: list[ToolRecord]) -> None:
+    """Store what a server offers; trust in a tool that it describes anew ends, which is in the audit log."""
+    with transaction.atomic():
+        server = asked.select_for_update().first()
+        if server is None:
+            return
+        asked.update(tools=tools, discovered_at=Now(), asked_at=Now(), discovery_error="")
+        server.refresh_from_db(fields=["tools"])
+        values, ended = trust_left(server, now=datetime.now(UTC))
+        asked.update(**values)
+        if ended:
+            audit_record(
+                tenant_id=server.tenant_id,
+                actor="system",
+                action="mcp_server.trust_ended",
+                outcome=AuditOutcome.CHANGED,
+                reason=f"The server {server.name} describes tools anew that were trusted.",
+                resource={"id": str(server.id), "server": server.name, "tools": ended},
+            )
 
 
 def _values(changes: McpServerChanges) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from agents.tools.base import Tool
 from agents.tools.mcp.base import StdioCommand, ToolRecord
 from agents.tools.mcp.servers import endpoint_of, mcp_server_outdated, tools_discover
 from agents.tools.mcp.tool import McpTool
+from agents.tools.mcp.trust import is_trusted
 from agents.tools.registry import tenant_tools_forget
 from agents.tools.sources.base import ToolSource
 from shannon_project.foundation.encryption import SecretUnreadable
@@ -48,7 +49,7 @@ def _tools_of(server: McpServer) -> list[McpTool]:
             server=server.name,
             endpoint=endpoint,
             record=record,
-            is_trusted=record["name"] in server.tools_trusted,
+            is_trusted=is_trusted(server, record),
             timeout_seconds=min(server.timeout_seconds, settings.SHANNON_MCP_TIMEOUT_SECONDS),
             on_tools_changed=partial(mcp_server_outdated, server.id),
         )

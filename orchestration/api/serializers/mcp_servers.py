@@ -27,7 +27,9 @@ class McpServerChangeBody(StrictSerializer):
     )
     tools_allowed = ToolNamesField(required=False, max_length=256, help_text="Names of its tools to offer; empty: all.")
     tools_trusted = ToolNamesField(
-        required=False, max_length=256, help_text="Names of its tools that are not dangerous."
+        required=False,
+        max_length=256,
+        help_text="Names of its tools that are not dangerous, as they are described now.",
     )
     timeout_seconds = serializers.FloatField(
         required=False, min_value=1, max_value=settings.SHANNON_MCP_TIMEOUT_SECONDS, help_text="Of one call."
@@ -64,6 +66,10 @@ class McpServerAnswer(serializers.ModelSerializer[McpServer]):
 
     has_headers = serializers.SerializerMethodField(help_text="Whether headers are stored; they are never shown.")
     tools = McpToolAnswer(many=True)
+    trust_ended = serializers.DictField(
+        child=serializers.DateTimeField(),
+        help_text="Tools that were trusted until the server described them anew, and when; empty when trust is set.",
+    )
 
     class Meta:
         model = McpServer
@@ -74,6 +80,7 @@ class McpServerAnswer(serializers.ModelSerializer[McpServer]):
             "has_headers",
             "tools_allowed",
             "tools_trusted",
+            "trust_ended",
             "timeout_seconds",
             "is_active",
             "tools",

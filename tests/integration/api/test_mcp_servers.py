@@ -94,3 +94,20 @@ def test_registering_needs_its_scope(caller_with: Callable[..., Caller], site: M
     assert reader.client.get(URL).status_code == 200
     error_of(register(reader, site), 403)
     assert site.headers == []
+
+
+def test_trust_that_ended_is_told_until_trust_is_set_again(caller_with: Callable[..., Caller], site: McpSite) -> None:
+    caller = caller_with("tools:read", "tools:write", "tools:dangerous")
+    server = register(caller, site, tools_trusted=["wipe"]).json()
+    assert (server["tools_trusted"], server["trust_ended"]) == (["wipe"], {})
+
+    def wipe(what: str) -> str:
+        """Delete everything that is like it."""
+        return what
+
+    site.describe_anew("wipe", wipe)
+    one = f"{URL}/{server['id']}"
+    told = caller.client.post(f"{one}/refresh").json()
+    assert (told["tools_trusted"], set(told["trust_ended"])) == ([], {"wipe"})
+    again = caller.client.patch(one, {"tools_trusted": ["wipe"]}, content_type="application/json").json()
+    assert (again["tools_trusted"], again["trust_ended"]) == (["wipe"], {})

@@ -4,7 +4,7 @@ import json
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,18 +25,24 @@ STDIO_SERVER = [sys.executable, str(Path(__file__).with_name("stdio_server.py"))
 class McpSite:
     """A running server; `headers` are those of its requests, in order, and `calls` what its tools were called with.
 
-    `keys` are the idempotency keys that came with calls of `charge`.
+    `keys` are the idempotency keys that came with calls of `charge`. `server` is what is behind it.
     """
 
     url: str = ""
+    server: MCPServer = field(default_factory=lambda: MCPServer("test"))
     headers: list[dict[str, str]] = field(default_factory=list)
     calls: list[Any] = field(default_factory=list)
     keys: list[Any] = field(default_factory=list)
 
+    def describe_anew(self, name: str, tool: Callable[..., Any], **described: Any) -> None:
+        """Offer another tool under this name; nobody is asked while this is done."""
+        self.server.remove_tool(name)
+        self.server.add_tool(tool, name=name, **described)
+
 
 def tools_of(site: McpSite) -> MCPServer:
     """Return a server with tools of every sort."""
-    server = MCPServer("test")
+    server = site.server
 
     @server.tool(annotations=ToolAnnotations(read_only_hint=True))
     def add(a: int, b: int) -> int:

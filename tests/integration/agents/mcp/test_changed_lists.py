@@ -1,6 +1,7 @@
 """Servers that come to offer other tools: who tells the platform, and when it asks again by itself."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -42,9 +43,9 @@ def test_a_server_that_says_so_with_its_answer_is_asked_again(principal: Princip
     tools: list[dict[str, Any]] = [{"name": "grow", "inputSchema": {"type": "object"}}]
     with site_that_says(tools, {"content": []}, told=(CHANGED,)) as url:
         settings.SHANNON_HTTP_ENDPOINTS_ALLOWED = url.split("/")[2]
-        server = registered(principal, url)
-        McpServer.objects.filter(id=server.id).update(tools_trusted=["grow", "new"])
-        tenant_tools_forget()
+        owner = replace(principal, scopes=principal.scopes | {"tools:dangerous"})
+        trusting = McpServerChanges(url=url, tools_trusted=["grow", "new"])
+        mcp_server_create(principal=owner, name="calc", changes=trusting)
         tools.append({"name": "new", "inputSchema": {"type": "object"}})
         assert call(principal, "mcp__calc__grow").ok
         assert set(names_of(principal)) == {"mcp__calc__grow", "mcp__calc__new"}
