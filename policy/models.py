@@ -111,6 +111,8 @@ class PolicyGeneration(models.Model):
     generation = models.UUIDField(default=uuid7)
 
     class Meta:
+        verbose_name = "state of the policies"
+        verbose_name_plural = "state of the policies"
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(id=1), name="policy_generation_is_one_row"),
         ]
@@ -130,6 +132,10 @@ class RegistryGeneration(models.Model):
         Tenant, on_delete=models.CASCADE, primary_key=True, related_name="+", db_constraint=False
     )
     generation = models.BigIntegerField()
+
+    class Meta:
+        verbose_name = "state of what a tenant registered"
+        verbose_name_plural = "state of what tenants registered"
 
     def __str__(self) -> str:
         return f"{self.tenant_id} {self.generation}"

@@ -5,12 +5,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from sandbox.errors import ModuleInvalid, ModuleTooLarge
 from sandbox.models import StoredFile, WasmModule
 from sandbox.runtimes.wasm_inspect import CAPABILITIES
 from sandbox.services import module_upload
+from shannon_project.foundation.admin import IdSearch
 
 _UPLOAD_FIELDS = ("file", "expected_sha256", "allowed")
 
@@ -59,12 +59,13 @@ class WasmModuleForm(forms.ModelForm):  # type: ignore[type-arg]  # Django has n
 
 
 @admin.register(WasmModule)
-class WasmModuleAdmin(ModelAdmin):  # type: ignore[misc]
+class WasmModuleAdmin(IdSearch):
     """Uploaded modules; one is replaced by uploading another under its name."""
 
     form = WasmModuleForm
     list_display = ("name", "tenant_id", "size_bytes", "sha256", "created_by", "created_at")
-    search_fields = ("name", "sha256", "tenant_id")
+    search_fields = ("name", "sha256")
+    search_ids = ("tenant_id",)
     ordering = ("-created_at",)
     readonly_fields = ("sha256", "size_bytes", "imports", "capabilities", "created_by", "created_at")
 
@@ -86,11 +87,12 @@ class WasmModuleAdmin(ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(StoredFile)
-class StoredFileAdmin(ModelAdmin):  # type: ignore[misc]
+class StoredFileAdmin(IdSearch):
     """Files of workspaces in an object store; read-only, since an object belongs to each row."""
 
     list_display = ("path", "workspace", "tenant_id", "size_bytes", "created_at")
-    search_fields = ("path", "workspace", "tenant_id")
+    search_fields = ("path", "workspace")
+    search_ids = ("tenant_id",)
     ordering = ("-created_at",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature

@@ -43,6 +43,8 @@ class StoredFile(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = "file of a workspace"
+        verbose_name_plural = "files of workspaces"
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["tenant_id", "workspace", "path"],

@@ -188,5 +188,6 @@ class ModelCallAdmin(ReadOnlyAdmin):
         "task_id",
     ]
     list_filter: ClassVar = ["tenant", "outcome", "purpose", "cache", "started_at"]
-    search_fields: ClassVar = ["task_id", "step_id", "model"]
+    search_fields: ClassVar = ["model"]
+    search_ids: ClassVar = ("task_id", "step_id")
     ordering: ClassVar = ["-started_at"]

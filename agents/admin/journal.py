@@ -66,7 +66,8 @@ class JournalEntryAdmin(ReadOnlyAdmin):
         "task_id",
     ]
     list_filter: ClassVar = ["kind", "status", "started_at"]
-    search_fields: ClassVar = ["step_id", "task_id", "key"]
+    search_fields: ClassVar = ["key"]
+    search_ids: ClassVar = ("step_id", "task_id")
     fields: ClassVar = [
         *list_display,
         "finished_at",

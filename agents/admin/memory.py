@@ -17,7 +17,8 @@ class MemoryAdmin(ReadOnlyAdmin):
 
     list_display: ClassVar = ["created_at", "tenant", "beginning", "feedback_score", "task_id"]
     list_filter: ClassVar = ["tenant", "created_at"]
-    search_fields: ClassVar = ["content", "task_id"]
+    search_fields: ClassVar = ["content"]
+    search_ids: ClassVar = ("task_id",)
     fields: ClassVar = [
         "id",
         "tenant",

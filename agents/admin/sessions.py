@@ -4,20 +4,20 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from agents.journal.bounds import bounded_text
 from agents.models import Message, Session
-from shannon_project.foundation.admin import ReadOnlyAdmin
+from shannon_project.foundation.admin import IdSearch, ReadOnlyAdmin
 
 
 @admin.register(Session)
-class SessionAdmin(ModelAdmin):  # type: ignore[misc] # unfold has no types
+class SessionAdmin(IdSearch):
     """Sessions: titles and expiry may be changed; sessions are made and deleted over the API."""
 
     list_display: ClassVar = ["id", "title", "tenant", "external_id", "user_id", "created_at", "deleted_at"]
     list_filter: ClassVar = ["tenant", "created_at"]
-    search_fields: ClassVar = ["id", "external_id", "title", "user_id"]
+    search_fields: ClassVar = ["external_id", "title", "user_id"]
+    search_ids: ClassVar = ("id",)
     fields: ClassVar = [
         "id",
         "tenant",
@@ -49,7 +49,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
     list_display: ClassVar = ["created_at", "role", "beginning", "session", "task_id"]
     list_filter: ClassVar = ["role", "created_at"]
-    search_fields: ClassVar = ["task_id", "session__id"]
+    search_ids: ClassVar = ("task_id", "session_id")
     list_select_related: ClassVar = ["session"]
     ordering: ClassVar = ["-id"]
 

@@ -57,6 +57,7 @@ class ModelOverride(models.Model):
     max_concurrency = models.PositiveIntegerField(null=True, blank=True, help_text=_AS_IN_FILE)
 
     class Meta:
+        verbose_name = "model"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "name"], name="model_override_unique", nulls_distinct=False)
         ]
@@ -85,6 +86,8 @@ class TierOverride(models.Model):
     )
 
     class Meta:
+        verbose_name = "tier of models"
+        verbose_name_plural = "tiers of models"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "tier"], name="tier_override_unique", nulls_distinct=False)
         ]
@@ -211,6 +214,8 @@ class KeptText(models.Model):
     expires_at = models.DateTimeField(db_index=True)
 
     class Meta:
+        verbose_name = "prompt or answer"
+        verbose_name_plural = "prompts and answers"
         constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "digest"], name="kept_text_once_in_tenant")]
 
     def __str__(self) -> str:

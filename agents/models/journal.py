@@ -55,6 +55,7 @@ class Blob(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = "large value"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "digest", "month"], name="blob_once_in_tenant_and_month")
         ]

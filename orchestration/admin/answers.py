@@ -24,7 +24,8 @@ class AnswerFeedbackAdmin(ReadOnlyAdmin):
     list_filter = ("rating", "tenant", "given_at")
     list_select_related = ("tenant", "task")
     list_filter_submit = False
-    search_fields = ("task__id", "given_by", "comment")
+    search_fields = ("given_by", "comment")
+    search_ids = ("task_id",)
     ordering = ("-given_at",)
     readonly_fields = ("run",)
 

@@ -37,7 +37,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
     list_filter = ("status", "requested_by", "action", "tenant")
     list_select_related = ("tenant", "step")
     list_filter_submit = False
-    search_fields = ("task__id", "id")
+    search_ids = ("id", "task_id")
     ordering = ("-created_at",)
     actions = ("approve", "deny")
     exclude = ("subject", "context", "modifiable", "modified_action")

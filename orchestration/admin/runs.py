@@ -62,7 +62,8 @@ class TaskAdmin(ReadOnlyAdmin):
     list_filter = ("status", "strategy", "tenant", "created_at")
     list_select_related = ("tenant",)
     list_filter_submit = False
-    search_fields = ("id", "query")
+    search_fields = ("query",)
+    search_ids = ("id",)
     ordering = ("-id",)  # in the order of time, and the table's own
     actions = ("cancel", "call_good", "call_bad")
     inlines = (StepInline,)
@@ -201,7 +202,8 @@ class StepAdmin(ReadOnlyAdmin):
     list_display = ("key", "kind", "shown_title", "shown_status", "attempt", "task", "created_at", "completed_at")
     list_filter = ("status", "kind")
     list_select_related = ("task",)
-    search_fields = ("key", "task__id")
+    search_fields = ("key",)
+    search_ids = ("id", "task_id")
     ordering = ("-id",)
     exclude = ("input", "output", "error")
     readonly_fields = ("shown_input", "shown_output", "shown_error")
@@ -238,7 +240,8 @@ class EventAdmin(ReadOnlyAdmin):
 
     list_display = ("seq", "kind", "step_key", "shown_message", "task_id", "created_at")
     list_filter = ("kind",)
-    search_fields = ("task__id", "step_key")
+    search_fields = ("step_key",)
+    search_ids = ("task_id",)
     ordering = ("-id",)
     exclude = ("payload",)
     readonly_fields = ("shown_payload",)

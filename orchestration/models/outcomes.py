@@ -25,6 +25,8 @@ class RouteRecord(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = "route learned"
+        verbose_name_plural = "routes learned"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["tenant", "cluster", "strategy"], name="route_record_unique")
         ]

@@ -12,7 +12,7 @@ class WorkerPresence(models.Model):
     seen_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        verbose_name_plural = "worker presences"
+        verbose_name = "worker"
 
     def __str__(self) -> str:
         return self.name

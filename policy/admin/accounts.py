@@ -63,7 +63,8 @@ class BudgetAdmin(KeptAdmin):
     ]
     list_filter = ["scope", "period", "tenant"]
     list_select_related = ["tenant"]
-    search_fields = ["scope_id", "subject"]
+    search_fields = ["subject"]
+    search_ids = ("scope_id",)
     ordering = ["-created_at"]
     show_full_result_count = False
     readonly_fields = [
@@ -139,7 +140,7 @@ class ReservationAdmin(ReadOnlyAdmin):
         "closed_at",
     ]
     list_filter = ["status"]
-    search_fields = ["step_id"]
+    search_ids = ("step_id",)
     ordering = ["-created_at"]
 
 
@@ -163,6 +164,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin):
     ]
     list_filter = ["kind", "tenant", "model"]
     list_select_related = ["tenant"]
-    search_fields = ["task_id", "step_id", "user_id"]
+    search_fields = ["user_id"]
+    search_ids = ("task_id", "step_id")
     date_hierarchy = "created_at"
     ordering = ["-created_at"]

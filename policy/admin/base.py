@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
+
+from shannon_project.foundation.admin import IdSearch
 
 
-class KeptAdmin(ModelAdmin):  # type: ignore[misc]
+class KeptAdmin(IdSearch):
     """Rows may be added and changed, but never deleted: others refer to them, or they are history."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002

@@ -22,10 +22,12 @@ class StrictSerializer(serializers.Serializer[Any]):
     """A body or a query string of which every field is known.
 
     `unsupported_fields` are fields of the reference system that are not available here: they are refused as such,
-    so that nobody believes that they took effect.
+    so that nobody believes that they took effect. `only_empty_fields` are taken as long as they say nothing, since
+    clients send them so; nobody is told that they are allowed.
     """
 
     unsupported_fields: ClassVar[frozenset[str]] = frozenset()
+    only_empty_fields: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def of_body(cls, request: Request) -> Self:
@@ -58,13 +60,13 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
     def _refuse_strangers(self, names: set[str]) -> None:
-        allowed = sorted(self.fields)
+        allowed = sorted(self.fields.keys() - self.only_empty_fields)
         if unsupported := sorted(names & self.unsupported_fields):
             listed = ", ".join(unsupported)
             raise UnsupportedOption(
                 f"Not available here: {listed}. Leave it out.", details={"fields": unsupported, "allowed": allowed}
             )
-        if unknown := sorted(name[:100] for name in names - set(allowed)):
+        if unknown := sorted(name[:100] for name in names - self.fields.keys()):
             listed = ", ".join(unknown[:20])
             raise InvalidInput(
                 f"Unknown field: {listed}. Allowed: {', '.join(allowed) or 'none'}.",

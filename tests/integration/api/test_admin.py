@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.auth.models import Permission, User
 from django.db import connection
+from django.db.models import UUIDField
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
@@ -51,6 +53,44 @@ def test_every_list_opens(staff: Client, caller: Caller, model: Any) -> None:
     caller.submit()
     path = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
     assert staff.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("term", ["prices", "01a20509", "01a20509-ad4a-7061-98bd-23990debeed5"])
+def test_every_search_opens(staff: Client, term: str) -> None:
+    paths = [f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in OUR_MODELS]
+    assert [path for path in paths if staff.get(path, {"q": term}).status_code != 200] == []
+
+
+def test_no_search_compares_the_text_of_ids(staff: Client) -> None:
+    staff.get("/admin/")  # with the routes come the pages
+    named = [(model, name) for model in OUR_MODELS for name in admin.site.get_model_admin(model).search_fields]
+    assert named
+    columns = [get_fields_from_path(model, name)[-1] for model, name in named]
+    assert [column for column in columns if isinstance(column, UUIDField)] == []
+
+
+def test_tasks_are_found_by_their_id_or_its_first_digits_in_the_index(staff: Client, caller: Caller) -> None:
+    task, other = caller.submit("The first"), caller.submit("The second")
+    path = "/admin/orchestration/task/"
+    with CaptureQueriesContext(connection) as queries:
+        page = staff.get(path, {"q": str(task.id)}).content.decode()
+    assert "The first" in page
+    assert "The second" not in page
+    assert [query["sql"] for query in queries if "UPPER" in query["sql"]] == []
+    page = staff.get(path, {"q": other.id.hex[:8]}).content.decode()
+    assert "The second" in page
+
+
+def test_words_that_could_be_an_id_are_found_as_words(staff: Client, caller: Caller) -> None:
+    caller.submit("What does 0xdeadbeef stand for?")
+    assert "stand for" in staff.get("/admin/orchestration/task/", {"q": "deadbeef"}).content.decode()
+
+
+def test_words_find_nothing_where_only_ids_are_searched(staff: Client, caller: Caller) -> None:
+    task = caller.submit("Compare the prices")
+    path = "/admin/agents/message/"
+    assert "Compare the prices" in staff.get(path, {"q": str(task.id)}).content.decode()
+    assert "Compare the prices" not in staff.get(path, {"q": "prices"}).content.decode()
 
 
 @pytest.mark.parametrize("model", [Task, Step, Event, IdempotencyRecord])

@@ -120,6 +120,7 @@ def test_an_unknown_field_is_named_with_what_is_allowed(caller: Caller) -> None:
     error = error_of(post(caller, {"query": "a", "prioritry": 1}), 400)
     assert error["details"]["unknown"] == ["prioritry"]
     assert "query" in error["details"]["allowed"]
+    assert "provider_override" not in error["message"]  # it is refused when it says anything
 
 
 def test_an_unknown_query_parameter_is_refused(caller: Caller) -> None:

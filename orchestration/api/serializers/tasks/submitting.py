@@ -26,11 +26,8 @@ MODES: Final = tuple(STRATEGY_OF_MODE)
 class SubmitBody(StrictSerializer):
     """A request for work."""
 
-    unsupported_fields: ClassVar[frozenset[str]] = frozenset(
-        {
-            "attachments",
-        }
-    )
+    unsupported_fields: ClassVar[frozenset[str]] = frozenset({"attachments"})
+    only_empty_fields: ClassVar[frozenset[str]] = frozenset({"provider_override"})
 
     query = TextField(trim_whitespace=False, help_text="What should be done; at most 10,000 characters.")
     session_id = SessionIdField(
