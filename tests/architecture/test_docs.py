@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,6 +132,11 @@ def test_lines_of_prose_are_no_wider_than_a_reader_can_follow(document: str) -> 
     text = re.sub(r"^```.*?^```", "", (ROOT / document).read_text(), flags=re.MULTILINE | re.DOTALL)
     prose = (line for line in text.splitlines() if not line.lstrip().startswith("|"))
     assert [line for line in prose if len(line) > LINE_MAX_CHARACTERS] == []
+
+
+def test_the_changelog_tells_each_thing_once() -> None:
+    begins = re.findall(r"^- (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert [begin for begin, times in Counter(begins).items() if times > 1] == []
 
 
 @pytest.mark.parametrize("document", PAGES)
