@@ -1,19 +1,17 @@
 """Celery task functions. Only ids cross the queue; every job may run twice, late, or not at all."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-import structlog
 from celery import shared_task
 
 from agents.services import mcp_servers_refresh, texts_purge
 from orchestration.aftermath import BATCH, aftermath_work
 from orchestration.engine.control_desk import CONTROL_DESK
-from orchestration.engine.drain import drain
+from orchestration.engine.crew import CREW
 from orchestration.retention import months_keep
 from orchestration.schedules.firing import fire
 from orchestration.upkeep import upkeep
-
-log = structlog.get_logger(__name__)
 
 
 @shared_task(name="orchestration.jobs.advance", ignore_result=True)
@@ -23,13 +21,12 @@ def advance(task_id: str, tenant_id: str | None = None) -> None:
 
 
 @shared_task(name="orchestration.jobs.run_steps", ignore_result=True)
-def run_steps(task_id: str, first: str | None = None) -> int:
-    """Drain a task's ready steps, `first` before the others; returns how many ended here. Never raises for a step."""
-    try:
-        return drain(UUID(task_id), first=UUID(first) if first else None)
-    except Exception:  # the outermost edge of a worker: one raising header job would keep the chord's body from running
-        log.exception("drainer_broke", task_id=task_id)
-        return 0
+def run_steps(task_id: str, first: str | None = None, others: Sequence[str] = ()) -> int:
+    """Drain a task's ready steps with a drainer for `first` and one for each of the `others`, which each begins with.
+
+    Returns how many ended here. Never raises for a step.
+    """
+    return CREW.work(UUID(task_id), [UUID(step_id) for step_id in (first, *others) if step_id])
 
 
 @shared_task(name="orchestration.jobs.echo", ignore_result=True)

@@ -18,6 +18,7 @@ from agents.services import worker_load as agents_load
 from agents.services import worker_shutdown as agents_shutdown
 from agents.services import worker_warm
 from orchestration.engine.control_desk import CONTROL_DESK
+from orchestration.engine.crew import CREW
 from orchestration.engine.departure import departure_begin
 from orchestration.engine.dispatch import CONTROL_QUEUE, STEPS_QUEUE, ring_echo
 from orchestration.engine.hearing import HearingWatch
@@ -132,6 +133,7 @@ def _ready(sender: Any = None, **_: Any) -> None:
         CONTROL_DESK.capacity_set(sender.controller.concurrency)
     if takes_steps(sender.app.amqp.queues.consume_from):
         TURNS.capacity_set(sender.controller.concurrency)
+        CREW.size_set(sender.controller.concurrency)
         PASSER.start()
         presence = Presence(f"{sender.hostname}:{os.getpid()}", sender.controller.concurrency)
         _presences.append(presence)

@@ -1,6 +1,8 @@
 """The only place that talks to the broker. A doorbell may be lost, doubled or late; Postgres is the truth."""
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 import redis
@@ -23,6 +25,7 @@ RUN_STEPS = "orchestration.jobs.run_steps"
 ECHO = "orchestration.jobs.echo"
 AFTERMATH = "orchestration.jobs.aftermath"
 MESSAGES_AT_ONCE = 8
+MESSAGES_OF_A_CHORD = 32  # up to so many steps Flower shows each by itself; of more, many share a message
 AFTERMATH_EXPIRES_SECONDS = 10.0  # it is rung again while something is due
 
 
@@ -81,11 +84,12 @@ def _advance_send(*args: str, countdown: float = 0.0) -> bool:
 def ring_steps(task_id: UUID, tenant_id: UUID, first_step_ids: Sequence[UUID]) -> bool:
     """Dispatch one chord: a drainer per first step, and `advance` as its body. Returns False if the broker is away.
 
-    The body comes by itself, so its task is not in line before: it is put there by whoever gets the message.
+    A wide one has few messages, each of them for many drainers (`crew.py`). The body comes by itself, so its task is
+    not in line before: it is put there by whoever gets the message.
     """
     header = [
-        signature(RUN_STEPS, args=(str(task_id),), kwargs={"first": str(step_id)}, immutable=True)
-        for step_id in first_step_ids
+        signature(RUN_STEPS, args=(str(task_id),), kwargs=_steps_of(some), immutable=True)
+        for some in dealt(first_step_ids, MESSAGES_OF_A_CHORD)
     ]
     body = signature(ADVANCE, args=(str(task_id), str(tenant_id)), immutable=True)
     try:
@@ -96,6 +100,18 @@ def ring_steps(task_id: UUID, tenant_id: UUID, first_step_ids: Sequence[UUID]) -
         log.warning("chord_not_dispatched", task_id=str(task_id), error=str(error))
         return False
     return True
+
+
+def dealt(step_ids: Sequence[UUID], messages: int) -> list[Sequence[UUID]]:
+    """Return the steps in their order, in at most so many parts, which differ by one step at most."""
+    parts = min(len(step_ids), messages)
+    ends = [len(step_ids) * number // parts for number in range(parts + 1)] if parts else [0]
+    return [step_ids[begin:end] for begin, end in pairwise(ends)]
+
+
+def _steps_of(step_ids: Sequence[UUID]) -> dict[str, Any]:
+    first, *others = map(str, step_ids)
+    return {"first": first, "others": others} if others else {"first": first}
 
 
 def ring_echo(node_name: str, *, expires_seconds: float) -> bool:

@@ -97,9 +97,10 @@ class Turns:
     def drainer(self, tenant_id: UUID, *, weight: int | None = None, takes_thread: bool = True) -> Iterator[bool]:
         """Surround this thread's drainer of a tenant. Yields False when the tenant has all threads that it may have.
 
-        The reserve of a process is for the first drainer of a tenant only. Postgres knows what tenants hold but for an
-        instant, between two steps of a drainer; here it is known exactly. What is done for a tenant in a thread that is
-        not one of those (`takes_thread`) is never refused. No `weight`: the one that was told last.
+        There are never more of them than the capacity says, although threads are more: Celery's and those of crews
+        (`crew.py`). The reserve of a process is for the first drainer of a tenant only. Postgres knows what tenants
+        hold but for an instant, between two steps of a drainer; here it is known exactly. What is done for a tenant in
+        a thread that is not one of those (`takes_thread`) is never refused. No `weight`: the one that was told last.
         """
         ident = threading.get_ident()
         if not self._enter(tenant_id, weight, ident, takes_thread=takes_thread):
@@ -152,7 +153,7 @@ class Turns:
         with self._changed:
             tenant = self._tenants.setdefault(tenant_id, _Tenant())
             if takes_thread:
-                if tenant_id in self._seats.values() and self._is_full():
+                if self._is_full_for(tenant_id):
                     return False
                 self._seats[ident] = tenant_id
             if not tenant.threads:
@@ -169,12 +170,16 @@ class Turns:
             self._crowd_heeded(len(self._tenant_of))
             return True
 
-    def _is_full(self) -> bool:
+    def _is_full_for(self, tenant_id: UUID) -> bool:
+        """Whether all threads are taken, or all but the reserve and the tenant has one."""
         if self._capacity is None:
             return False
-        reserve = self._capacity - shared_slots(self._capacity, settings.SHANNON_RESERVED_SHARE)
-        # Messages fall unevenly on processes: of a large reserve half is for the process that got more of them.
-        return len(self._seats) >= self._capacity - min(reserve, max(KEPT_THREADS, reserve // 2))
+        kept = 0
+        if tenant_id in self._seats.values():
+            reserve = self._capacity - shared_slots(self._capacity, settings.SHANNON_RESERVED_SHARE)
+            # Messages fall unevenly on processes: of a large reserve half is for the process that got more of them.
+            kept = min(reserve, max(KEPT_THREADS, reserve // 2))
+        return len(self._seats) >= self._capacity - kept
 
     def _leave(self, tenant_id: UUID, ident: int) -> None:
         with self._changed:

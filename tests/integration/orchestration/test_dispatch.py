@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from orchestration.engine.dispatch import MESSAGES_OF_A_CHORD, dealt
+from shannon_project.foundation.ids import uuid7
+
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import django
@@ -64,10 +67,12 @@ rung = ring_steps(task_id, tenant_id, steps)
 sent = sends[0]
 queued = [json.loads(message) for message in reversed(broker.lrange("steps", 0, -1))]
 bodies = [json.loads(b64decode(message["body"])) for message in queued]
+sent_for = [[body[1]["first"], *body[1].get("others", ())] for body in bodies]
 print(json.dumps({
     "rung": rung,
     "sends": sent,
-    "in_order": [body[1]["first"] for body in bodies] == [str(step) for step in steps],
+    "in_order": [step for some in sent_for for step in some] == [str(step) for step in steps],
+    "shares": sorted({len(some) for some in sent_for}),
     "chords": sorted({(body[2]["chord"]["task"], one["headers"]["group"]) for body, one in zip(bodies, queued)}),
     "ids": len({message["headers"]["id"] for message in queued}),
     "size": [int(broker.get(key)) for key in broker.keys("*.s")],
@@ -75,7 +80,7 @@ print(json.dumps({
 """
 
 
-def test_the_messages_of_a_wide_chord_go_many_in_a_round_trip() -> None:
+def test_a_wide_chord_has_few_messages_for_many_steps_each_and_they_go_together() -> None:
     """In a process and a database of its own: others ring too."""
     address = os.environ["REDIS_URL"].rpartition("/")[0] + "/9"
     environment = {**os.environ, "REDIS_URL": address, "SHANNON_LOG_LEVEL": "ERROR"}
@@ -91,8 +96,20 @@ def test_the_messages_of_a_wide_chord_go_many_in_a_round_trip() -> None:
     told = json.loads(done.stdout)
     assert told["rung"]
     assert told["in_order"]
-    assert told["ids"] == 100
+    assert told["shares"] == [3, 4]
+    assert told["ids"] == MESSAGES_OF_A_CHORD
     assert [task for task, _ in told["chords"]] == ["orchestration.jobs.advance"]
-    assert told["size"] == [100]
-    # 100 messages and what is told of them, and the chord's size: one by one they took over 200
-    assert told["sends"] <= 8
+    assert told["size"] == [MESSAGES_OF_A_CHORD]
+    # 32 messages and what is told of them, and the chord's size: one by one they took over 64
+    assert told["sends"] <= 4
+
+
+def test_each_step_of_a_narrow_task_has_a_message_by_which_it_is_seen_in_flower() -> None:
+    steps = [uuid7() for _ in range(MESSAGES_OF_A_CHORD)]
+    assert dealt(steps, MESSAGES_OF_A_CHORD) == [[step] for step in steps]
+    assert dealt(steps[:3], MESSAGES_OF_A_CHORD) == [[step] for step in steps[:3]]
+    assert dealt([], MESSAGES_OF_A_CHORD) == []
+    more = [*steps, uuid7()]
+    shares = dealt(more, MESSAGES_OF_A_CHORD)
+    assert sorted(map(len, shares)) == [*[1] * (MESSAGES_OF_A_CHORD - 1), 2]
+    assert [step for share in shares for step in share] == more

@@ -175,6 +175,12 @@ def test_the_reserve_is_for_a_tenants_first_drainer_only(process: Process, setti
     assert process.begin(THIRD).has_thread
 
 
+def test_there_are_no_more_drainers_than_threads_whosever_they_are(process: Process, settings: Settings) -> None:
+    settings.SHANNON_RESERVED_SHARE = 0.125
+    process.turns.capacity_set(2)
+    assert [process.begin(tenant_id).has_thread for tenant_id in (HEAVY, LIGHT, THIRD)] == [True, True, False]
+
+
 def test_of_a_large_reserve_half_may_be_taken_by_who_got_more_messages(process: Process, settings: Settings) -> None:
     settings.SHANNON_RESERVED_SHARE = 0.25
     process.turns.capacity_set(40)
