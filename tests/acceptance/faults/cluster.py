@@ -204,7 +204,7 @@ class Cluster:
 
     def http(self, base_url: str = "") -> httpx.Client:
         """Return a client with the key."""
-        return httpx.Client(base_url=base_url or self.base_url, headers={"X-API-Key": self.api_key}, timeout=30.0)
+        return httpx.Client(base_url=base_url or self.base_url, headers={"X-API-Key": self.api_key}, timeout=90.0)
 
     def submit(self, *, idempotency_key: str = "", base_url: str = "", nonce: str = "") -> "Submitted":
         """Submit a task for the witness."""

@@ -48,7 +48,7 @@ class HangingTool(Tool):
 
 
 def _counted(key: str) -> dict[str, Any]:
-    answer = httpx.post(f"{os.environ[WITNESS_VARIABLE]}/effects", json={"key": key}, timeout=10.0)
+    answer = httpx.post(f"{os.environ[WITNESS_VARIABLE]}/effects", json={"key": key}, timeout=60.0)
     answer.raise_for_status()
     counted: dict[str, Any] = answer.json()
     return counted

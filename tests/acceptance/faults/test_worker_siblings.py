@@ -85,7 +85,7 @@ def siblings(cluster: Cluster, tmp_path: Path) -> Iterator[Siblings]:
         started.process.wait()
         for worker in left:
             worker.kill()
-        psutil.wait_procs(left, timeout=30)
+        psutil.wait_procs(left, timeout=120)
 
 
 def test_they_share_their_work_and_one_that_is_killed_is_replaced(cluster: Cluster, siblings: Siblings) -> None:

@@ -24,7 +24,7 @@ from policy.types import Principal
 from shannon_project.foundation.errors import Unavailable
 from tests.integration.agents.steps import engine_of, next_attempt, step_of
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 
 
 def asks(*expressions: str) -> list[AskedCall]:

@@ -38,7 +38,7 @@ async def test_a_task_from_submit_to_its_end(client: AsyncShannonClient) -> None
     assert (await client.get_status(handle.task_id)).status is TaskStatusEnum.RUNNING
     ended = {"status": "COMPLETED", "result": "4", "model_used": "m", "provider": "p", "prompt_tokens": 3}
     await Task.objects.filter(id=handle.task_id).aupdate(**ended)
-    status = await client.wait(handle.task_id, timeout=5)
+    status = await client.wait(handle.task_id, timeout=60)
     assert (status.status, status.result, status.progress) == (TaskStatusEnum.COMPLETED, "4", 1.0)
     assert (status.model_used, status.provider, status.error_message) == ("m", "p", "")
     assert status.usage is not None

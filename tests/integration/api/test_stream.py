@@ -20,7 +20,7 @@ from tests.integration.api.callers import Caller, error_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 URL = "/api/v1/stream/sse"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 
 
 class Message(dict[str, str]):

@@ -25,7 +25,7 @@ from tests.integration.api.callers import Caller, error_of
 from tests.integration.api.openai.serving import serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture

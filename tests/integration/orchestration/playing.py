@@ -17,7 +17,7 @@ from orchestration.types import TASK_TERMINAL
 from policy.services import tenant_seed
 from policy.types import SCOPES, Principal
 
-PATIENCE_SECONDS: Final = 20.0
+PATIENCE_SECONDS: Final = 120.0
 T = TypeVar("T")
 
 

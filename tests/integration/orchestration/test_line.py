@@ -157,14 +157,14 @@ def test_a_tenant_has_half_of_the_threads_at_most_and_the_others_serve_who_comes
     def advance(task_id: UUID) -> None:
         if task_id != light:
             begun.release()
-            go_on.wait(20.0)
+            go_on.wait(120.0)
         advanced.append(task_id)
 
     desk = desk_of(line, advance)
     desk.capacity_set(4)
     with ThreadPoolExecutor(2) as threads:
         jobs = [threads.submit(desk.serve, task_id) for task_id in heavy[:2]]
-        assert all(begun.acquire(timeout=20.0) for _ in jobs)
+        assert all(begun.acquire(timeout=120.0) for _ in jobs)
         assert desk.serve(heavy[2]) == 0, "the tenant has two of four threads"
         assert desk.serve(light, tenant_id=LIGHT) == 1
         assert advanced == [light]

@@ -33,7 +33,7 @@ class Served:
         if self.error is not None:
             error, self.error = self.error, None
             raise error
-        assert self.go_on.wait(20.0)
+        assert self.go_on.wait(120.0)
         return 0
 
 
@@ -59,13 +59,13 @@ def test_a_drainer_that_ends_does_not_wait_for_it_and_many_are_served_together(
 ) -> None:
     first, others = uuid4(), [uuid4() for _ in range(20)]
     passer.pass_on(first)
-    assert served.begun.acquire(timeout=20.0)
+    assert served.begun.acquire(timeout=120.0)
     for task_id in others:
         passer.pass_on(task_id)
     passer.pass_on(None)
     assert (served.turns, served.own) == (1, [first]), "the others are noted while it is at the first"
     served.go_on.set()
-    assert served.begun.acquire(timeout=20.0)
+    assert served.begun.acquire(timeout=120.0)
     passer.stop()
     assert (served.turns, set(served.own[1:]), served.thread) == (2, set(others), "slots")
 
@@ -74,9 +74,9 @@ def test_a_drainer_that_ends_does_not_wait_for_it_and_many_are_served_together(
 def test_what_goes_wrong_once_does_not_end_it(passer: SlotPasser, served: Served, error: Exception) -> None:
     served.error = error
     passer.pass_on(None)
-    assert served.begun.acquire(timeout=20.0)
+    assert served.begun.acquire(timeout=120.0)
     passer.pass_on(None)
-    assert served.begun.acquire(timeout=20.0)
+    assert served.begun.acquire(timeout=120.0)
 
 
 def test_what_was_asked_for_is_served_before_the_end(passer: SlotPasser, served: Served) -> None:

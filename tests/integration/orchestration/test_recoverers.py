@@ -60,7 +60,7 @@ def test_a_recoverer_that_stands_still_keeps_nobody_from_recovering(
     lapsed(principal)
     settings.SHANNON_LEASE_SECONDS = 0.0
     pause = threading.Event()
-    for _ in range(500):  # the server ends the session a moment after it was told to
+    for _ in range(5_000):  # the server ends the session a moment after it was told to
         if recover().steps:
             break
         pause.wait(0.02)
@@ -83,7 +83,7 @@ def test_a_writer_that_stands_still_in_a_pipeline_locks_its_task_no_longer_than_
         assert recover().steps == 0, "it may be at work"
         settings.SHANNON_DATABASE_TRANSACTION_IDLE_SECONDS = 0.0
         pause = threading.Event()
-        for _ in range(500):  # the server ends the session a moment after it was told to
+        for _ in range(5_000):  # the server ends the session a moment after it was told to
             if recover().steps:
                 break
             pause.wait(0.02)
@@ -93,7 +93,7 @@ def test_a_writer_that_stands_still_in_a_pipeline_locks_its_task_no_longer_than_
 def until_locked(task_id: UUID) -> None:
     """Wait until somebody has the task's row."""
     pause = threading.Event()
-    for _ in range(500):
+    for _ in range(5_000):
         with transaction.atomic():
             rows = Task.objects.select_for_update(no_key=True, skip_locked=True)
             if not rows.filter(id=task_id).exists():

@@ -220,7 +220,7 @@ def test_a_run_that_waits_does_not_begin_while_its_schedule_is_paused_or_deleted
             end(principal=principal, schedule_id=schedule.id)  # and before that is committed, somebody looks
             began = pool.submit(in_thread, queued_start)
             until_one_waits()
-        assert began.result(timeout=30) == 0
+        assert began.result(timeout=120) == 0
     assert outcomes(schedule) == ["started", "skipped"]
     assert Task.objects.filter(schedule=schedule).count() == 1
 

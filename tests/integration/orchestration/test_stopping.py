@@ -28,7 +28,7 @@ __all__ = ["principal"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from orchestration.events import follow, wake
 from shannon_project.foundation.ids import uuid7
 from tests.logs import logged
 
-PATIENCE_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 120.0
 THREADS: Final = 150  # more than the driver's pool has connections
 
 

@@ -31,7 +31,7 @@ SLEEPER = Role("worker", [sys.executable, "-c", "import signal; signal.pause()"]
 CRASHER = Role("web", [sys.executable, "-c", "raise SystemExit(3)"])
 
 
-def wait_for(condition: Callable[[], bool], *, timeout_seconds: float = 60.0) -> None:
+def wait_for(condition: Callable[[], bool], *, timeout_seconds: float = 120.0) -> None:
     deadline = monotonic() + timeout_seconds
     while not condition():
         assert monotonic() < deadline
@@ -140,7 +140,7 @@ def test_a_stack_whose_owner_is_gone_already_does_not_stay(paths: StackPaths) ->
     )
     private_write(paths.supervisor_config, config)
     process = supervisor_spawn(paths, {})
-    process.wait(30)
+    process.wait(120)
     assert leftovers_of(paths) == []
 
 
@@ -194,9 +194,9 @@ def test_waiting_for_another_up_is_told(paths: StackPaths) -> None:
     thread = Thread(target=second)
     with paths.lock(told.append):
         thread.start()
-        assert is_told.wait(30)
+        assert is_told.wait(120)
         assert len(told) == 1
-    thread.join(30)
+    thread.join(120)
     assert "waiting" in told[0]
     assert told[1:] == ["held"]
 

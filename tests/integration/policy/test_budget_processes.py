@@ -100,7 +100,7 @@ def test_a_process_killed_between_reserving_and_settling_loses_nothing() -> None
     process.stdin.flush()
     step = UUID(process.stdout.readline().strip())
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert balances(budget) == (0, 30, Decimal(0), Decimal("0.03"))
     assert reservations_expire(older_than_seconds=600, limit=10) == 0  # it may still be at work
     assert reservations_expire(older_than_seconds=0, limit=10) == 1

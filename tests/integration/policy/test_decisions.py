@@ -250,7 +250,7 @@ def test_an_edit_elsewhere_takes_effect_when_its_check_is_due(settings: LazySett
     PolicyGeneration.objects.update(generation=uuid7())
     changed_at = time.monotonic()
     while call(principal) is Verdict.ALLOW:
-        assert time.monotonic() - changed_at < 20.0, "the edit did not take effect"
+        assert time.monotonic() - changed_at < 120.0, "the edit did not take effect"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -285,7 +285,7 @@ def test_eight_threads_decide_while_a_policy_changes() -> None:
     for thread in threads:
         thread.start()
     policy_save(name="night", rego=night("deny"))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not all(Verdict.DENY in seen for seen in verdicts) and not errors and time.monotonic() < deadline:
         stop.wait(0.05)
     stop.set()

@@ -23,7 +23,7 @@ def next_program_runs(run: RunProgram) -> Iterator[None]:
 def test_a_loop_is_stopped_and_what_it_printed_is_kept(run: RunProgram) -> None:
     result = run("print('before')\nwhile True: pass", wall_seconds=1)
     assert (result.outcome, result.exit_code, result.stdout) == (Outcome.TIMEOUT, None, "before\n")
-    assert 1.0 <= result.resources.wall_seconds < 5.0
+    assert 1.0 <= result.resources.wall_seconds < 60.0
     assert "1 s" in result.message
 
 

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from shannon_project.foundation.desk import Desk
 from shannon_project.foundation.gathering import write_soon, writes_gathered
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 class Act:

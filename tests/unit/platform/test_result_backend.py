@@ -13,7 +13,7 @@ def test_threads_share_it_and_its_connections() -> None:
     together = Barrier(THREADS)
 
     def backend() -> object:
-        together.wait(30)
+        together.wait(120)
         return celery_app.backend
 
     assert isinstance(celery_app.backend, DoorbellBackend)

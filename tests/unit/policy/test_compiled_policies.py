@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from policy.errors import PolicyFailed, PolicyInvalid
-from policy.evaluation import CompiledPolicies, PolicySource
+from policy.evaluation import CompiledPolicies, PolicySource, check
 from policy.evaluation.check import policies_check
 from policy.types import Action
 
@@ -207,3 +207,11 @@ def test_the_check_passes_what_works() -> None:
 def test_the_check_refuses_and_survives(body: str) -> None:
     with pytest.raises(PolicyInvalid):
         policies_check([source(body)])
+
+
+def test_the_check_ends_what_does_not_end_by_the_processor_time_that_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "CHECK_CPU_SECONDS", 2)
+    numbers = "numbers.range(1, 5000)"
+    endless = f"allow contains count(found) if found := [1 | some x in {numbers}; some y in {numbers}; x > y]"
+    with pytest.raises(PolicyInvalid, match="2 s of processor time"):
+        policies_check([source(endless)])

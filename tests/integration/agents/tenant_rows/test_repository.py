@@ -102,7 +102,7 @@ def test_many_at_once_do_not_pass_the_limit(roles: Roles, principal: Principal) 
 
     def add(name: str) -> None:
         try:
-            barrier.wait(30)
+            barrier.wait(60)
             roles.add(principal, name)
         except RoleExists as error:
             refused.append(error)
@@ -113,7 +113,7 @@ def test_many_at_once_do_not_pass_the_limit(roles: Roles, principal: Principal) 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert (AgentRole.objects.count(), len(refused)) == (3, 5)
 
 

@@ -50,7 +50,7 @@ def provider(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> "Iterator[P
 @pytest.fixture
 def client(base_url: str, caller: "Caller") -> Iterator[openai.OpenAI]:
     """The official client of OpenAI."""
-    with openai.OpenAI(base_url=f"{base_url}/v1", api_key=caller.key, max_retries=0, timeout=30.0) as connected:
+    with openai.OpenAI(base_url=f"{base_url}/v1", api_key=caller.key, max_retries=0, timeout=120.0) as connected:
         yield connected
 
 

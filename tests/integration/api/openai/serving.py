@@ -13,7 +13,7 @@ from orchestration.models import Task
 from orchestration.types import TASK_TERMINAL
 from tests.integration.orchestration.playing import play
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 _LOOK_SECONDS = 0.02
 
 

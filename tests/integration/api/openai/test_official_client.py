@@ -24,7 +24,7 @@ def test_a_chat_completion_with_options(shannon: ShannonClient) -> None:
         temperature=0.2,
         session_id="sums",
         shannon_options=OpenAIShannonOptions(model_tier="small", context={"topic": "sums"}),
-        timeout=30,
+        timeout=120,
     )
     assert "391" in answer.choices[0].message.content
     assert answer.usage is not None
@@ -32,7 +32,7 @@ def test_a_chat_completion_with_options(shannon: ShannonClient) -> None:
 
 
 def test_a_streamed_chat_completion_carries_events(shannon: ShannonClient) -> None:
-    pieces = list(shannon.stream_chat_completion(ASK, include_usage=True, timeout=30))
+    pieces = list(shannon.stream_chat_completion(ASK, include_usage=True, timeout=120))
     text = "".join(choice.delta.content or "" for piece in pieces for choice in piece.choices if choice.delta)
     assert "391" in text
     events = [event for piece in pieces for event in piece.shannon_events]
@@ -43,8 +43,8 @@ def test_a_streamed_chat_completion_carries_events(shannon: ShannonClient) -> No
 
 def test_completions(shannon: ShannonClient) -> None:
     payload = {"model": "shannon-chat", "prompt": "What is 17 * 23?"}
-    assert "391" in shannon.create_completion(payload, timeout=30)["choices"][0]["text"]
-    pieces = list(shannon.stream_completion(payload, timeout=30))
+    assert "391" in shannon.create_completion(payload, timeout=120)["choices"][0]["text"]
+    pieces = list(shannon.stream_completion(payload, timeout=120))
     assert "391" in "".join(piece["choices"][0]["text"] for piece in pieces)
 
 

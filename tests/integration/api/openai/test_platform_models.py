@@ -196,7 +196,7 @@ def test_a_prompt_is_completed_whole_and_in_pieces(client: openai.OpenAI) -> Non
 
 def test_a_stream_ends_with_done_and_no_proxy_keeps_it(base_url: str, caller: Caller) -> None:
     body = {"messages": ASK, "stream": True}
-    answer = httpx.post(f"{base_url}/v1/chat/completions", json=body, headers={"X-API-Key": caller.key}, timeout=30)
+    answer = httpx.post(f"{base_url}/v1/chat/completions", json=body, headers={"X-API-Key": caller.key}, timeout=120)
     assert answer.headers["Cache-Control"].startswith("no-cache")
     assert answer.text.rstrip().endswith("data: [DONE]")
     pieces = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]

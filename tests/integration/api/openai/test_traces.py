@@ -41,7 +41,7 @@ def test_the_models_span_is_below_the_gateways_below_webs_below_the_clients(
             f"{web_url}/v1/chat/completions",
             json={"model": "small", "messages": [{"role": "user", "content": "1 + 1"}], "stream": stream},
             headers={"X-API-Key": caller.key, "traceparent": f"00-{TRACE}-{PARENT}-01"},
-            timeout=30.0,
+            timeout=120.0,
         )
     assert answer.status_code == 200, answer.text
     tracing_stop()

@@ -132,6 +132,6 @@ def test_a_source_that_ends_and_its_fork_do_not_wait_for_each_other(principal: P
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL lock_timeout = '5s'")
             Session.objects.filter(id=source.session_id).update(updated_at=Now())
-        made = forking.result(timeout=30)
+        made = forking.result(timeout=120)
     assert Task.objects.get(id=made.id).forked_from_id == source_id
     assert play(made.id).status == play(source_id).status == TaskStatus.COMPLETED

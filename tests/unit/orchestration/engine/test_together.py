@@ -14,7 +14,7 @@ from orchestration.engine.together import STEPS_AT_ONCE, OutcomeDesk
 from orchestration.types import StepKind, StepOutcome, StepStatus
 
 TASK = uuid4()
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 class Writer:

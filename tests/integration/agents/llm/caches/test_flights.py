@@ -24,7 +24,7 @@ def flights(count: int, ask_model: Any, checkpoint: Callable[[], None]) -> list[
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     return found
 
 
@@ -40,7 +40,7 @@ def test_many_that_ask_the_same_at_once_are_answered_by_one_call() -> None:
 
     def ask_model() -> ModelReply:
         asked.append(1)
-        assert all_wait.wait(30)
+        assert all_wait.wait(60)
         return ModelReply("one", prompt_tokens=5, completion_tokens=1)
 
     found = flights(8, ask_model, checkpoint)
@@ -64,7 +64,7 @@ def test_when_the_first_of_them_fails_another_one_asks() -> None:
 
     def work() -> None:
         try:
-            found.append(answer_through_caches(rules, ask_model, checkpoint=lambda: None, wait_seconds=20.0).text)
+            found.append(answer_through_caches(rules, ask_model, checkpoint=lambda: None, wait_seconds=120.0).text)
         except KeyError:
             found.append("failed")
 
@@ -72,7 +72,7 @@ def test_when_the_first_of_them_fails_another_one_asks() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
 
     assert sorted(found) == ["failed", "two", "two", "two"]
     assert len(asked) == 2

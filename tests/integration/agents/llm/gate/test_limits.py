@@ -77,9 +77,9 @@ def test_no_window_of_time_holds_more_than_the_limit_whatever_processes_do() -> 
     workers = [context.Process(target=_hammer, args=arguments) for _ in range(3)]
     for worker in workers:
         worker.start()
-    taken = [turn for _ in workers for turn in found.get(timeout=60)]
+    taken = [turn for _ in workers for turn in found.get(timeout=180)]
     for worker in workers:
-        worker.join(10)
+        worker.join(60)
 
     # A turn was given at some moment between the two that are noted: only what lies wholly in a window is surely in it.
     for begin in (asked_at for asked_at, _ in taken):
@@ -90,7 +90,7 @@ def test_waiting_threads_all_come_through() -> None:
     gate, where, through = ValkeyGate(), lane(at_once=2), list[float]()
 
     def work() -> None:
-        entered = lane_enter(gate, where, tokens=1, max_wait_seconds=20.0, checkpoint=lambda: None)
+        entered = lane_enter(gate, where, tokens=1, max_wait_seconds=120.0, checkpoint=lambda: None)
         time.sleep(0.05)
         through.append(entered.waited_seconds)
         entered.finish(CallEnd.SUCCESS, actual_tokens=1)
@@ -99,6 +99,6 @@ def test_waiting_threads_all_come_through() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
 
     assert len(through) == 8

@@ -18,18 +18,11 @@ PRICE = ModelPrice(input_usd_per_million_tokens=Decimal(1), output_usd_per_milli
 STREAMED = pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultProvider]:
-    """The provider, for all tests of this file."""
+@pytest.fixture
+def provider() -> Iterator[FaultProvider]:
+    """The provider, for one test: a call that an earlier one gave up may come to its server late."""
     with fault_provider() as running:
         yield running
-
-
-@pytest.fixture
-def provider(server: FaultProvider) -> FaultProvider:
-    """The provider, with nothing told and nothing asked."""
-    server.forget()
-    return server
 
 
 @pytest.fixture(params=["the short way", "through litellm"], autouse=True)

@@ -21,11 +21,10 @@ from tests.integration.agents.llm.provider_faults.asking import (
     ask,
     provider,
     seen_if,
-    server,
 )
 from tests.provider import Fault, FaultProvider
 
-__all__ = ["_way", "provider", "server"]
+__all__ = ["_way", "provider"]
 
 
 @STREAMED

@@ -11,10 +11,10 @@ from agents.llm.errors import (
     ModelUnavailable,
 )
 from agents.llm.wire import Scribe
-from tests.integration.agents.llm.provider_faults.asking import STREAMED, _way, ask, provider, seen_if, server
+from tests.integration.agents.llm.provider_faults.asking import STREAMED, _way, ask, provider, seen_if
 from tests.provider import Fault, FaultProvider
 
-__all__ = ["_way", "provider", "server"]
+__all__ = ["_way", "provider"]
 
 
 def test_a_connection_that_is_reset_in_the_middle_is_a_failure_with_its_cost(provider: FaultProvider) -> None:

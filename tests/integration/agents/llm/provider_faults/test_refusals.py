@@ -9,10 +9,10 @@ from agents.llm.errors import (
     ModelRateLimited,
     ModelUnavailable,
 )
-from tests.integration.agents.llm.provider_faults.asking import STREAMED, _way, ask, provider, seen_if, server
+from tests.integration.agents.llm.provider_faults.asking import STREAMED, _way, ask, provider, seen_if
 from tests.provider import Fault, FaultProvider
 
-__all__ = ["_way", "provider", "server"]
+__all__ = ["_way", "provider"]
 
 
 @STREAMED

@@ -14,22 +14,22 @@ from agents.llm.errors import (
     ModelUnavailable,
 )
 from shannon_project.config.catalogue import CatalogueModel
-from tests.integration.agents.llm.provider_faults.asking import GATEWAY, HELLO, STREAMED, _way, ask, provider, server
+from tests.integration.agents.llm.provider_faults.asking import GATEWAY, HELLO, STREAMED, _way, ask, provider
 from tests.provider import Fault, FaultProvider
 
-__all__ = ["_way", "provider", "server"]
+__all__ = ["_way", "provider"]
 
 
 def test_a_slow_first_token_is_left_before_the_whole_time_is_over(provider: FaultProvider, settings: Settings) -> None:
     settings.SHANNON_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS = 2.0
-    provider.will(Fault(first_token_seconds=20.0))
+    provider.will(Fault(first_token_seconds=200.0))
     started = time.monotonic()
 
     with pytest.raises(ModelTimeout) as caught:
-        ask(provider, seen=[], timeout_seconds=15.0)
+        ask(provider, seen=[], timeout_seconds=120.0)
 
     assert caught.value.details["waited_for"] == "the first token"
-    assert time.monotonic() - started < 10.0, "not the whole 15 s"
+    assert time.monotonic() - started < 60.0, "not the whole 120 s"
     used = caught.value.used
     assert used is not None, "the provider read the question, and may bill it"
     assert used.is_estimate
@@ -41,7 +41,7 @@ def test_what_a_model_may_have_thought_before_its_first_word_is_charged(
     provider: FaultProvider, settings: Settings
 ) -> None:
     settings.SHANNON_MODEL_FIRST_TOKEN_TIMEOUT_SECONDS = 2.0
-    provider.will(Fault(first_token_seconds=20.0))
+    provider.will(Fault(first_token_seconds=200.0))
 
     with pytest.raises(ModelTimeout) as caught:
         ask(provider, seen=[], request=replace(HELLO, options={"reasoning_effort": "high"}))
@@ -90,12 +90,12 @@ def test_a_first_token_that_is_slow_and_in_time_is_waited_for(provider: FaultPro
 
 
 def test_a_stall_in_the_middle_is_left_and_what_came_is_charged(provider: FaultProvider, settings: Settings) -> None:
-    settings.SHANNON_MODEL_BETWEEN_TOKENS_TIMEOUT_SECONDS = 0.3
+    settings.SHANNON_MODEL_BETWEEN_TOKENS_TIMEOUT_SECONDS = 3.0
     provider.will(Fault(stall_after_chunks=2))
     seen: list[str] = []
 
     with pytest.raises(ModelTimeout) as caught:
-        ask(provider, seen=seen, timeout_seconds=15.0)
+        ask(provider, seen=seen, timeout_seconds=120.0)
 
     assert caught.value.details["waited_for"] == "the next token"
     assert "You said: hello there".startswith("".join(seen))

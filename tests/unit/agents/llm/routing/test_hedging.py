@@ -16,7 +16,7 @@ from agents.llm.types import ModelReply, ModelRequest
 from shannon_project.config.catalogue import CatalogueModel
 from tests.unit.agents.llm.routing.routes import choice, route_of
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 UNTIL_RELEASED = float("inf")
 
 
@@ -89,7 +89,7 @@ def test_keys_take_turns_in_hedged_calls_too() -> None:
 
 
 def test_a_first_choice_that_speaks_in_time_is_not_hedged() -> None:
-    route = route_of(Slow({"first": 0.0}), choice("first"), choice("second"), hedge_after_seconds=5.0)
+    route = route_of(Slow({"first": 0.0}), choice("first"), choice("second"), hedge_after_seconds=PATIENCE_SECONDS)
 
     assert route.run().model == "first"
     assert len(route.attempts) == 1
@@ -97,9 +97,10 @@ def test_a_first_choice_that_speaks_in_time_is_not_hedged() -> None:
 
 def test_a_race_that_one_loses_by_failing_is_won_by_the_other() -> None:
     gateway = Slow({"first": UNTIL_RELEASED, "second": 0.0}, failing=frozenset({"second"}))
+    of_others = set(threading.enumerate())
 
     def checkpoint() -> None:
-        racing = [thread for thread in threading.enumerate() if thread.name == "model-race"]
+        racing = [thread for thread in set(threading.enumerate()) - of_others if thread.name == "model-race"]
         if gateway.ended["second"].is_set() and len(racing) == 1:
             gateway.released.set()  # the second's thread has ended, so its failure is known
 
@@ -117,7 +118,7 @@ def test_a_race_ends_when_the_step_is_cancelled_and_both_are_accounted() -> None
         if error is not None:
             raise error
 
-    gateway = Slow({"first": 2.0, "second": 2.0})
+    gateway = Slow({"first": UNTIL_RELEASED, "second": UNTIL_RELEASED})
     route = route_of(
         gateway, choice("first"), choice("second"), hedge_after_seconds=0.1, checkpoint=checkpoint, on_delta=print
     )
@@ -125,5 +126,6 @@ def test_a_race_ends_when_the_step_is_cancelled_and_both_are_accounted() -> None
     with pytest.raises(TaskCancelled):
         route.run()
 
+    gateway.released.set()
     assert {attempt.outcome for attempt in route.attempts} == {"HEDGE_LOST"}
     assert all(attempt.used is not None and attempt.used.is_estimate for attempt in route.attempts)

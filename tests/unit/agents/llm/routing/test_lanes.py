@@ -16,7 +16,7 @@ from agents.llm.gate.local import LocalGate
 from agents.llm.timeouts import WHOLE_ANSWER
 from tests.unit.agents.llm.routing.routes import choice, route_of
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 def test_a_server_that_fails_shuts_no_model_of_that_name_on_another(settings: Settings) -> None:
