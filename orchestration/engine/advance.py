@@ -58,7 +58,7 @@ def task_advance(task_id: UUID) -> Advanced:
             was_queued = task.status == TaskStatus.QUEUED
             with advance_span(task):
                 taken = _advance_locked(task, now, None)
-            hit(Seam.ADVANCE_COMMIT)
+            hit(Seam.ADVANCE_COMMIT, task.status)
         first_steps = taken()
         steps_ring(task_id, task.tenant_id, first_steps)
         has_begun = was_queued and task.status == TaskStatus.RUNNING
@@ -88,7 +88,7 @@ class MoveOn:
             return nothing_taken
         with advance_span(task):
             taken = _advance_locked(task, now, rows)
-        hit(Seam.ADVANCE_COMMIT)
+        hit(Seam.ADVANCE_COMMIT, task.status)
         return taken
 
     def _kinds(self) -> Collection[StepKind]:

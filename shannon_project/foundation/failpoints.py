@@ -21,7 +21,7 @@ class Seam(StrEnum):
     SUBMIT_COMMIT = "submit.commit"  # the task is inserted and not committed
     SUBMIT_RING = "submit.ring"  # the task is committed, nobody was told
     SUBMIT_ANSWER = "submit.answer"  # workers were told, the client has no answer
-    ADVANCE_COMMIT = "advance.commit"  # the next steps are inserted and not committed
+    ADVANCE_COMMIT = "advance.commit"  # the next steps, or the end, are written and not committed; `/` task's status
     ADVANCE_DISPATCH = "advance.dispatch"  # they are committed, nobody was told
     ADVANCE_DISPATCHED = "advance.dispatched"  # workers were told
     STEP_CLAIMED = "step.claimed"  # a step is ours and not begun
@@ -76,7 +76,7 @@ def hit(seam: Seam, sort: str = "") -> None:
 
     Args:
         seam: Where the process is.
-        sort: What it is about, where a seam serves several sorts: the journal kind of an effect.
+        sort: What it is about, where a seam serves several sorts: the journal kind of an effect, a task's status.
     """
     for failpoint in _armed:
         if failpoint.seam is seam and failpoint.sort in {"", sort}:

@@ -1,9 +1,12 @@
 """A worker dies by SIGKILL at each seam of a step's life; another one goes on where it stopped. No beat runs."""
 
+from typing import Any
+from uuid import UUID
+
 import pytest
 
 from tests.acceptance.conftest import wait_until
-from tests.acceptance.faults.cluster import Cluster
+from tests.acceptance.faults.cluster import Cluster, Submitted
 from tests.acceptance.faults.verdict import finished_honestly, finished_well, steps_of
 
 pytestmark = pytest.mark.acceptance
@@ -29,6 +32,34 @@ def test_a_death_where_nothing_is_in_doubt_repeats_nothing(cluster: Cluster, sea
     victim.wait_dead()
     cluster.worker_start()
     finished_well(cluster, submitted)
+
+
+def test_a_death_in_the_transaction_of_the_tasks_end_leaves_nothing_of_it_and_it_ends_once(cluster: Cluster) -> None:
+    victim = cluster.worker_start(failpoints="advance.commit/COMPLETED", threads=1)
+    submitted = cluster.submit()
+    victim.wait_dead()
+    # what the last outcome and the end wrote together is gone together
+    assert task_of(cluster, submitted) == [("RUNNING", None, None)]
+    assert steps_of(cluster, submitted)["synthesize"] == ("running", "")
+    assert answers_of(cluster, submitted) == []
+    cluster.worker_start()
+    finished_well(cluster, submitted)
+    ((status, result, completed_at),) = task_of(cluster, submitted)
+    assert (status, result) == ("COMPLETED", f"Counted {submitted.nonce}.")
+    assert completed_at is not None
+    assert answers_of(cluster, submitted) == [(result,)]
+
+
+def task_of(cluster: Cluster, submitted: Submitted) -> list[tuple[Any, ...]]:
+    """Return the task's status, result, and when it ended."""
+    asked = "SELECT status, result, completed_at FROM orchestration_task WHERE id = %s"
+    return cluster.rows(asked, UUID(submitted.task_id))
+
+
+def answers_of(cluster: Cluster, submitted: Submitted) -> list[tuple[Any, ...]]:
+    """Return what the conversation heard of the task."""
+    asked = "SELECT content FROM agents_message WHERE task_id = %s AND role = 'assistant'"
+    return cluster.rows(asked, UUID(submitted.task_id))
 
 
 def test_a_model_call_that_was_answered_and_not_recorded_is_made_once_more(cluster: Cluster) -> None:
