@@ -17,7 +17,7 @@ JUDGE_KEY = "judge"
 class ChainParameters(StrategyParameters):
     """Of a chain of thought."""
 
-    max_thoughts: int = Field(5, ge=1, le=12, description="Steps of one chain.")
+    max_thoughts: int = Field(5, ge=1, le=12, description="Steps of one chain; of more the first are told.")
     samples: int = Field(1, ge=1, le=7, description="Chains made at the same time; the answer of most of them wins.")
 
 
@@ -47,7 +47,7 @@ class ChainOfThoughtStrategy(Strategy):
             return fail_of(view, keys)
         winner, votes = _majority(view, done)
         if 2 * votes > len(done):
-            return finish_with(view, winner, votes=votes, chains=len(done), thoughts=_thoughts(view, winner))
+            return finish_with(view, winner, votes=votes, chains=len(done), thoughts=_thoughts(view, winner, given))
         return self._judged(view, make, done)
 
     def _judged(self, view: TaskView, make: StepMaker, done: Sequence[str]) -> Move:
@@ -77,5 +77,5 @@ def _majority(view: TaskView, keys: Sequence[str]) -> tuple[str, int]:
     return next(key for key in keys if answers[key] == answer), votes
 
 
-def _thoughts(view: TaskView, key: str) -> list[str]:
-    return list(value_of(view, key)["thoughts"])
+def _thoughts(view: TaskView, key: str, given: ChainParameters) -> list[str]:
+    return list(value_of(view, key)["thoughts"])[: given.max_thoughts]

@@ -26,13 +26,14 @@ MAX_ANCESTORS: Final = 5
 LOCK_CLASS: Final = 0x5445_4D50  # "TEMP"
 
 
-def template_save(*, tenant_id: UUID | None, text: str, origin: str) -> tuple[WorkflowTemplate, bool]:
+def template_save(*, tenant_id: UUID | None, text: str, origin: str, file: str = "") -> tuple[WorkflowTemplate, bool]:
     """Save a template as the next version of its name, unless the latest one is the same.
 
     Args:
         tenant_id: Whose it is; None: the platform's.
         text: YAML.
-        origin: A file's name, or who saves it; problems are told with it.
+        origin: A file's name, or who saves it.
+        file: What problems call the text; default: its origin.
 
     A tenant has at most `SHANNON_TEMPLATES_MAX` names, and `SHANNON_TEMPLATE_VERSIONS_MAX` versions of each: with more
     the oldest go, which changes nothing for tasks, since each has a copy.
@@ -44,7 +45,7 @@ def template_save(*, tenant_id: UUID | None, text: str, origin: str) -> tuple[Wo
         TemplateInvalid: Names file, line and what is wrong (the caller's fault).
         TemplateLimitReached: The tenant has as many names as it may have (the caller's fault).
     """
-    workflow, _ = template_check(tenant_id=tenant_id, text=text, origin=origin)
+    workflow, _ = template_check(tenant_id=tenant_id, text=text, file=file or origin)
     stored = workflow.model_dump(mode="json", by_alias=True, exclude_unset=True)
     digest = hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
     with transaction.atomic():
@@ -90,13 +91,13 @@ def template_delete(*, principal: Principal, name: str) -> None:
         raise TemplateNotFound(details={"name": name[:64]})
 
 
-def template_check(*, tenant_id: UUID | None, text: str, origin: str) -> tuple[Workflow, Source]:
+def template_check(*, tenant_id: UUID | None, text: str, file: str) -> tuple[Workflow, Source]:
     """Return the workflow that a template's text means, with what it inherits.
 
     Raises:
         TemplateInvalid: Names file, line and what is wrong (the caller's fault).
     """
-    source = source_parse(text, file=origin)
+    source = source_parse(text, file=file)
     values = dict(source.values)
     ancestor, names = values.get("extends"), [str(values.get("name"))]
     while ancestor:

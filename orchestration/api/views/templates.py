@@ -39,8 +39,8 @@ class TemplateListView(Endpoint):
     def post(self, request: Request) -> Response:
         """Save a template as the next version of its name; one that is unchanged stays as it is."""
         text = TemplateBody.of_body(request).validated_data["source"]
-        principal = self.principal
-        row, is_new = template_save(tenant_id=principal.tenant_id, text=text, origin=f"{principal.user_id}.yaml")
+        who = self.principal
+        row, is_new = template_save(tenant_id=who.tenant_id, text=text, origin=who.user_id, file="source")
         return Response(TemplateAnswer(row).data, status=201 if is_new else 200)
 
 

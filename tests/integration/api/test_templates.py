@@ -96,7 +96,9 @@ def test_a_template_of_ones_own_is_deleted_and_the_platforms_is_not(caller: Call
 def test_what_is_wrong_is_told_with_its_line(caller: Caller) -> None:
     error = error_of(post(caller, "/api/v1/templates", {"source": MINE + "colour: red\n"}), 400)
     assert error["code"] == "TEMPLATE_INVALID"
-    assert ":5: colour" in error["message"]
+    assert error["message"].startswith("source:5: colour")
+    broken = error_of(post(caller, "/api/v1/templates", {"source": "name: mine\nnodes: [\n"}), 400)
+    assert broken["message"].startswith("source:3: ")
 
 
 def test_a_template_that_is_not_there_is_a_404(caller: Caller) -> None:

@@ -45,7 +45,10 @@ def argument(asked: Asked) -> dict[str, Any]:
     found = _STANCE.search(asked.task)
     stance = " ".join(found["stance"].split()) if found else "the request as it stands"
     result = worked_out(asked.query)
-    position = result.replace("\n", "; ") if result else f"On “{shortened(asked.query, 200)}”: {stance}"
+    # what is worked out is in bold print, and so is a position as a whole
+    position = (
+        result.replace("**", "").replace("\n", "; ") if result else f"On “{shortened(asked.query, 200)}”: {stance}"
+    )
     score, _ = judged(asked.query, result or asked.query)
     others = [other for other in asked.results if other.succeeded]
     parts = [f"{BY_RULES}: this side stands for {stance}.", result or plain_answer(asked.query)]

@@ -4,6 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from orchestration.strategies import OFFERED
+
 NAMES = ["a", "b", "c", "t1", "t2", "side-1", "1", "2", "1.1", "A", "B", "lead", "ada", "ben"]
 TOOLS = ["python", "calculator", "unknown_tool"]
 
@@ -142,7 +144,7 @@ def parameters_of(name: str) -> st.SearchStrategy[dict[str, Any]]:
             "synthesize": st.booleans(),
         },
         "react": {"max_iterations": st.integers(1, 6), "window": st.integers(1, 3)},
-        "chain_of_thought": {"samples": st.integers(1, 5)},
+        "chain_of_thought": {"samples": st.integers(1, 5), "max_thoughts": st.integers(1, 3)},
         "reflection": {"threshold": st.floats(0, 1), "max_rounds": st.integers(1, 4)},
         "debate": {
             "variant": st.sampled_from(["debate", "council"]),
@@ -177,23 +179,31 @@ def parameters_of(name: str) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def workflows(draw: st.DrawFn) -> dict[str, Any]:
-    """Return workflows of up to five nodes with conditions, lists and every way to go on after a failure."""
+    """Return workflows of up to five nodes with conditions, lists and every way to go on after a failure.
+
+    One of the nodes has any strategy that there is, the others have short ones.
+    """
+    usable = sorted(set(OFFERED) - {"template"})
     nodes: list[dict[str, Any]] = []
-    for number in range(draw(st.integers(1, 5))):
+    count = draw(st.integers(1, 5))
+    long_one = draw(st.integers(0, count - 1))
+    for number in range(count):
         earlier = [str(node["id"]) for node in nodes]
         before: list[str] = draw(st.lists(st.sampled_from(earlier), unique=True)) if earlier else []
         flag = st.booleans()
         may_combine: bool = draw(flag)
         combines = bool(before) and may_combine
-        strategy = "combine" if combines else draw(st.sampled_from(["simple", "chain_of_thought", "reflection"]))
+        drawn = usable if number == long_one else ["simple", "chain_of_thought", "reflection"]
+        strategy = "combine" if combines else draw(st.sampled_from(drawn))
         node: dict[str, Any] = {
             "id": f"n{number}",
             "instruction": "Do {{item}} of {{inputs.x}}",
             "strategy": strategy,
+            "parameters": draw(parameters_of(strategy)),
             "depends_on": before,
             "on_fail": {
                 "retry": draw(st.integers(0, 2)),
-                "degrade_to": draw(st.sampled_from(["", "simple"])),
+                "degrade_to": draw(st.sampled_from(["", "simple", *usable] if number == long_one else ["", "simple"])),
                 "escalate_to": draw(st.sampled_from(["", "large"])),
                 "go_on": draw(flag),
             },

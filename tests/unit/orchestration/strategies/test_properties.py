@@ -76,6 +76,15 @@ def test_no_more_steps_of_a_sort_are_made_than_the_parameters_allow(name: str, d
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
+def test_no_more_thoughts_of_a_chain_are_told_than_were_asked_for(data: st.DataObject) -> None:
+    given_parameters = data.draw(parameters_of("chain_of_thought"))
+    move = Engine(OFFERED["chain_of_thought"], given_parameters, data).run()
+    if isinstance(move, Finish):
+        assert len(move.metadata.get("thoughts", ())) <= given_parameters["max_thoughts"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
 def test_a_tree_never_has_more_thoughts_or_levels_than_allowed(data: st.DataObject) -> None:
     given_parameters = data.draw(parameters_of("tree_of_thoughts"))
     engine = Engine(OFFERED["tree_of_thoughts"], given_parameters, data)
