@@ -10,7 +10,7 @@ from django.db.models import Count, DecimalField, F, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from orchestration.errors import TaskNotFound
-from orchestration.events.follow import Opening, events_next
+from orchestration.events.reading import Opening, opening_read
 from orchestration.models import Approval, Event, IdempotencyRecord, Step, Task
 from orchestration.types import ApprovalStatus, TaskStatus
 from policy.types import Principal
@@ -46,16 +46,15 @@ def task_for(*, principal: Principal, task_id: UUID) -> Task:
 
 
 def task_opening(*, principal: Principal, task_id: UUID, after_seq: int) -> Opening:
-    """Return a task of the principal's tenant and its first events after a number. Two queries.
+    """Return a task of the principal's tenant and its first events after a number. One query.
 
     Raises:
         TaskNotFound: There is none.
     """
-    found = Task.objects.only("id", "tenant_id", "status", "event_seq")
-    task = found.filter(id=task_id, tenant_id=principal.tenant_id).first()
-    if task is None:
+    opening = opening_read(tenant_id=principal.tenant_id, task_id=task_id, after_seq=after_seq)
+    if opening is None:
         raise TaskNotFound(details={"task_id": str(task_id)})
-    return Opening(task, events_next(task_id, min(after_seq, task.event_seq)))
+    return opening
 
 
 def has_later_task(task: Task) -> bool:

@@ -5,7 +5,7 @@ Data is ASCII JSON: the official client splits lines at U+2028 and U+0085 too, w
 
 import json
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,7 +13,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from orchestration.events.follow import Delta, Idle, Opening, follow
+from orchestration.events.follow import Delta, Idle, follow_pages
+from orchestration.events.reading import Opening
 from orchestration.models import Event
 from orchestration.types import TASK_TERMINAL, EventKind
 from shannon_project.foundation.errors import InvalidInput
@@ -149,10 +150,12 @@ class Done:
     event: Event | None = None
 
 
-async def task_items(
+async def task_pages(
     opening: Opening, *, after_seq: int, kinds: frozenset[str] | None, heartbeat_seconds: float
-) -> AsyncGenerator[Event | Delta | Idle | Done, None]:
+) -> AsyncGenerator[Sequence[Event | Delta | Idle | Done], None]:
     """Yield the stream of a task: what is stored after `after_seq`, then what happens, and `Done` as the last.
+
+    What is there together is yielded together, and never nothing.
 
     Args:
         opening: A task that the reader may see, and its first events after `after_seq`.
@@ -163,22 +166,35 @@ async def task_items(
     task = opening.task
     after_seq = min(after_seq, task.event_seq)
     if task.status in TASK_TERMINAL and after_seq == task.event_seq:
-        yield Done(task.event_seq)
+        yield [Done(task.event_seq)]
         return
     yielded_at_seconds = time.monotonic()
-    items_of = follow(task.id, after_seq=after_seq, heartbeat_seconds=heartbeat_seconds, opening=opening)
-    async with aclosing(items_of) as items:
-        async for item in items:
-            if isinstance(item, Event) and item.kind == EventKind.STREAM_END:
-                yield Done(item.seq, item)
-                return
-            if _is_wanted(item, kinds):
+    pages_of = follow_pages(task.id, after_seq=after_seq, heartbeat_seconds=heartbeat_seconds, opening=opening)
+    async with aclosing(pages_of) as pages:
+        async for page in pages:
+            wanted, is_done = _wanted(page, kinds)
+            if wanted:
                 yielded_at_seconds = time.monotonic()
-                yield item
+                yield wanted
             elif time.monotonic() - yielded_at_seconds >= heartbeat_seconds:
                 yielded_at_seconds = time.monotonic()
-                yield Idle()  # much happens, but nothing of what this reader wants to hear
-    yield Done(task.event_seq)  # its events were dropped with their month
+                yield [Idle()]  # much happens, but nothing of what this reader wants to hear
+            if is_done:
+                return
+    yield [Done(task.event_seq)]  # its events were dropped with their month
+
+
+def _wanted(
+    page: Sequence[Event | Delta | Idle], kinds: frozenset[str] | None
+) -> tuple[Sequence[Event | Delta | Idle | Done], bool]:
+    """Return what of a page a reader wants to hear, up to the stream's end, and whether that is in it."""
+    wanted: list[Event | Delta | Idle | Done] = []
+    for item in page:
+        if isinstance(item, Event) and item.kind == EventKind.STREAM_END:
+            return [*wanted, Done(item.seq, item)], True
+        if _is_wanted(item, kinds):
+            wanted.append(item)
+    return wanted, False
 
 
 def _is_wanted(item: Event | Delta | Idle, kinds: frozenset[str] | None) -> bool:
@@ -188,14 +204,18 @@ def _is_wanted(item: Event | Delta | Idle, kinds: frozenset[str] | None) -> bool
 
 
 async def task_frames(opening: Opening, *, after_seq: int, kinds: frozenset[str] | None) -> AsyncGenerator[bytes, None]:
-    """Yield `task_items` as server-sent events."""
+    """Yield `task_pages` as server-sent events; the first of them come with the stream's head, in one write."""
     task_id = opening.task.id
-    yield f"retry: {settings.SHANNON_SSE_RETRY_MILLISECONDS}\n: task {task_id}\n\n".encode()
+    head = f"retry: {settings.SHANNON_SSE_RETRY_MILLISECONDS}\n: task {task_id}\n\n".encode()
+    if not opening.page or kinds is not None:
+        yield head  # nothing of what this reader wants may come for long
+        head = b""
     heartbeat_seconds = settings.SHANNON_SSE_HEARTBEAT_SECONDS
-    found = task_items(opening, after_seq=after_seq, kinds=kinds, heartbeat_seconds=heartbeat_seconds)
-    async with aclosing(found) as items:
-        async for item in items:
-            yield _frame(task_id, item)
+    found = task_pages(opening, after_seq=after_seq, kinds=kinds, heartbeat_seconds=heartbeat_seconds)
+    async with aclosing(found) as pages:
+        async for page in pages:
+            yield head + b"".join(_frame(task_id, item) for item in page)
+            head = b""
 
 
 def _frame(task_id: UUID, item: Event | Delta | Idle | Done) -> bytes:

@@ -18,9 +18,10 @@ from django.http import Http404, QueryDict
 from orchestration.api.asgi_edge import Scope, caller_of, headers_encoded, headers_of, host_check
 from orchestration.api.endpoint import in_thread
 from orchestration.api.serializers.stream import WorkflowStreamQuery, last_seq_of
-from orchestration.api.sse import STREAM_NAMES, Done, delta_body, event_body, kinds_wanted, task_items
+from orchestration.api.sse import STREAM_NAMES, Done, delta_body, event_body, kinds_wanted, task_pages
 from orchestration.api.views.tasks import task_id_of
-from orchestration.events.follow import Delta, Idle, Opening
+from orchestration.events.follow import Delta, Idle
+from orchestration.events.reading import Opening
 from orchestration.models import Event
 from orchestration.selectors import task_opening
 from orchestration.types import EventKind
@@ -143,17 +144,18 @@ async def _listen(receive: Any) -> bool:
 
 async def _send_all(wanted: _Wanted, send: Any) -> None:
     task_id = wanted.opening.task.id
-    found = task_items(
+    found = task_pages(
         wanted.opening,
         after_seq=wanted.after_seq,
         kinds=wanted.kinds,
         heartbeat_seconds=settings.SHANNON_SSE_HEARTBEAT_SECONDS,
     )
-    async with aclosing(found) as items:
-        async for item in items:
-            body = _body(task_id, item)
-            if body is not None:
-                await send({"type": "websocket.send", "text": json.dumps(body)})
+    async with aclosing(found) as pages:
+        async for page in pages:
+            for item in page:
+                body = _body(task_id, item)
+                if body is not None:
+                    await send({"type": "websocket.send", "text": json.dumps(body)})
 
 
 def _body(task_id: UUID, item: Event | Delta | Idle | Done) -> dict[str, Any] | None:

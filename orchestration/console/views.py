@@ -21,7 +21,7 @@ from orchestration.console.people import FeedbackForm, staff_principal
 from orchestration.console.running import run_shown
 from orchestration.console.status import links, parts_status
 from orchestration.console.strategies import strategies_shown
-from orchestration.events.follow import Opening
+from orchestration.events.reading import Opening
 from orchestration.feedback import feedback_give
 from orchestration.models import Task
 from orchestration.types import Rating

@@ -18,13 +18,13 @@ from django.db import connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from orchestration.events.reading import PAGE_EVENTS, Opening, events_next
 from orchestration.events.wake import channel_name
 from orchestration.models import Event, Task
 from orchestration.types import TASK_TERMINAL, EventKind
 
 log = structlog.get_logger(__name__)
 
-PAGE_EVENTS = 200
 DELTA_QUEUE_ITEMS = 256  # a reader slower than this loses deltas, never events
 POLL_SECONDS = 1.0  # while Valkey does not answer
 SAFETY_POLL_SECONDS = 10.0  # while it does: a lost wake-up costs this much
@@ -46,19 +46,6 @@ class Delta:
 @dataclass(frozen=True, slots=True)
 class Idle:
     """Nothing happened for the heartbeat's time; the connection is still wanted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A task and its first events, as they were read together."""
-
-    task: Task
-    page: Sequence[Event] = ()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the task had ended before the events were read."""
-        return self.task.status in TASK_TERMINAL
 
 
 class WakeHub:
@@ -177,7 +164,7 @@ def _hub() -> WakeHub:
 
 
 async def follow(
-    task_id: UUID, *, after_seq: int = 0, heartbeat_seconds: float = 10.0, opening: Opening | None = None
+    task_id: UUID, *, after_seq: int = 0, heartbeat_seconds: float = 10.0
 ) -> AsyncGenerator[Event | Delta | Idle, None]:
     """Yield every stored event after `after_seq` once and in order, deltas as they come, and `Idle` when all is quiet.
 
@@ -188,34 +175,50 @@ async def follow(
         task_id: The task.
         after_seq: Number of the last event that the reader has; 0 for none.
         heartbeat_seconds: Quiet time after which `Idle` is yielded.
+    """
+    async with aclosing(follow_pages(task_id, after_seq=after_seq, heartbeat_seconds=heartbeat_seconds)) as pages:
+        async for page in pages:
+            for item in page:
+                yield item
+
+
+async def follow_pages(
+    task_id: UUID, *, after_seq: int, heartbeat_seconds: float, opening: Opening | None = None
+) -> AsyncGenerator[Sequence[Event | Delta | Idle], None]:
+    """Yield as `follow` does, but together what is there together: a reader is sent it at once.
+
+    Args:
+        task_id: The task.
+        after_seq: Number of the last event that the reader has; 0 for none.
+        heartbeat_seconds: Quiet time after which `Idle` is yielded.
         opening: What the caller has read already; it is yielded before anything else is asked.
     """
     if opening is None:
         is_over = await _is_over(task_id)  # asked before the events are read: whatever ended it is among them
     else:
-        for event in opening.page:
-            yield event
-            after_seq = event.seq
+        if opening.page:
+            yield opening.page
+            after_seq = opening.page[-1].seq
         if _has_end(opening.page):
             return
         is_over = opening.is_over
-    async with aclosing(_follow_on(task_id, after_seq, heartbeat_seconds, is_over=is_over)) as items:
-        async for item in items:
-            yield item
+    async with aclosing(_follow_on(task_id, after_seq, heartbeat_seconds, is_over=is_over)) as pages:
+        async for page in pages:
+            yield page
 
 
 async def _follow_on(
     task_id: UUID, after_seq: int, heartbeat_seconds: float, *, is_over: bool
-) -> AsyncGenerator[Event | Delta | Idle, None]:
+) -> AsyncGenerator[Sequence[Event | Delta | Idle], None]:
     """Yield what is stored after `after_seq`, then what happens; `is_over`: nothing will."""
     hub = _hub()
     quiet_seconds = 0.0
     async with hub.listen(task_id) as queue:
         while True:
             page = await _page_in_thread(task_id, after_seq)
-            for event in page:
-                yield event
-                after_seq = event.seq
+            if page:
+                yield page
+                after_seq = page[-1].seq
             if _has_end(page):
                 return
             if len(page) == PAGE_EVENTS:
@@ -229,10 +232,10 @@ async def _follow_on(
                     quiet_seconds += item
                 else:
                     quiet_seconds = 0.0
-                    yield item
+                    yield [item]
             if quiet_seconds >= heartbeat_seconds:
                 quiet_seconds = 0.0
-                yield Idle()
+                yield [Idle()]
 
 
 def _has_end(page: Sequence[Event]) -> bool:
@@ -262,11 +265,6 @@ async def _live(
             )
         elif message.get("seq", after_seq + 1) > after_seq:
             return
-
-
-def events_next(task_id: UUID, after_seq: int) -> list[Event]:
-    """Return one page of a task's events, in order. One query; the caller has checked that the task is the reader's."""
-    return list(Event.objects.filter(task_id=task_id, seq__gt=after_seq).order_by("seq")[:PAGE_EVENTS])
 
 
 @sync_to_async(thread_sensitive=False)

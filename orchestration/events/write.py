@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -27,12 +28,12 @@ class EventDraft:
     agent_id: str = ""
 
 
-def events_append(*, task_id: UUID, drafts: Sequence[EventDraft]) -> None:
+def events_append(*, task_id: UUID, drafts: Sequence[EventDraft], has_readers: bool = True) -> None:
     """Number and insert events of one task; see `events_append_all`."""
-    events_append_all({task_id: drafts})
+    events_append_all({task_id: drafts}, has_readers=has_readers)
 
 
-def events_append_all(drafts_of: Mapping[UUID, Sequence[EventDraft]]) -> None:
+def events_append_all(drafts_of: Mapping[UUID, Sequence[EventDraft]], *, has_readers: bool = True) -> None:
     """Number and insert events; readers are woken after the commit. One round trip, however many events and tasks.
 
     Must run in a transaction: the number is taken by updating the task's row, which stays locked until the commit, so
@@ -40,6 +41,8 @@ def events_append_all(drafts_of: Mapping[UUID, Sequence[EventDraft]]) -> None:
 
     Args:
         drafts_of: Events in order, by task.
+        has_readers: False for tasks that are inserted in this transaction: nobody knows of them before its commit, and
+            who hears of them then finds the events stored.
     """
     drafts_of = {task_id: drafts for task_id, drafts in drafts_of.items() if drafts}
     if not drafts_of:
@@ -74,7 +77,7 @@ def events_append_all(drafts_of: Mapping[UUID, Sequence[EventDraft]]) -> None:
             [Jsonb(_storable_json(draft.payload)) for _, _, draft in drafts],
         ],
     )
-    transaction.on_commit(lambda: _wake(cursor))
+    transaction.on_commit(partial(_wake, cursor) if has_readers else cursor.close)
 
 
 def _wake(cursor: CursorWrapper) -> None:

@@ -160,7 +160,7 @@ def _insert(principal: Principal, session: Session, new: NewTask) -> tuple[Task,
     if beginning is not None:
         beginning.insert()
         drafts += beginning.drafts
-    events_append(task_id=task.id, drafts=drafts)
+    events_append(task_id=task.id, drafts=drafts, has_readers=False)
     return task, beginning
 
 

@@ -104,6 +104,23 @@ async def test_the_stream_is_ascii_and_says_when_to_come_back(caller: Caller) ->
     assert "no-cache" in response["Cache-Control"]
 
 
+async def test_what_is_stored_comes_with_the_head_of_the_stream_in_one_piece(caller: Caller) -> None:
+    task = await cancelled(caller)
+    response = await get(caller, {"workflow_id": str(task.id)})
+    (whole,) = [chunk.decode() async for chunk in response.streaming_content]
+    numbers = [int(line.removeprefix("id: ")) for line in whole.split("\n") if line.startswith("id: ")]
+    assert numbers == list(range(1, task.event_seq + 1))
+
+
+async def test_who_wants_only_some_kinds_has_the_head_before_any_of_them_comes(caller: Caller) -> None:
+    task: Task = await sync_to_async(caller.submit)()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        response = await get(caller, {"workflow_id": str(task.id), "types": "ERROR_OCCURRED"})
+        chunks = aiter(response.streaming_content)
+        assert (await anext(chunks)).startswith(b"retry: ")
+        await chunks.aclose()
+
+
 @pytest.mark.parametrize("by", ["header", "query"])
 async def test_a_reader_goes_on_where_it_left_off(caller: Caller, by: str) -> None:
     task = await cancelled(caller)

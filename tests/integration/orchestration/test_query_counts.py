@@ -21,6 +21,7 @@ from orchestration.engine.facts import task_facts
 from orchestration.engine.lease import KEEPER
 from orchestration.engine.outcome import StepEnd, outcomes_write
 from orchestration.models import Task
+from orchestration.selectors import task_opening
 from orchestration.services import fanout_submit, task_submit
 from orchestration.types import TaskRequest, TaskStatus
 from policy.types import Principal
@@ -37,6 +38,7 @@ POLICIES = 3
 SUBMIT = 2  # one more each when policies, models or the tenant's own tools are due to be looked at again
 ADVANCE_TO_STEPS = 4
 LATE_BELL = 2  # the task, commit
+OPENING = 1  # of a stream: the task and its first events
 SIMPLE_STEP = 13
 
 
@@ -87,6 +89,14 @@ def test_a_simple_task_costs_so_many_round_trips(principal: Principal, settings:
     assert Task.objects.get(id=task_id).status == TaskStatus.COMPLETED, "the drainer advanced it at once"
     with round_trips(LATE_BELL):
         assert not task_advance(task_id)
+
+
+def test_a_stream_is_opened_by_one_query(principal: Principal) -> None:
+    task = task_submit(principal=principal, request=TaskRequest(query="Who are you?", mode="simple")).task
+    with round_trips(OPENING), CaptureQueriesContext(connection) as asked:
+        opening = task_opening(principal=principal, task_id=task.id, after_seq=0)
+    assert len(asked) == OPENING
+    assert (opening.task.status, [event.seq for event in opening.page]) == (TaskStatus.QUEUED, [1])
 
 
 def _ready_steps(principal: Principal, width: int) -> UUID:

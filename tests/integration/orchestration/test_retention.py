@@ -12,7 +12,7 @@ from pytest_django import Settings
 from agents.models import JournalEntry
 from agents.services import month_tables
 from orchestration.api.sse import task_frames
-from orchestration.events.follow import Opening
+from orchestration.events.reading import Opening
 from orchestration.models import Event, Task
 from orchestration.retention import EVENTS, months_keep
 from orchestration.services import fanout_submit

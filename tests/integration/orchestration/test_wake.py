@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -11,11 +12,20 @@ from typing import Any, Final
 import pytest
 import redis
 import redis.asyncio
+from django.conf import settings
+from django.db import transaction
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from orchestration.events import follow, wake
+from orchestration.events.write import EventDraft, events_append
+from orchestration.services import task_submit
+from orchestration.types import TaskRequest
+from policy.types import Principal
 from shannon_project.foundation.ids import uuid7
+from tests.integration.orchestration.playing import principal
 from tests.logs import logged
+
+__all__ = ["principal"]
 
 PATIENCE_SECONDS: Final = 120.0
 THREADS: Final = 150  # more than the driver's pool has connections
@@ -52,6 +62,26 @@ def silent() -> Iterator[SilentServer]:
     server.listening.close()
     for connection in server.connections:
         connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_is_woken_for_a_task_of_which_nobody_can_know_yet(principal: Principal) -> None:
+    client: Any = redis.Redis.from_url(settings.CELERY_BROKER_URL)
+    with client.pubsub() as reader:
+        reader.psubscribe("shannon:task:*")
+        subscribed = reader.get_message(timeout=PATIENCE_SECONDS)
+        assert subscribed is not None
+        task = task_submit(principal=principal, request=TaskRequest(query="Who are you?", mode="simple")).task
+        with transaction.atomic():
+            events_append(task_id=task.id, drafts=[EventDraft("PROGRESS", "half")])
+        told: list[dict[str, Any]] = []
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not told and time.monotonic() < end:
+            message = reader.get_message(timeout=1.0)
+            if message is not None and message["channel"].decode() == wake.channel_name(task.id):
+                told.append(json.loads(message["data"]))
+    client.close()
+    assert told == [{"seq": 2}], "the first number that readers were told"
 
 
 def test_a_silent_broker_is_waited_for_once_and_not_at_every_commit(
