@@ -38,17 +38,7 @@ def approval_ask(
         TaskPaused, TaskCancelled, StepSuperseded: The step must not go on.
         JournalMismatch: An earlier attempt asked something else here.
     """
-
-    draft = approval_draft(ctx, ask, announce=announce)
-    response = journal.effect(
-        kind=draft.kind,
-        key=draft.key,
-        request=draft.request,
-        perform=draft.perform,
-        idempotent=draft.idempotent,
-        before=draft.before,
-    )
-    return ApprovalAnswer.from_json(response)
+    return ApprovalAnswer.from_json(journal.effect(approval_draft(ctx, ask, announce=announce)))
 
 
 def approval_draft(

@@ -1,13 +1,9 @@
 """The journal of a direct call, which is not run again: it remembers nothing, and reads nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agents.errors import StepDeadlineExceeded, StepSuperseded, StepWaits, TaskCancelled
-from agents.journal import Effect, Journal
-from agents.journal.effect import After, Before, OnFailure, Perform, nothing
-from agents.types import UnknownOutcome
-from policy.types import Hold
+from agents.journal import Effect, EffectDraft, Journal
 from shannon_project.foundation.errors import ShannonError
 
 _STOPS = (TaskCancelled, StepSuperseded, StepDeadlineExceeded, StepWaits)
@@ -28,36 +24,21 @@ class DirectJournal(Journal):
         """Return that there is nothing."""
         return None
 
-    def effect(
-        self,
-        *,
-        kind: str,  # noqa: ARG002 - nothing is recorded
-        key: str,  # noqa: ARG002 - as above
-        request: Mapping[str, Any],  # noqa: ARG002 - as above
-        perform: Perform,
-        idempotent: bool,  # noqa: ARG002 - it is not done again
-        unknown_outcome: UnknownOutcome = UnknownOutcome.FAIL,  # noqa: ARG002 - as above
-        before: Before = nothing,
-        after: After = nothing,
-        on_failure: OnFailure = nothing,
-        position: int | None = None,
-        decisions: Sequence[Mapping[str, Any]] = (),  # noqa: ARG002 - nothing is recorded
-        hold: Callable[[int], Hold] | None = None,  # noqa: ARG002 - `before` sets aside
-    ) -> dict[str, Any]:
-        """Let it happen; see `Journal.effect`."""
+    def effect(self, draft: EffectDraft, *, position: int | None = None) -> dict[str, Any]:
+        """Let it happen; see `Journal.effect`. Nothing is recorded, and it is not done again."""
         place = self.reserve_positions(1)[0] if position is None else position
         engine = self._ctx.engine
         effect = Effect(place, self._ctx.attempt, idempotency_key=f"{self._ctx.step_id}:{place}")
         with engine.transaction(begins=True) as emit:
-            before(emit, place)
+            draft.before(emit, place)
         try:
-            response = perform(effect)
+            response = draft.perform(effect)
         except _STOPS:
             raise
         except ShannonError as error:
             with engine.transaction() as emit:
-                on_failure(emit, place, error)
+                draft.on_failure(emit, place, error)
             raise
         with engine.transaction() as emit:
-            after(emit, place, response)
+            draft.after(emit, place, response)
         return response

@@ -47,10 +47,21 @@ def nothing(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class EffectDraft:
-    """An effect that a step wants; `Journal.effect` says what each of these is.
+    """An effect that a step wants.
 
-    `is_instant`: it does not leave the platform and asks no more than a row, so it needs no thread of its own.
-    `hold`: the money that `before` sets aside if nothing has to be decided about it; then it may be done for many.
+    Attributes:
+        kind: What sort of effect, for example `model`.
+        key: Which one, for example the tool's name.
+        request: All that determines the effect, as JSON; a re-run must ask for the same.
+        perform: Does it, outside any transaction, and returns a JSON object.
+        idempotent: Whether it may be done again when nobody knows if it happened.
+        unknown_outcome: What to do then with one that is not.
+        before: Called in the transaction that records the start; what it raises prevents the effect.
+        after: Called in the transaction that records the response.
+        on_failure: Called in the transaction that records the error.
+        is_instant: It does not leave the platform and asks no more than a row, so it needs no thread of its own.
+        decisions: What policies decided about it, as JSON, to be kept with it.
+        hold: The money that `before` sets aside if nothing has to be decided about it; then it may be done for many.
     """
 
     kind: str

@@ -15,15 +15,14 @@ from agents.context import StepContext
 from agents.errors import StepWaits
 from agents.journal.base import JournalStore
 from agents.journal.bounds import canonical_digest, storable_json
-from agents.journal.effect import After, Before, Begun, EffectDraft, OnFailure, Perform, nothing
+from agents.journal.effect import Begun, EffectDraft
 from agents.journal.entries import entry_new, entry_start
 from agents.journal.happening import Happening
 from agents.journal.postgres import PostgresJournalStore
 from agents.journal.recorded import Recorded
 from agents.journal.unknown import unknown_outcome_settle
 from agents.models import JournalEntry
-from agents.types import JournalStatus, UnknownOutcome, Usage
-from policy.types import Hold
+from agents.types import JournalStatus, Usage
 
 _chance = SystemRandom()
 
@@ -98,37 +97,12 @@ class Journal:
                 raise ValueError(f"position {position} cannot be given back")
             self._next_position = position
 
-    def effect(
-        self,
-        *,
-        kind: str,
-        key: str,
-        request: Mapping[str, Any],
-        perform: Perform,
-        idempotent: bool,
-        unknown_outcome: UnknownOutcome = UnknownOutcome.FAIL,
-        before: Before = nothing,
-        after: After = nothing,
-        on_failure: OnFailure = nothing,
-        position: int | None = None,
-        decisions: Sequence[Mapping[str, Any]] = (),
-        hold: Callable[[int], Hold] | None = None,
-    ) -> dict[str, Any]:
+    def effect(self, draft: EffectDraft, *, position: int | None = None) -> dict[str, Any]:
         """Do something outside the step, or return what it gave when an earlier attempt did it.
 
         Args:
-            kind: What sort of effect, for example `model_call`.
-            key: Which one, for example the tool's name.
-            request: All that determines the effect, as JSON; a re-run must ask for the same.
-            perform: Does it, outside any transaction, and returns a JSON object.
-            idempotent: Whether it may be done again when nobody knows if it happened.
-            unknown_outcome: What to do then with one that is not.
-            before: Called in the transaction that records the start; what it raises prevents the effect.
-            after: Called in the transaction that records the response.
-            on_failure: Called in the transaction that records the error.
+            draft: What.
             position: One that `reserve_positions` gave; default: the next.
-            decisions: What policies decided about it, as JSON, to be kept with it.
-            hold: The money that `before` sets aside, if nothing has to be decided about it.
 
         Returns:
             The response, as it is stored.
@@ -143,19 +117,6 @@ class Journal:
         """
         if position is None:
             position = self.reserve_positions(1)[0]
-        draft = EffectDraft(
-            kind,
-            key,
-            request,
-            perform,
-            idempotent,
-            unknown_outcome,
-            before,
-            after,
-            on_failure,
-            decisions=decisions,
-            hold=hold,
-        )
         opened = self._open(draft, position, last=position)
         if not isinstance(opened, Begun):
             return opened

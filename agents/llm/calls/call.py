@@ -9,7 +9,7 @@ from django.utils import timezone
 from agents.approvals import Permit
 from agents.context import Emit, StepContext
 from agents.errors import StepDeadlineExceeded, StepSuperseded, TaskCancelled
-from agents.journal import Effect, Journal, canonical_digest
+from agents.journal import Effect, EffectDraft, Journal, canonical_digest
 from agents.llm.accounts import usage_json
 from agents.llm.books import Books, StepBooks
 from agents.llm.calls.account import Account
@@ -89,7 +89,7 @@ class _Call:
         return ModelReply.from_json(response["reply"])
 
     def _effect(self) -> dict[str, Any]:
-        return self.journal.effect(
+        draft = EffectDraft(
             kind="model",
             key=str(self.request.purpose),
             request=self.request.as_json(),
@@ -101,6 +101,7 @@ class _Call:
             on_failure=self._release,
             hold=None if self.ctx.request_limits.is_limited else self._hold,
         )
+        return self.journal.effect(draft)
 
     def _subject(self) -> dict[str, Any]:
         """Return what a person would be asked about."""

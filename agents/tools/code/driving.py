@@ -17,7 +17,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from agents.context import Emit, StepContext
-from agents.journal import Journal, bounded_json, bounded_text
+from agents.journal import EffectDraft, Journal, bounded_json, bounded_text
 from agents.metrics import TOOL_CALLS
 from agents.tools.code.naming import ToolSignature, arguments_of
 from agents.tools.long_output import output_shown
@@ -196,7 +196,7 @@ class _Program:
             payload = {"tool": CODE_TOOL, "position": position, "calls": self.calls, **response}
             emit("TOOL_OBSERVATION", why, bounded_json(payload, _EVENT_MAX_BYTES))
 
-        response = self.journal.effect(
+        end = EffectDraft(
             kind=_KIND,
             key="end",
             request={"calls": self.calls},
@@ -204,6 +204,7 @@ class _Program:
             idempotent=True,
             after=told,
         )
+        response = self.journal.effect(end)
         return replace(ToolResult.from_json(response), calls=self.calls)
 
 

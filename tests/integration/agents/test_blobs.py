@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from pytest_django import DjangoAssertNumQueries
 
 from agents.errors import BlobNotFound, BlobTooLarge
-from agents.journal import Effect, Journal
+from agents.journal import Effect, EffectDraft, Journal
 from agents.models import Blob, JournalEntry
 from agents.services import blob_get, blob_heads, blob_put, blob_text, blobs_keep, digests_in
 from agents.tools.base import ToolOutput
@@ -100,7 +100,9 @@ def test_a_large_request_and_response_are_references_in_the_journal(principal: P
         return {"text": LONG[::-1], "n": 1}
 
     def ask(journal: Journal) -> dict[str, Any]:
-        return journal.effect(kind="tool", key="t", request={"messages": [LONG]}, perform=perform, idempotent=True)
+        return journal.effect(
+            EffectDraft(kind="tool", key="t", request={"messages": [LONG]}, perform=perform, idempotent=True)
+        )
 
     answer = ask(Journal(ctx))
     assert answer == {"text": LONG[::-1], "n": 1}
@@ -115,7 +117,7 @@ def test_a_small_effect_asks_the_database_nothing_more(
 ) -> None:
     journal = Journal(step_of(principal))
     with django_assert_num_queries(7):  # the journal's load, and twice a savepoint, a write and its release
-        journal.effect(kind="t", key="t", request={"a": 1}, perform=lambda _: {"b": 2}, idempotent=True)
+        journal.effect(EffectDraft(kind="t", key="t", request={"a": 1}, perform=lambda _: {"b": 2}, idempotent=True))
 
 
 def test_a_long_output_is_shown_by_its_beginning_and_end_and_can_be_read_on(

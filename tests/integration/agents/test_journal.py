@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection
 from pytest_django import DjangoAssertNumQueries
 
 from agents.errors import JournalMismatch, OutcomeUnknown
-from agents.journal import Effect, Journal
+from agents.journal import Effect, EffectDraft, Journal
 from agents.journal.postgres import PostgresJournalStore
 from agents.journal.reading import notes_write, step_usage
 from agents.models import JournalEntry
@@ -42,13 +42,15 @@ class Counter:
 def ask(journal: Journal, perform: Perform, *, idempotent: bool = True, request: str = "x") -> dict[str, Any]:
     """Do one effect."""
     return journal.effect(
-        kind="tool",
-        key="t",
-        request={"asked": request},
-        perform=perform,
-        idempotent=idempotent,
-        before=lambda emit, _: emit("BEFORE"),
-        after=lambda emit, _, __: emit("AFTER"),
+        EffectDraft(
+            kind="tool",
+            key="t",
+            request={"asked": request},
+            perform=perform,
+            idempotent=idempotent,
+            before=lambda emit, _: emit("BEFORE"),
+            after=lambda emit, _, __: emit("AFTER"),
+        )
     )
 
 
@@ -100,7 +102,9 @@ def test_a_start_that_is_refused_leaves_nothing(principal: Principal) -> None:
         raise Crash
 
     with pytest.raises(Crash):
-        Journal(ctx).effect(kind="k", key="", request={}, perform=Counter(), idempotent=True, before=refuse)
+        Journal(ctx).effect(
+            EffectDraft(kind="k", key="", request={}, perform=Counter(), idempotent=True, before=refuse)
+        )
     assert not JournalEntry.objects.exists()
     assert engine_of(ctx).events == []
 
@@ -112,7 +116,7 @@ def test_an_end_that_cannot_be_written_leaves_the_effect_started(principal: Prin
         raise Crash
 
     with pytest.raises(Crash):
-        Journal(ctx).effect(kind="k", key="", request={}, perform=Counter(), idempotent=True, after=refuse)
+        Journal(ctx).effect(EffectDraft(kind="k", key="", request={}, perform=Counter(), idempotent=True, after=refuse))
     assert JournalEntry.objects.get().status == "started"
 
 
@@ -185,9 +189,9 @@ def test_the_usage_of_a_step_is_the_sum_of_its_finished_effects(principal: Princ
 
     ask(journal, Counter())
     for _ in range(2):
-        journal.effect(kind="model", key="", request={}, perform=model(Decimal("0.25")), idempotent=True)
+        journal.effect(EffectDraft(kind="model", key="", request={}, perform=model(Decimal("0.25")), idempotent=True))
     assert step_usage(ctx.step_id) == Usage(20, 4, Decimal("0.5"), model_calls=2, tool_calls=1)
-    journal.effect(kind="model", key="", request={}, perform=model(None), idempotent=True)
+    journal.effect(EffectDraft(kind="model", key="", request={}, perform=model(None), idempotent=True))
     assert step_usage(ctx.step_id).cost_usd is None
 
 

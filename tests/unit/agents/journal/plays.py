@@ -7,7 +7,7 @@ from typing import Any
 from agents.blobs.fake import FakeBlobStore
 from agents.context import Emit, StepContext
 from agents.fake_engine import FakeStepEngine, fake_context
-from agents.journal import Effect, Journal
+from agents.journal import Effect, EffectDraft, Journal
 from agents.journal.fake import FakeJournalStore
 from shannon_project.foundation.errors import ShannonError
 from tests.unit.agents.principals import someone
@@ -38,7 +38,9 @@ class Play:
         self.ctx = replace(self.ctx, attempt=self.ctx.attempt + 1)
         return Journal(self.ctx, self.store, self.blobs)
 
-    def call(self, journal: Journal, request: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+    def call(
+        self, journal: Journal, request: dict[str, Any] | None = None, *, position: int | None = None, **options: Any
+    ) -> dict[str, Any]:
         """Do an effect that answers with its position."""
 
         def perform(effect: Effect) -> dict[str, Any]:
@@ -49,7 +51,7 @@ class Play:
             emit("DONE", str(position))
 
         values: dict[str, Any] = {"kind": "tool", "key": "t", "perform": perform, "idempotent": True, "after": after}
-        return journal.effect(request=request or {}, **(values | options))
+        return journal.effect(EffectDraft(request=request or {}, **(values | options)), position=position)
 
 
 def raising(error: BaseException) -> Callable[[Effect], dict[str, Any]]:
