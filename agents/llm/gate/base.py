@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from django.conf import settings
+
 BUCKETS: Final = 60  # parts of the period in which requests and tokens are counted
 WINDOW_SECONDS: Final = 3600.0  # how long a context window that a provider stated is remembered
 
@@ -69,6 +71,30 @@ class Admission:
     window_tokens: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """How an admitted call ended.
+
+    Attributes:
+        end: In a word.
+        actual_tokens: What it used.
+        latency_seconds: Of a success.
+        pause_seconds: What a provider that limits us wants; None: it did not say.
+        window_tokens: The context window that the provider stated when it refused the call; None: it did not.
+    """
+
+    end: CallEnd
+    actual_tokens: int = 0
+    latency_seconds: float | None = None
+    pause_seconds: float | None = None
+    window_tokens: int | None = None
+
+
+def pause_of(ended: CallEnded) -> float:
+    """Return for how many seconds a lane is left alone whose provider limits us."""
+    return settings.SHANNON_MODEL_RATE_PAUSE_SECONDS if ended.pause_seconds is None else ended.pause_seconds
+
+
 class Gate(ABC):
     """Thread-safe. `call_id` names a call from its first question to its end."""
 
@@ -95,14 +121,10 @@ class Gate(ABC):
         self,
         lane: Lane,
         call_id: str,
-        end: CallEnd,
+        ended: CallEnded,
         *,
         admission: Admission,
         reserved_tokens: int,
-        actual_tokens: int,
-        latency_seconds: float | None = None,
-        pause_seconds: float | None = None,
-        window_tokens: int | None = None,
         tenant: str = "",
     ) -> None:
         """Tell how an admitted call ended.
@@ -110,13 +132,9 @@ class Gate(ABC):
         Args:
             lane: What was called.
             call_id: The call.
-            end: How it ended.
+            ended: How it ended.
             admission: What `admit` gave.
             reserved_tokens: What `admit` counted.
-            actual_tokens: What it used.
-            latency_seconds: Of a success.
-            pause_seconds: What a provider that limits us wants; None: it did not say.
-            window_tokens: The context window that the provider stated when it refused the call; None: it did not.
             tenant: Whose call it was. What was stated is remembered for its calls only: providers repeat parts of what
                 they are sent, so one tenant could have them say anything.
         """

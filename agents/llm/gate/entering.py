@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from agents.llm.gate.base import Admission, CallEnd, Gate, Lane, Verdict
+from agents.llm.gate.base import Admission, CallEnd, CallEnded, Gate, Lane, Verdict
 from shannon_project.foundation.coroutines import pause
 from shannon_project.foundation.ids import uuid7
 
@@ -33,27 +33,15 @@ class Entered:
     waited_seconds: float
     tenant: str = ""
 
-    def finish(
-        self,
-        end: CallEnd,
-        *,
-        actual_tokens: int,
-        latency_seconds: float | None = None,
-        pause_seconds: float | None = None,
-        window_tokens: int | None = None,
-    ) -> None:
-        """Tell how the call ended; see `Gate.finish`."""
+    def finish(self, ended: CallEnded) -> None:
+        """Tell how the call ended."""
         self.gate.finish(
             self.lane,
             self.call_id,
-            end,
+            ended,
             tenant=self.tenant,
             admission=self.admission,
             reserved_tokens=self.tokens,
-            actual_tokens=actual_tokens,
-            latency_seconds=latency_seconds,
-            pause_seconds=pause_seconds,
-            window_tokens=window_tokens,
         )
 
 
@@ -96,7 +84,7 @@ def lane_enter(
     try:
         _wait(admission.wait_seconds, checkpoint)
     except BaseException:  # who is cancelled meanwhile gives its tokens back
-        entered.finish(CallEnd.NEUTRAL, actual_tokens=0)
+        entered.finish(CallEnded(CallEnd.NEUTRAL))
         raise
     entered.waited_seconds = time.monotonic() - started
     return entered

@@ -8,7 +8,7 @@ from typing import Final
 
 from django.conf import settings
 
-from agents.llm.gate.base import WINDOW_SECONDS, Admission, CallEnd, Gate, Lane, Verdict
+from agents.llm.gate.base import WINDOW_SECONDS, Admission, CallEnd, CallEnded, Gate, Lane, Verdict, pause_of
 from agents.llm.gate.reckoning import p95
 
 _LATENCIES: Final = 200
@@ -93,35 +93,30 @@ class LocalGate(Gate):
         self,
         lane: Lane,
         call_id: str,
-        end: CallEnd,
+        ended: CallEnded,
         *,
         admission: Admission,  # noqa: ARG002 - turns are kept here, not in buckets
         reserved_tokens: int,  # noqa: ARG002 - what was set aside stays counted
-        actual_tokens: int,  # noqa: ARG002 - see above
-        latency_seconds: float | None = None,
-        pause_seconds: float | None = None,
-        window_tokens: int | None = None,
         tenant: str = "",
     ) -> None:
         """See `Gate.finish`."""
         now = time.monotonic()
         with self._lock:
-            if window_tokens is not None:
-                self._windows[lane.model, tenant] = _Window(window_tokens, now + WINDOW_SECONDS)
+            if ended.window_tokens is not None:
+                self._windows[lane.model, tenant] = _Window(ended.window_tokens, now + WINDOW_SECONDS)
             state = self._lanes.setdefault(lane.name, _LaneState())
             state.running.discard(call_id)
-            if latency_seconds is not None:
-                self._latencies.setdefault(lane.model, deque(maxlen=_LATENCIES)).append(latency_seconds)
-            if end is CallEnd.FAILURE:
+            if ended.latency_seconds is not None:
+                self._latencies.setdefault(lane.model, deque(maxlen=_LATENCIES)).append(ended.latency_seconds)
+            if ended.end is CallEnd.FAILURE:
                 _fail(state, now)
                 return
             state.probe_until = 0.0
-            if end is CallEnd.SUCCESS:
+            if ended.end is CallEnd.SUCCESS:
                 state.failures = state.opened = 0
                 state.open_until = 0.0
-            elif end is CallEnd.LIMITED:
-                pause = settings.SHANNON_MODEL_RATE_PAUSE_SECONDS if pause_seconds is None else pause_seconds
-                state.blocked_until = now + pause
+            elif ended.end is CallEnd.LIMITED:
+                state.blocked_until = now + pause_of(ended)
 
     def leave(self, lane: Lane, call_id: str, *, tokens: int, tenant: str = "", weight: int = 1) -> None:
         """There is no queue here: who waits asks again."""

@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from redis.exceptions import NoScriptError
 
-from agents.llm.gate.base import BUCKETS, WINDOW_SECONDS, Admission, CallEnd, Gate, Lane, Verdict
+from agents.llm.gate.base import BUCKETS, WINDOW_SECONDS, Admission, CallEnded, Gate, Lane, Verdict, pause_of
 from agents.llm.gate.local import LocalGate
 from agents.llm.gate.reckoning import p95
 from agents.metrics import GATE_DEGRADED
@@ -79,44 +79,28 @@ class ValkeyGate(Gate):
         self,
         lane: Lane,
         call_id: str,
-        end: CallEnd,
+        ended: CallEnded,
         *,
         admission: Admission,
         reserved_tokens: int,
-        actual_tokens: int,
-        latency_seconds: float | None = None,
-        pause_seconds: float | None = None,
-        window_tokens: int | None = None,
         tenant: str = "",
     ) -> None:
         """See `Gate.finish`. A process's own gate is told too: it is what is left when Valkey goes away."""
-        self._local.finish(
-            lane,
-            call_id,
-            end,
-            admission=admission,
-            reserved_tokens=reserved_tokens,
-            actual_tokens=actual_tokens,
-            latency_seconds=latency_seconds,
-            pause_seconds=pause_seconds,
-            window_tokens=window_tokens,
-            tenant=tenant,
-        )
-        if window_tokens is not None:
-            self._heard(lane.model, tenant, window_tokens)
-        pause = settings.SHANNON_MODEL_RATE_PAUSE_SECONDS if pause_seconds is None else pause_seconds
+        self._local.finish(lane, call_id, ended, admission=admission, reserved_tokens=reserved_tokens, tenant=tenant)
+        if ended.window_tokens is not None:
+            self._heard(lane.model, tenant, ended.window_tokens)
         arguments = [
             call_id,
-            str(end),
-            actual_tokens - reserved_tokens,
+            str(ended.end),
+            ended.actual_tokens - reserved_tokens,
             admission.bucket,
-            -1 if latency_seconds is None else round(latency_seconds * _MILLISECONDS),
-            round(pause * _MILLISECONDS),
+            -1 if ended.latency_seconds is None else round(ended.latency_seconds * _MILLISECONDS),
+            round(pause_of(ended) * _MILLISECONDS),
             settings.SHANNON_MODEL_BREAKER_FAILURES,
             round(settings.SHANNON_MODEL_BREAKER_WINDOW_SECONDS * _MILLISECONDS),
             round(settings.SHANNON_MODEL_BREAKER_COOLDOWN_SECONDS * _MILLISECONDS),
             round(settings.SHANNON_MODEL_BREAKER_COOLDOWN_MAX_SECONDS * _MILLISECONDS),
-            window_tokens or 0,
+            ended.window_tokens or 0,
             round(WINDOW_SECONDS * _MILLISECONDS),
         ]
         keys = [_key(lane, part) for part in ("state", "window", "running")]

@@ -13,7 +13,7 @@ from agents.llm.base import ModelGateway, OnDelta
 from agents.llm.credentials import Credential
 from agents.llm.errors import ModelFailure, ModelRateLimited, ModelUnavailable, ModelUsage, ModelWindowExceeded
 from agents.llm.estimates import prompt_tokens_estimate
-from agents.llm.gate import CallEnd, Entered, Gate, Lane, LaneRefused, Limits, Verdict, lane_enter
+from agents.llm.gate import CallEnd, CallEnded, Entered, Gate, Lane, LaneRefused, Limits, Verdict, lane_enter
 from agents.llm.offline.provider import PROVIDER as OFFLINE_PROVIDER
 from agents.llm.retry import RetryLimits
 from agents.llm.routing.attempts import HEDGE, OK, Attempt, Next, after, worst
@@ -204,7 +204,7 @@ class Route:
             try:  # another process learned meanwhile that the window is smaller
                 request = self._fitted(heard)
             except ModelWindowExceeded:
-                entered.finish(CallEnd.NEUTRAL, actual_tokens=0)
+                entered.finish(CallEnded(CallEnd.NEUTRAL))
                 raise
             self._asked = heard
         is_streamed = self.on_delta is not None and Ability.STREAMING in model.abilities

@@ -12,7 +12,7 @@ from agents.llm.base import ModelGateway, OnDelta, cost_usd_of
 from agents.llm.credentials import Credential
 from agents.llm.errors import ModelFailure, ModelRefused, ModelUsage
 from agents.llm.estimates import prompt_tokens_estimate, text_tokens_estimate, unseen_tokens_estimate
-from agents.llm.gate import CallEnd, Entered
+from agents.llm.gate import CallEnd, CallEnded, Entered
 from agents.llm.routing.attempts import OK, Attempt, end_of
 from agents.llm.routing.narrowing import window_learned
 from agents.llm.types import ModelReply, ModelRequest
@@ -102,13 +102,14 @@ class Trial:
     def _end(self, end: CallEnd, outcome: str, used: ModelUsage | None, error: ModelFailure | None = None) -> None:
         seconds = time.monotonic() - self._started
         if self.entered is not None:
-            self.entered.finish(
+            ended = CallEnded(
                 end,
                 actual_tokens=0 if used is None else used.prompt_tokens + used.completion_tokens,
                 latency_seconds=seconds if end is CallEnd.SUCCESS else None,
                 pause_seconds=None if error is None else error.details.get("retry_after_seconds"),
                 window_tokens=None if error is None else window_learned(self.model, error),
             )
+            self.entered.finish(ended)
         with self._ending:
             if self.attempt is None:
                 self._note(outcome, used)

@@ -8,7 +8,7 @@ import pytest
 from agents.llm.credentials import ENVIRONMENT
 from agents.llm.errors import ModelWindowExceeded
 from agents.llm.fake import FakeGateway
-from agents.llm.gate import CallEnd, Lane
+from agents.llm.gate import CallEnd, CallEnded, Lane
 from agents.llm.gate.local import LocalGate
 from agents.llm.retry import RetryLimits
 from agents.llm.routing import Choice, Route
@@ -55,7 +55,7 @@ def test_a_window_that_another_process_learned_while_this_call_waited_is_kept_to
     gate = Told()
     lane = Lane("m", ENVIRONMENT.key_id)
     turn = gate.admit(lane, "other", tokens=1, max_wait_seconds=0)
-    gate.finish(lane, "other", CallEnd.NEUTRAL, admission=turn, reserved_tokens=1, actual_tokens=1, window_tokens=900)
+    gate.finish(lane, "other", CallEnded(CallEnd.NEUTRAL, 1, window_tokens=900), admission=turn, reserved_tokens=1)
     gateway = FakeGateway(["one"])
 
     asked(gateway, gate)

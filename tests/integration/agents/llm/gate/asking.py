@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from agents.llm.gate import Admission, CallEnd, Gate, Lane, Limits, Verdict
+from agents.llm.gate import Admission, CallEnd, CallEnded, Gate, Lane, Limits, Verdict
 from shannon_project.foundation.ids import uuid7
 
 
@@ -43,5 +43,5 @@ def let_in(gate: Gate, where: Lane, waiting: dict[str, str], weights: Mapping[st
     raise AssertionError("nobody was let in")
 
 
-def end(gate: Gate, where: Lane, how: CallEnd, admission: Admission, **more: Any) -> None:
-    gate.finish(where, "c", how, admission=admission, reserved_tokens=1, actual_tokens=1, **more)
+def end(gate: Gate, where: Lane, how: CallEnd, admission: Admission, tenant: str = "", **more: Any) -> None:
+    gate.finish(where, "c", CallEnded(how, 1, **more), admission=admission, reserved_tokens=1, tenant=tenant)

@@ -7,7 +7,7 @@ import time
 from django.conf import settings as django_settings
 from pytest_django import Settings
 
-from agents.llm.gate import CallEnd, Gate, Lane, LaneRefused, Limits, Verdict, lane_enter
+from agents.llm.gate import CallEnd, CallEnded, Gate, Lane, LaneRefused, Limits, Verdict, lane_enter
 from agents.llm.gate.valkey import ValkeyGate
 from shannon_project.foundation.ids import uuid7
 from tests.integration.agents.llm.gate.asking import admit, end, lane
@@ -29,7 +29,7 @@ def test_tokens_are_limited_and_what_was_not_used_is_given_back(period: float) -
     first = gate.admit(where, "a", tokens=90, max_wait_seconds=0)
     assert admit(gate, where, tokens=50).verdict is Verdict.LATE
 
-    gate.finish(where, "a", CallEnd.SUCCESS, admission=first, reserved_tokens=90, actual_tokens=20)
+    gate.finish(where, "a", CallEnded(CallEnd.SUCCESS, 20), admission=first, reserved_tokens=90)
 
     assert admit(gate, where, tokens=50).verdict is Verdict.ADMITTED
 
@@ -93,7 +93,7 @@ def test_waiting_threads_all_come_through() -> None:
         entered = lane_enter(gate, where, tokens=1, max_wait_seconds=120.0, checkpoint=lambda: None)
         time.sleep(0.05)
         through.append(entered.waited_seconds)
-        entered.finish(CallEnd.SUCCESS, actual_tokens=1)
+        entered.finish(CallEnded(CallEnd.SUCCESS, 1))
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:

@@ -3,7 +3,7 @@
 import pytest
 from pytest_django import Settings
 
-from agents.llm.gate import CallEnd, Verdict
+from agents.llm.gate import CallEnd, CallEnded, Verdict
 from agents.llm.gate.local import LocalGate
 from agents.llm.gate.valkey import ValkeyGate
 from tests.integration.agents.llm.gate.asking import admit, end, lane, let_in
@@ -55,7 +55,7 @@ def test_a_tenant_with_a_thousand_waiting_calls_delays_nobody_elses_one(
     for _ in range(4):
         came.append(let_in(gate, where, waiting))
         if limits.get("at_once"):
-            gate.finish(where, came[-1], CallEnd.SUCCESS, admission=first, reserved_tokens=1, actual_tokens=1)
+            gate.finish(where, came[-1], CallEnded(CallEnd.SUCCESS, 1), admission=first, reserved_tokens=1)
 
     assert came == ["other-1", "busy-0000", "other-2", "busy-0001"]
 
@@ -76,7 +76,7 @@ def test_turns_are_in_proportion_to_the_weights_of_tenants(settings: Settings, l
     for _ in range(8):
         call = let_in(gate, where, waiting, weights)
         came.append(call.partition("-")[0])
-        gate.finish(where, call, CallEnd.SUCCESS, admission=first, reserved_tokens=1, actual_tokens=1)
+        gate.finish(where, call, CallEnded(CallEnd.SUCCESS, 1), admission=first, reserved_tokens=1)
 
     assert (came.count("large"), came.count("small")) == (6, 2)
 
