@@ -33,6 +33,10 @@ CELERY_TASK_TRACK_STARTED = False  # a write to the broker for each job that nob
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True  # with the next one: a worker waits for its broker for ever
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # What a worker received and has not begun is kept in its memory, and put back when it stops, not written to the
+    # broker and deleted again: two round trips for each message, by which one that is killed would be missed after an
+    # hour. Recovery misses its steps within seconds.
+    "ack_emulation": False,
     "socket_timeout": 10,  # a broker that is silent for so long is left and connected to anew
     "socket_connect_timeout": 3,
     "socket_keepalive": True,
