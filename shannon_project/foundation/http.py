@@ -102,6 +102,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     status, code, message, details = described(exc)
     if status == 0:
         return None
+    if isinstance(exc, drf.UnsupportedMediaType) and request is not None:
+        details = {"media_types": [parser.media_type for parser in request.parsers]}
+        message = f"{message} Send {' or '.join(details['media_types'])}."
     response = Response(envelope(code, message, details, request_id_of(request)), status=status)
     if status in (429, 503):
         response["Retry-After"] = str(details.get("retry_after_seconds", RETRY_AFTER_SECONDS))

@@ -185,5 +185,6 @@ def _notes(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
     earliest = min(starts.values())
     later = [f"{name} ({start})" for name, start in starts.items() if start > earliest]
     if later:
-        notes.append(f"Not all cover the same time: {', '.join(later)} begin later than the others ({earliest}).")
+        begin = "begins" if len(later) == 1 else "begin"
+        notes.append(f"Not all cover the same time: {', '.join(later)} {begin} later than the others ({earliest}).")
     return notes

@@ -26,6 +26,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     clients send them so; nobody is told that they are allowed.
     """
 
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "A JSON object is expected here."}
     unsupported_fields: ClassVar[frozenset[str]] = frozenset()
     only_empty_fields: ClassVar[frozenset[str]] = frozenset()
 

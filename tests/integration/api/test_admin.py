@@ -1,5 +1,6 @@
 """The admin: every page opens, run data cannot be changed, what it does goes through services."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -38,6 +39,13 @@ def staff(db: None) -> Client:
 
 def test_every_model_is_in_the_admin() -> None:
     assert [model.__name__ for model in OUR_MODELS if not admin.site.is_registered(model)] == []
+
+
+def test_times_are_told_to_the_second(staff: Client, caller: Caller) -> None:
+    task = caller.submit()
+    Task.objects.filter(id=task.id).update(created_at=datetime(2026, 11, 26, 14, 3, 7, tzinfo=UTC))
+    assert "2026-11-26 14:03:07" in staff.get("/admin/orchestration/task/").content.decode()
+    assert "2026-11-26 14:03:07" in staff.get(f"/admin/orchestration/task/{task.id}/change/").content.decode()
 
 
 def test_the_first_page_tells_what_happened(staff: Client, caller: Caller) -> None:

@@ -173,7 +173,10 @@ def test_a_host_that_is_not_served_is_refused_with_the_envelope(caller: Caller) 
 
 def test_another_content_type_is_refused(caller: Caller) -> None:
     response = caller.client.post(URL, data="query=a", content_type="application/x-www-form-urlencoded")
-    assert error_of(response, 415)["code"] == "UNSUPPORTED_MEDIA_TYPE"
+    error = error_of(response, 415)
+    assert error["code"] == "UNSUPPORTED_MEDIA_TYPE"
+    assert "Send application/json." in error["message"]
+
 
 
 def test_a_session_of_another_tenant_is_not_found(caller: Caller, stranger: Caller) -> None:
