@@ -97,8 +97,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("agents as text", {"query": "a", "max_concurrent_agents": "5"}, "max_concurrent_agents: must be a whole"),
     ("agents as truth", {"query": "a", "max_concurrent_agents": True}, "max_concurrent_agents: must be a whole"),
     ("agents as fraction", {"query": "a", "max_concurrent_agents": 2.5}, "max_concurrent_agents: must be a whole"),
-    ("a list as body", [{"query": "a"}], "dictionary"),
-    ("text as body", '"query"', "dictionary"),
+    ("a list as body", [{"query": "a"}], "JSON object"),
+    ("text as body", '"query"', "JSON object"),
     ("not JSON", b'{"query": ', "JSON parse error"),
     ("NaN", b'{"query": "a", "context": {"k": NaN}}', "JSON parse error"),
     ("a number too large to keep", b'{"query": "a", "context": {"k": 1e999}}', "context"),
@@ -176,7 +176,6 @@ def test_another_content_type_is_refused(caller: Caller) -> None:
     error = error_of(response, 415)
     assert error["code"] == "UNSUPPORTED_MEDIA_TYPE"
     assert "Send application/json." in error["message"]
-
 
 
 def test_a_session_of_another_tenant_is_not_found(caller: Caller, stranger: Caller) -> None:

@@ -138,7 +138,7 @@ async def test_arguments_that_do_not_fit_the_tool_are_refused(caller: Caller, wo
         ({"arguments": {"expression": "\x00"}}, "arguments: holds a value that cannot be stored"),
         ({"args": {}}, "Unknown field: args"),
         ({"session_id": "a b"}, "session_id"),
-        ([], "dictionary"),
+        ([], "JSON object"),
     ],
 )
 async def test_a_bad_call_is_refused(caller: Caller, body: Any, says: str) -> None:
