@@ -26,8 +26,7 @@ class WasiGuest:
         arguments: What it finds in its `argv` behind its name.
         environment: What it finds in its environment at start.
         waits: True when it starts without a program, says `READY`, and takes the program on its standard input.
-        exports: For a guest that carries files which serve better outside: the arguments that make it write them to
-            `exported_path`, and what to do with them.
+        exports: For a guest that carries files which serve better outside: how to get them out.
         outside: For a guest that can make calls outside: returns what makes it able to, from the mark of such calls and
             the program's own input, since its standard input brings the answers; None: it cannot.
         own_files: Names that the start program leaves in the working directory.
@@ -46,9 +45,18 @@ class WasiGuest:
 
 @dataclass(frozen=True, slots=True)
 class GuestExport:
-    """Files that a guest carries inside: how to get them out, once per machine."""
+    """Files that a guest carries inside: how to get them out, once per machine.
 
+    Attributes:
+        version: What module and files come from.
+        arguments: What makes the guest write them.
+        path: The guest path that it writes them to.
+        folder: The absolute guest path where it finds them afterwards.
+        files: Returns guest path → contents, all in `folder`, from what it wrote.
+    """
+
+    version: str
     arguments: tuple[str, ...]
     path: str
-    is_there: Callable[[], bool]
-    save: Callable[[bytes], None]
+    folder: str
+    files: Callable[[bytes], dict[str, bytes]]

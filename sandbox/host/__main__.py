@@ -30,7 +30,7 @@ def main() -> None:
     runtime: type[Runtime] = getattr(import_module(module), name)
     os.chdir(options.cache_dir)
     filter_imported()
-    runtime.preload(cache_dir=Path(options.cache_dir), memory_bytes=options.guest_memory_bytes)
+    runtime.preload(cache_dir=Path(options.cache_dir))
     sys.dont_write_bytecode = True  # what it has loaded by now may be kept compiled; a host leaves nothing behind
     gc.collect()
     gc.freeze()  # a collection in a host would copy every page of what they share

@@ -13,7 +13,6 @@ class HostOptions:
         parent_pid: The worker; all hosts end with it.
         runtime: Dotted path of the `Runtime` class.
         cache_dir: Where compiled modules are kept.
-        guest_memory_bytes: The memory that most of its guests will have: what fits only them is prepared once for all.
         memory_bytes: Cap of the whole host's memory.
         runs_max: The host ends after so many runs: what a runtime leaks is given back.
         rss_max_bytes: The host ends after a run that leaves it with more resident memory.
@@ -30,7 +29,6 @@ class HostOptions:
     runs_max: int
     rss_max_bytes: int
     frame_max_bytes: int
-    guest_memory_bytes: int = 256 * 1024 * 1024
     niceness: int = 0
     starts_process: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -70,7 +70,7 @@ class Runtime(ABC):
         self.on_given_up: Callable[[ExecutionResult], None] = _nobody_told
 
     @classmethod
-    def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:
+    def preload(cls, *, cache_dir: Path) -> None:
         """Load what every host of this runtime needs, in the process that they are forked from. Most share nothing.
 
         No thread may be left, and nothing may be loaded that a run could change. A later change of the cache must still
@@ -78,9 +78,8 @@ class Runtime(ABC):
 
         Args:
             cache_dir: As for a runtime.
-            memory_bytes: The memory that most guests will have.
         """
-        del cache_dir, memory_bytes
+        del cache_dir
 
     def start(self) -> None:  # noqa: B027 - most runtimes start nothing
         """Start what may not be started once the host is confined; called once, before its first frame.

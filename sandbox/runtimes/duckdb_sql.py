@@ -77,7 +77,7 @@ class DuckdbRuntime(Runtime):
         self._con: duckdb.DuckDBPyConnection | None = None
 
     @classmethod
-    def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:  # noqa: ARG003 - see `Runtime.preload`
+    def preload(cls, *, cache_dir: Path) -> None:  # noqa: ARG003 - see `Runtime.preload`
         """See `Runtime`: the engine, of which each query takes a new host."""
         _engine_imported()
 

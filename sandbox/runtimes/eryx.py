@@ -5,6 +5,7 @@ nobody waits. A guest that recurses deeper than the engine's own stack aborts th
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +18,7 @@ from sandbox.runtimes.base import OnCall, Runtime, RuntimeBroken, RuntimeProblem
 from sandbox.runtimes.descriptors import Descriptors
 from sandbox.runtimes.endings import RSS_SLACK_BYTES, Captured, Ending, GuestExit, Stopwatch, rss_bytes
 from sandbox.runtimes.fast_left import VFS_BYTES, files_left, said
+from sandbox.runtimes.large_pages import large_buffers
 from sandbox.runtimes.locks import machine_lock
 from sandbox.runtimes.outcomes import FilesExceeded, result_for
 from sandbox.runtimes.watcher import Watched, Watcher
@@ -29,6 +31,8 @@ _EXIT_TRAP = "exit_exit"  # in the trace of a guest that called `os._exit`: its 
 # Guests at once in the engine's pool, where each finds its pages mapped: one runs or gives its memory back, one waits.
 # By itself it makes room for 1,000: 4 TiB of addresses and 16,000 guard pages, a quarter of a host's start.
 _POOL_GUESTS = 4
+_NO_PLACE = "maximum concurrent limit"  # in what it says when there are as many
+_PLACE_SECONDS, _TURN_SECONDS = 5.0, 0.002  # for a place that is about to be given back, and between two looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class EryxRuntime(Runtime):
         self._watcher: Watcher | None = None
 
     @classmethod
-    def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:  # noqa: ARG003 - see `Runtime.preload`
+    def preload(cls, *, cache_dir: Path) -> None:
         """See `Runtime`. The snapshot itself stays with the hosts: the engine would start threads with it."""
         if not cls.is_cached(cache_dir):
             return
@@ -188,21 +192,32 @@ class EryxRuntime(Runtime):
         guest, self._next = self._next, None
         if guest is not None and (guest.memory_bytes, guest.fuel) == (memory_bytes, fuel):
             return guest
+        del guest  # its place in the pool is needed
         import eryx  # noqa: PLC0415 - see above
 
-        factory = self._factory = self._factory or self._load()
-        try:
-            session = factory.create_session(
-                vfs=eryx.VfsStorage(),
-                vfs_mount_path="/",
-                resource_limits=eryx.ResourceLimits(
-                    execution_timeout_ms=None, max_memory_bytes=memory_bytes, max_fuel=None, max_callback_invocations=0
-                ),
-            )
-            session.execute(fast_python.ready())
-            session.fuel_limit = fuel  # type: ignore[attr-defined]  # which pyeryx's stubs have forgotten
-        except eryx.EryxError as error:
-            raise RuntimeBroken(f"the fast guest cannot be made: {error}") from error
+        self._factory = self._factory or self._load()
+        until = time.monotonic() + _PLACE_SECONDS
+        while True:
+            try:
+                return self._made(self._factory, memory_bytes, fuel)
+            except eryx.EryxError as error:
+                if _NO_PLACE not in str(error) or time.monotonic() > until:
+                    raise RuntimeBroken(f"the fast guest cannot be made: {error}") from error
+            self._ended = None
+            time.sleep(_TURN_SECONDS)  # the engine gives places back on a thread of its own, which tells nobody
+
+    def _made(self, factory: "eryx.SandboxFactory", memory_bytes: int, fuel: int | None) -> _Guest:
+        import eryx  # noqa: PLC0415 - see above
+
+        session = factory.create_session(
+            vfs=eryx.VfsStorage(),
+            vfs_mount_path="/",
+            resource_limits=eryx.ResourceLimits(
+                execution_timeout_ms=None, max_memory_bytes=memory_bytes, max_fuel=None, max_callback_invocations=0
+            ),
+        )
+        session.execute(fast_python.ready())
+        session.fuel_limit = fuel  # type: ignore[attr-defined]  # which pyeryx's stubs have forgotten
         return _Guest(memory_bytes, fuel, session)
 
     def _load(self) -> "eryx.SandboxFactory":
@@ -211,7 +226,8 @@ class EryxRuntime(Runtime):
         try:
             path = fast_python.snapshot_path(self.cache_dir)
             if path.exists():
-                with contextlib.suppress(eryx.EryxError):  # damaged, or made on another processor: made again below
+                # Damaged, or made on another processor: made again below. It is read, then copied: two buffers.
+                with contextlib.suppress(eryx.EryxError), large_buffers(2 * path.stat().st_size):
                     return eryx.SandboxFactory.load(path)
             with machine_lock(self.cache_dir / "compile.lock"):
                 return self._built(path)

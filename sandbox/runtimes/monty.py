@@ -53,7 +53,7 @@ class MontyRuntime(Runtime):
         self._pool: monty.Monty | None = None
 
     @classmethod
-    def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:  # noqa: ARG003 - see `Runtime.preload`
+    def preload(cls, *, cache_dir: Path) -> None:  # noqa: ARG003 - see `Runtime.preload`
         """See `Runtime`."""
         import pydantic_monty  # noqa: F401, PLC0415 - only a sandbox host should map it
 

@@ -262,7 +262,6 @@ def supervisor_options(runtime: type[Runtime]) -> SupervisorOptions:
         runtime=_path(runtime),
         cache_dir=str(cache_dir()),
         memory_bytes=settings.SHANNON_SANDBOX_HOST_MEMORY_BYTES,
-        guest_memory_bytes=settings.SHANNON_SANDBOX_MEMORY_BYTES,
         runs_max=(
             settings.SHANNON_SANDBOX_FAST_HOST_RUNS
             if _path(runtime) == settings.SHANNON_SANDBOX_FAST_RUNTIME

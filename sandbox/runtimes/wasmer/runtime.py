@@ -19,7 +19,7 @@ from sandbox.runtimes.guest_files import files_changed, files_put
 from sandbox.runtimes.guest_watch import guest_watch
 from sandbox.runtimes.outcomes import FilesExceeded, outcome_of, result_for
 from sandbox.runtimes.wasm_module import WasmModuleInvalid, memory_tier_bytes
-from sandbox.runtimes.wasmer.packages import Packages, package_preload
+from sandbox.runtimes.wasmer.packages import Packages
 from sandbox.runtimes.wasmer.sdk import sdk
 from sandbox.runtimes.wasmer.started import Files, Started
 from sandbox.types import ExecutionRequest, ExecutionResult, Outcome, SandboxLimits
@@ -47,10 +47,9 @@ class WasmerRuntime(Runtime):
         self._last: tuple[WasiGuest, int] | None = None
 
     @classmethod
-    def preload(cls, *, cache_dir: Path, memory_bytes: int) -> None:
-        """See `Runtime`: what the interpreter's package is made of. The engine has threads: each host makes its own."""
+    def preload(cls, *, cache_dir: Path) -> None:  # noqa: ARG003 - see `Runtime.preload`
+        """See `Runtime`: the library. The engine has threads, so each host makes its own."""
         sdk()
-        package_preload(python.guest(cache_dir), memory_tier_bytes(memory_bytes))
 
     def warm(self, *, guest: str, limits: SandboxLimits) -> None:
         """See `Runtime`."""
@@ -96,7 +95,7 @@ class WasmerRuntime(Runtime):
             return javascript.guest()
         if request.guest == "module":
             return tenant_module.guest(self.cache_dir, request.module_sha256, request.arguments)
-        return python.guest(self.cache_dir)
+        return python.guest()
 
     def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
         try:

@@ -79,6 +79,14 @@ def test_instructions_are_limited_where_they_are_metered() -> None:
     assert "50000000 instructions" in result.message
 
 
+@fast_lane
+def test_runs_whose_limits_change_each_time_find_a_place_in_the_engines_pool() -> None:
+    """A guest that was made for other limits is given up, and its place comes back a moment later."""
+    for more in range(40):
+        limits = SandboxLimits(fuel=50_000_000 + more)
+        assert execute("print(1)", limits=limits).stdout == "1\n"
+
+
 def test_an_instruction_limit_that_no_runtime_would_keep_is_refused(settings: Settings) -> None:
     settings.SHANNON_SANDBOX_FAST_RUNTIME = ""
     with pytest.raises(SandboxRequestInvalid, match="fuel"):

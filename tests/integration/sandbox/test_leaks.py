@@ -19,7 +19,7 @@ SECRET = "sk_live_51secret"
 def compiled() -> dict[str, str]:
     """Return what the machine has compiled, by name."""
     folder = Path(settings.SHANNON_SANDBOX_CACHE_DIR)
-    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix in {".bin", ".zip"})
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix in {".bin", ".cwasm", ".webc"})
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -47,6 +47,27 @@ for folder in (CACHE, CACHE.lstrip("/"), "/sandbox-cache", "/proc/self/cwd", "."
     services.execute(ExecutionRequest("javascript", javascript, limits=LIMITS))
     assert compiled() == before
     assert run("print('fine')").stdout == "fine\n"
+
+
+def test_what_a_program_changes_of_the_standard_library_is_its_own(run: RunProgram) -> None:
+    """The library of the general lane is mapped from a file that all hosts share."""
+    images = compiled()
+    code = """
+import json, os, shutil
+for change in (
+    lambda: open(json.__file__, "r+b").write(b"poison" * 10),
+    lambda: open(json.__file__, "wb").write(b"poison"),
+    lambda: os.remove(json.__file__),
+    lambda: os.rename(os.path.dirname(os.__file__), "/elsewhere"),
+    lambda: shutil.rmtree("/shannon"),
+):
+    try: change()
+    except OSError: pass
+"""
+    assert run(code).outcome is Outcome.OK
+    for _ in range(3):  # the guest that waited meanwhile, and others
+        assert run("import json, textwrap; print(json.dumps([1]), textwrap.dedent(' 2'))").stdout == "[1] 2\n"
+    assert compiled() == images
 
 
 def test_a_run_sees_nothing_of_the_one_before_it(run: RunProgram) -> None:

@@ -149,45 +149,58 @@ def test_nothing_outside_is_reached(sql: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# How far a query gets in its time depends on the machine, so it is not determined which of time and memory runs out
-# first; and what DuckDB can compute at all differs with its version.
+PATIENCE: dict[str, Any] = {
+    "wall_seconds": 240.0,
+    "cpu_seconds": 240.0,
+}  # however busy the machine is, the other limit comes first
+
+
 @pytest.mark.parametrize(
-    ("sql", "outcomes"),
+    ("sql", "limits", "outcome"),
     [
-        ("SELECT count(*) FROM range(10000000000) a, range(10000000000) b", {Outcome.TIMEOUT, Outcome.MEMORY_EXCEEDED}),
-        ("WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r", {Outcome.TIMEOUT}),
-        ("SELECT list(range) FROM range(1000000000)", {Outcome.MEMORY_EXCEEDED, Outcome.TIMEOUT}),
-        ("SELECT * FROM range(200000000) a ORDER BY hash(a)", {Outcome.MEMORY_EXCEEDED, Outcome.TIMEOUT}),
-        ("SELECT repeat('x', 4000000000)", {Outcome.MEMORY_EXCEEDED, Outcome.TIMEOUT, Outcome.FAILED, Outcome.CRASHED}),
-        ("CREATE TABLE big AS SELECT * FROM range(9000000000)", {Outcome.MEMORY_EXCEEDED, Outcome.TIMEOUT}),
-        (f"SELECT {'(' * 20000}1{')' * 20000}", {Outcome.FAILED, Outcome.CRASHED}),
-        (f"SELECT {'1 + ' * 30000}1", {Outcome.OK, Outcome.FAILED, Outcome.CRASHED, Outcome.TIMEOUT}),
+        ("SELECT count(*) FROM range(10000000000) a, range(10000000000) b", PATIENCE, Outcome.MEMORY_EXCEEDED),
         (
-            "SELECT regexp_matches(repeat('a', 100000), '(a+)+$') FROM range(100000)",
-            {Outcome.OK, Outcome.TIMEOUT, Outcome.FAILED},
+            "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT max(n) FROM r",
+            {"wall_seconds": 1.5, "cpu_seconds": 240.0},
+            Outcome.TIMEOUT,
         ),
+        ("SELECT list(range) FROM range(1000000000)", PATIENCE, Outcome.MEMORY_EXCEEDED),
+        ("SELECT * FROM range(200000000) a ORDER BY hash(a)", PATIENCE, Outcome.MEMORY_EXCEEDED),
+        ("SELECT repeat('x', 4000000000)", PATIENCE, Outcome.MEMORY_EXCEEDED),
+        ("CREATE TABLE big AS SELECT * FROM range(9000000000)", PATIENCE, Outcome.MEMORY_EXCEEDED),
+        (f"SELECT {'(' * 20000}1{')' * 20000}", PATIENCE, Outcome.FAILED),  # DuckDB's parser has a depth of its own
+        (f"SELECT {'1 + ' * 30000}1", PATIENCE, Outcome.FAILED),
+        # RE2 takes time in proportion to the text, whatever the pattern.
+        ("SELECT regexp_matches(repeat('a', 100000), '(a+)+$') FROM range(100000)", PATIENCE, Outcome.OK),
     ],
     ids=["cross join", "recursion", "list", "sort", "string", "table", "brackets", "sum", "expression"],
 )
-def test_a_query_without_measure_is_stopped(sql: str, outcomes: set[Outcome]) -> None:
-    assert ask(sql, wall_seconds=1.5, memory_bytes=128 * 1024 * 1024).outcome in outcomes
+def test_a_query_without_measure_is_stopped(sql: str, limits: dict[str, Any], outcome: Outcome) -> None:
+    result = ask(sql, memory_bytes=128 * 1024 * 1024, **limits)
+    assert result.outcome is outcome, result
     assert answer(ask("SELECT count(*) FROM sales"))["rows"] == [[3]]
 
 
 @pytest.mark.parametrize(
-    ("name", "contents"),
+    ("name", "contents", "said"),
     [
-        ("t.parquet", b"PAR1" + b"\xff" * 4096 + b"\x00\x10\x00\x00PAR1"),
-        ("t.parquet", b""),
-        ("t.json", b"[" * 100_000),
-        ("t.json", b'{"a": '),
-        ("t.jsonl", b"\x00\xff\xfe"),
-        ("t.csv", b'"' * 100_000),
+        ("t.parquet", b"PAR1" + b"\xff" * 4096 + b"\x00\x10\x00\x00PAR1", "don't know what type"),
+        ("t.parquet", b"", "too small to be a Parquet file"),
+        ("t.json", b"[" * 100_000, "Malformed JSON"),
+        ("t.json", b'{"a": ', "Malformed JSON"),
+        ("t.jsonl", b"\x00\xff\xfe", "Malformed JSON"),
     ],
+    ids=["parquet of rubbish", "empty parquet", "deep json", "half json", "binary json lines"],
 )
-def test_a_broken_file_is_an_error_of_the_query(name: str, contents: bytes) -> None:
-    result = ask("SELECT count(*) FROM t", {name: contents})
-    assert result.outcome in {Outcome.OK, Outcome.FAILED, Outcome.CRASHED, Outcome.MEMORY_EXCEEDED}
+def test_a_broken_file_is_an_error_of_the_query(name: str, contents: bytes, said: str) -> None:
+    result = ask("SELECT count(*) FROM t", {name: contents}, **PATIENCE)
+    assert result.outcome is Outcome.FAILED, result
+    assert said in result.stderr
+
+
+def test_a_csv_of_quotes_alone_has_a_header_and_no_rows() -> None:
+    """Every text is a CSV: DuckDB takes an even number of quotes for one name of a column."""
+    assert answer(ask("SELECT count(*) FROM t", {"t.csv": b'"' * 100_000}, **PATIENCE))["rows"] == [[0]]
 
 
 def query_hosts() -> set[int]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,6 +35,18 @@ from tests.integration.sandbox.hosts.supervising import (
 from tests.wasm_modules import HELLO
 
 __all__ = ["make", "reasons"]
+
+
+def test_a_damaged_image_of_the_interpreter_is_made_anew(make: Callable[..., Supervisor], tmp_path: Path) -> None:
+    cache = Path(settings.SHANNON_SANDBOX_CACHE_DIR)
+    shutil.copytree(cache / "cache-v1", tmp_path / "cache-v1")  # what is compiled
+    images = list(cache.glob("python-image-*.webc"))
+    assert images
+    for image in images:
+        (tmp_path / image.name).write_bytes(image.read_bytes()[:100_000])
+    supervisor = make(cache_dir=str(tmp_path))
+    assert execute(supervisor, "import json; print(json.dumps([1]))").stdout == "[1]\n"
+    assert any((tmp_path / image.name).read_bytes() == image.read_bytes() for image in images)
 
 
 def test_a_host_killed_from_outside_costs_no_run(make: Callable[..., Supervisor], reasons: list[str]) -> None:
