@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 APPS = ("agents", "orchestration", "policy", "sandbox", "shannon_project")
 FILE_MAX_LINES = 300
 FUNCTION_MAX_LINES = 40
+PARAMETERS_MAX = 10
 # One function each, because they run inside a guest, where a second name would be the program's to find and replace.
 GUESTS = {"sandbox/guests/program_start.py", "sandbox/guests/python_start.py"}
 # They say why they are larger, or whoever makes them smaller takes them off this list: nothing is added to it.
@@ -65,6 +66,17 @@ def test_a_function_is_read_at_one_look() -> None:
     }
     assert larger - LARGER_FUNCTIONS == set()
     assert LARGER_FUNCTIONS - larger == set(), "it is small now: take it off the list"
+
+
+def test_what_a_function_is_told_is_no_longer_than_a_sentence() -> None:
+    """More than that is a value with a name, of which the callers have the parts together."""
+    wide = {
+        f"{name} {function.name}"
+        for name, text in sources().items()
+        for function in functions(text)
+        if len([*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]) > PARAMETERS_MAX
+    }
+    assert wide == set()
 
 
 def test_nothing_is_named_for_nothing() -> None:
