@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -44,6 +44,8 @@ class _Entry:
 
 class DirectBooks:
     """Writes together what comes together. Thread-safe; its writers begin when they are needed."""
+
+    waits: ClassVar[bool] = False  # a client waits, and may try again itself
 
     def __init__(self) -> None:
         """Keep nothing yet."""

@@ -26,7 +26,7 @@ class Beginning(StepWrite):
     def write_with(self, others: Sequence["Beginning"], emits: Sequence[Emit]) -> Collection[int]:
         """Set money aside for all of them, insert their rows, and let each tell what begins.
 
-        Where money cannot simply be set aside, the step's effects begin alone.
+        A step for which money cannot simply be set aside begins its effects alone.
         """
         all_of_them = (self, *others)
         holds = [each._holds() for each in all_of_them]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from django.db import transaction
 
@@ -24,6 +24,9 @@ class Ended:
 class Books(Protocol):
     """Writes what calls cost."""
 
+    waits: ClassVar[bool]
+    """Whether a call waits for money that others have only set aside; otherwise it is refused at once."""
+
     def reserve(self, asked: Reserving) -> Reserved:
         """Set money aside; see `policy.services.budget_reserve`."""
 
@@ -39,6 +42,8 @@ class Books(Protocol):
 
 class StepBooks:
     """Writes at once, in the transaction that is open."""
+
+    waits: ClassVar[bool] = True
 
     def reserve(self, asked: Reserving) -> Reserved:
         """See `Books`. One statement."""

@@ -8,7 +8,9 @@ from django.conf import settings
 from benchmarks.bench import Bench, task_wait
 from benchmarks.memory import PeakMemory
 from benchmarks.report import Row
+from orchestration.models import Step
 from orchestration.services import fanout_submit
+from orchestration.types import StepStatus
 
 AGENTS = 1_000
 WARMING_AGENTS = 32  # before the clock starts: connections, plans and policies of workers that run for days are there
@@ -38,6 +40,8 @@ def agents_rows(bench: Bench) -> list[Row]:
         task = fanout_submit(principal=principal, width=width, concurrency_limit=width, instruction=QUESTION)
         memory.watch(task.id, patience_seconds=45.0)
         seconds = time.perf_counter() - started
+    if failed := Step.objects.filter(task=task).exclude(status=StepStatus.SUCCEEDED).count():
+        raise RuntimeError(f"{failed} of {width} agents did not answer")
     resident = f"resident in each, added up: {memory.resident_megabytes:.0f} MB"
     name = f"{width:,} agents at once, a model of 1 s"
     return [

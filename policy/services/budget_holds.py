@@ -13,14 +13,24 @@ from shannon_project.foundation.database import rows_of, sent
 
 _HOLD: Final = f"""
 WITH {LOCKED}, asked AS MATERIALIZED (
-    SELECT * FROM unnest(
+    SELECT *, min(number) OVER (PARTITION BY step_id) AS place FROM unnest(
         %(steps)s::uuid[], %(positions)s::int[], %(tokens)s::bigint[], %(usd)s::numeric[], %(user_ids)s::text[],
         %(task_ids)s::uuid[], %(models)s::text[]
-    ) AS a(step_id, position, tokens, usd, user_id, task_id, model)
+    ) WITH ORDINALITY AS a(step_id, position, tokens, usd, user_id, task_id, model, number)
+), summed AS MATERIALIZED (
+    -- in their order, those of one step together: the sum of all up to each
+    SELECT *, sum(tokens) OVER in_order AS tokens_to_here, sum(usd) OVER in_order AS usd_to_here
+    FROM asked WINDOW in_order AS (ORDER BY place)
 ), total AS MATERIALIZED (
-    SELECT coalesce(sum(tokens), 0)::bigint AS tokens, coalesce(sum(usd), 0) AS usd FROM asked
-), verdict AS MATERIALIZED (
-    SELECT coalesce(bool_and(
+    SELECT DISTINCT place, tokens_to_here AS tokens, usd_to_here AS usd FROM summed
+), fitting AS MATERIALIZED (
+    SELECT total.place, array_agg(locked.id) AS budget_ids
+    FROM locked CROSS JOIN total
+    WHERE NOT EXISTS (
+        SELECT FROM policy_reservation r JOIN asked a ON a.step_id = r.step_id AND a.position = r.position
+    )
+    GROUP BY total.place
+    HAVING bool_and(
             (limit_tokens IS NULL OR spent_tokens + reserved_tokens + total.tokens <= limit_tokens)
             AND (limit_usd IS NULL OR spent_usd + reserved_usd + total.usd <= limit_usd)
             -- below everything at which somebody is told or asked, or the call is made cheaper
@@ -32,21 +42,15 @@ WITH {LOCKED}, asked AS MATERIALIZED (
                 CASE WHEN consented_at IS NULL THEN ask_person_percent END,
                 CASE WHEN notified_at IS NULL THEN notify_percent END
             ), 'infinity'::float8)
-        ), false)
+        )
         AND count(DISTINCT (scope, scope_id)) FILTER (WHERE scope <> 'user') = %(required)s
-        AND NOT EXISTS (
-            SELECT FROM policy_reservation r JOIN asked a ON a.step_id = r.step_id AND a.position = r.position
-        ) AS fits,
-        array_agg(id) AS budget_ids
-    FROM locked CROSS JOIN total
 ), taken AS (
     INSERT INTO policy_reservation (
         id, tenant_id, step_id, position, budget_ids, status, level, tokens, usd, user_id, task_id, model, created_at
     )
-    SELECT gen_random_uuid(), %(tenant_id)s, a.step_id, a.position, verdict.budget_ids, 'held', 0, a.tokens, a.usd,
+    SELECT gen_random_uuid(), %(tenant_id)s, a.step_id, a.position, fitting.budget_ids, 'held', 0, a.tokens, a.usd,
         a.user_id, a.task_id, a.model, statement_timestamp()
-    FROM asked a CROSS JOIN verdict
-    WHERE verdict.fits
+    FROM asked a JOIN fitting USING (place)
     ON CONFLICT (step_id, position) DO NOTHING
     RETURNING step_id, position, tokens, usd
 ), moved AS (
@@ -59,18 +63,19 @@ WITH {LOCKED}, asked AS MATERIALIZED (
 )
 SELECT step_id, position FROM taken
 """  # noqa: S608 - made of constants
-"""Reserve many effects that share budgets as they are asked for: all of them, if nothing has to be decided about any.
-Returns those that were reserved."""
+"""Reserve many effects that share budgets as they are asked for: the first of them, as long as nothing has to be
+decided about any. Returns those that were reserved: of a step all or none."""
 
 _now = threading.local()
 
 
 @contextmanager
 def budgets_held(holds: Sequence[Hold]) -> Iterator[frozenset[tuple[UUID, int]]]:
-    """Set money aside for effects that share tenant and budgets with the first: for all of them, or for none.
+    """Set money aside for effects that share tenant and budgets with the first: in their order, for as many as fit.
 
-    One statement, in the caller's transaction. It is none if a budget does not cover the sum, has a threshold below
-    that, or knows one of the effects: then each is to ask `budget_reserve`, which decides.
+    One statement, in the caller's transaction. It ends with the step whose effects a budget does not cover any more, or
+    that comes to a threshold, and does nothing if one of the effects is known: who got nothing is to ask
+    `budget_reserve`, which decides. Of a step's effects all are paid for or none.
 
     Yields:
         Step and position of those for which money was set aside; `budget_reserve` asks nothing more for them within.

@@ -12,6 +12,7 @@ SHANNON_SIGN_IN_ACCOUNT_PER_MINUTE = 40  # … and at one account: more, or one 
 SHANNON_POLICY_RECHECK_SECONDS = 0.8  # how long a process may decide by policies that were changed meanwhile
 SHANNON_REGISTRY_RECHECK_SECONDS = 1.0  # how long what a process was told of changed rows of a tenant counts as now
 SHANNON_RESERVATION_MAX_SECONDS = 900.0  # an effect takes no longer: a step's deadline is 600 s
+SHANNON_BUDGET_WAIT_SECONDS = 30.0  # a step's call waits so long for money that other calls have only set aside
 SHANNON_RESERVATIONS_EXPIRED_AT_ONCE = 500
 SHANNON_LEDGER_CHECK_SECONDS = 3600.0  # between two comparisons of all budgets with the ledger
 SHANNON_POLICY_CACHED_TENANTS = 256  # compiled policy sets per process, about 6 MB each at most

@@ -14,6 +14,7 @@ from agents.llm.accounts import usage_json
 from agents.llm.books import Books, StepBooks
 from agents.llm.calls.account import Account
 from agents.llm.calls.asking import Asking
+from agents.llm.calls.patience import Patience
 from agents.llm.calls.permitted import Permitted
 from agents.llm.consent import Consent
 from agents.llm.errors import ModelFailure, ModelUsage
@@ -43,7 +44,8 @@ def model_call(ctx: StepContext, journal: Journal, request: ModelRequest, *, boo
         ModelUnknown: The tier or the override names no model. The caller's fault.
         PolicyDenied, ApprovalDenied: A policy, or a person whom it or a budget asked, does not allow the call.
         StepWaits: A person is asked.
-        BudgetExceeded: A budget does not cover it; the refusal is in the audit log.
+        BudgetExceeded: A budget does not cover it, or not for as long as a step's call waits for what others have set
+            aside (`SHANNON_BUDGET_WAIT_SECONDS`); the refusal is in the audit log.
         TaskCancelled, StepSuperseded, StepDeadlineExceeded: The step must not go on.
         ShannonError: What the gateway or the journal raised; see `ModelGateway.complete` and `Journal.effect`.
     """
@@ -62,6 +64,7 @@ class _Call:
     account: Account = field(init=False)
     position: int = 0
     digest: str = ""
+    is_begun: bool = False
     began_at: datetime = field(default_factory=timezone.now)
 
     def __post_init__(self) -> None:
@@ -77,16 +80,27 @@ class _Call:
             self.digest = self._digest()  # not in a transaction: budgets are locked there
             self.permitted = Permitted(self.ctx, self.request, self.permit)
         try:
-            response = self._effect()
+            response = self._effect_when_paid()
         except BudgetAsksPerson as asked:
             self.consent.obtain(asked, self.position)
-            response = self._effect()
+            response = self._effect_when_paid()
         except BudgetExceeded as error:
             # The reservation's transaction was rolled back with the refusal; only here can it be recorded.
             refused, resource = error, self.permitted.resource()
             in_database(lambda: refusal_record(principal=self.ctx.principal, error=refused, resource=resource))
             raise
         return ModelReply.from_json(response["reply"])
+
+    def _effect_when_paid(self) -> dict[str, Any]:
+        """Make the call; a step's waits for money that others have set aside and may not need."""
+        patience = Patience()
+        while True:
+            try:
+                return self._effect()
+            except BudgetExceeded as error:
+                if self.is_begun or not self.books.waits or not patience.waits(error):
+                    raise
+            self.ctx.engine.checkpoint()
 
     def _effect(self) -> dict[str, Any]:
         draft = EffectDraft(
@@ -142,6 +156,7 @@ class _Call:
         emit("LLM_PROMPT", f"Asking {permitted.model.name}", payload)
 
     def _perform(self, effect: Effect) -> dict[str, Any]:
+        self.is_begun = True
         account = self.account
         account.asking = asking = Asking(
             self.ctx, self.request, self.permitted, effect.position, effect.idempotency_key, account.repeats.cover

@@ -101,23 +101,28 @@ def test_steps_begin_together_and_one_whose_lease_is_lost_begins_nothing(princip
     assert [event.step_key for event in told if event.kind == "LLM_PROMPT"] == ["agent-0", "agent-2", "agent-3"]
 
 
-def test_where_money_cannot_simply_be_set_aside_each_step_begins_alone(principal: Principal) -> None:
-    facts, steps = claimed(principal, 3)
-    Budget.objects.filter(scope="task").update(limit_tokens=25)
+def test_those_for_which_money_can_simply_be_set_aside_begin_and_each_of_the_others_alone(
+    principal: Principal,
+) -> None:
+    facts, steps = claimed(principal, 4)
+    Budget.objects.filter(scope="task").update(limit_tokens=25, notify_percent=None)
     parts = [beginning(facts, step) for step in steps]
-    assert commit(facts.task_id, parts) == [None, None, None]
-    assert not JournalEntry.objects.exists()
-    assert not Reservation.objects.exists()
-    assert commit(facts.task_id, parts[:1])[0] is not None, "alone it decides by itself what its money is"
+    assert [proof is not None for proof in commit(facts.task_id, parts)] == [True, True, False, False]
+    written = {step.step_id for step in steps[:2]}
+    assert set(JournalEntry.objects.values_list("step_id", flat=True)) == written
+    assert set(Reservation.objects.values_list("step_id", flat=True)) == written
+    assert set(Budget.objects.filter(period="").values_list("reserved_tokens", flat=True)) == {20}
+    told = Event.objects.filter(task_id=facts.task_id).order_by("seq")
+    assert [event.step_key for event in told if event.kind == "LLM_PROMPT"] == ["agent-0", "agent-1"]
+    assert commit(facts.task_id, parts[2:3])[0] is not None, "alone it decides by itself what its money is"
 
 
 @pytest.mark.parametrize("percent", ["notify_percent", "cheaper_tier_percent", "ask_person_percent"])
 def test_a_threshold_is_left_to_who_asks_alone(principal: Principal, percent: str) -> None:
     facts, steps = claimed(principal, 3)
     Budget.objects.filter(scope="task").update(limit_tokens=100, **{percent: 30})
-    parts = [beginning(facts, step) for step in steps]
-    assert commit(facts.task_id, parts) == [None, None, None]
-    assert all(commit(facts.task_id, parts[:2])), "twenty of a hundred is below it"
+    proofs = commit(facts.task_id, [beginning(facts, step) for step in steps])
+    assert [proof is not None for proof in proofs] == [True, True, False], "twenty of a hundred is below it"
 
 
 def test_nothing_begins_in_a_paused_task(principal: Principal) -> None:
