@@ -1,8 +1,9 @@
 """Database work of many threads, done together where it can be: who waits for another thread holds no connection."""
 
+import threading
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import structlog
 from django.db import InterfaceError, InternalError, OperationalError, connection
@@ -16,6 +17,7 @@ Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+APART_AT_ONCE: Final = 4  # threads of a process: more would hold connections while they wait for the same rows
 # The server was lost, perhaps after the commit: that is everybody's trouble, and for each to judge.
 EVERYBODYS_ERRORS = (OperationalError, InterfaceError, InternalError)
 
@@ -46,6 +48,7 @@ class Desk(Generic[Key, Item, Result]):
     ) -> None:
         """Make one at which nobody waits."""
         self._act = act
+        self._apart = threading.BoundedSemaphore(APART_AT_ONCE)
         self._together: Together[Key, Item, Result | _Lost | None] = Together(
             self._for_all, at_once=at_once, size=size, leave=connection_release
         )
@@ -61,11 +64,20 @@ class Desk(Generic[Key, Item, Result]):
         result = self._together.do(key, item)
         if isinstance(result, _Lost):
             raise type(result.error)(*result.error.args)  # one error raised by several threads would mix their traces
-        return self._alone(key, item) if result is None else result
+        return self._after_others(key, item) if result is None else result
 
     def waiting(self, key: Key) -> int:
         """Return how many threads wait until somebody acts for them."""
         return self._together.waiting(key)
+
+    def _after_others(self, key: Key, item: Item) -> Result:
+        """Do alone what could not be done together: of hundreds a few at a time, and who waits holds no connection."""
+        connection_release()
+        with self._apart:
+            try:
+                return self._alone(key, item)
+            finally:
+                connection_release()
 
     def _alone(self, key: Key, item: Item) -> Result:
         (result,) = self._act(key, [item])

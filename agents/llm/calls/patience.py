@@ -16,7 +16,7 @@ from policy.errors import BudgetExceeded
 from shannon_project.foundation.coroutines import pause
 from shannon_project.foundation.database import connection_release
 
-FIRST_PAUSE_SECONDS: Final = 0.25  # at most; doubled for each further one
+FIRST_PAUSE_SECONDS: Final = 1.0  # at most; doubled for each further one
 LONGEST_PAUSE_SECONDS: Final = 2.0
 
 _random: Final = SystemRandom()

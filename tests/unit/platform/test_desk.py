@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from django.db import OperationalError
 
-from shannon_project.foundation.desk import Desk
+from shannon_project.foundation.desk import APART_AT_ONCE, Desk
 from shannon_project.foundation.gathering import write_soon, writes_gathered
 
 PATIENCE_SECONDS = 120.0
@@ -63,6 +63,40 @@ def test_what_is_left_undone_is_done_alone() -> None:
     act, futures = crowd([1, 2, 3, 4])
     assert [future.result() for future in futures] == [2, 4, 6, 8]
     assert sorted(act.done) == [[0], [1], [2, 4], [3]]
+
+
+def test_of_many_that_are_done_alone_a_few_are_at_a_time() -> None:
+    few, lock = threading.Barrier(APART_AT_ONCE), threading.Lock()
+    began, may_end = threading.Event(), threading.Event()
+    at_once = [0, 0]
+
+    def act(_key: str, numbers: Sequence[int]) -> list[int | None]:
+        if not began.is_set():
+            began.set()
+            assert may_end.wait(PATIENCE_SECONDS)
+            return list(numbers)
+        if len(numbers) > 1:
+            return [None] * len(numbers)
+        with lock:
+            at_once[0] += 1
+            at_once[1] = max(at_once)
+        few.wait(PATIENCE_SECONDS)
+        with lock:
+            at_once[0] -= 1
+        few.wait(PATIENCE_SECONDS)
+        return list(numbers)
+
+    desk: Desk[str, int, int] = Desk(act, at_once=64)
+    numbers = range(1, 2 * APART_AT_ONCE + 1)
+    with ThreadPoolExecutor(len(numbers) + 1) as threads:
+        first = threads.submit(desk.bring, "key", 0)
+        assert began.wait(PATIENCE_SECONDS)
+        futures = [threads.submit(desk.bring, "key", number) for number in numbers]
+        while desk.waiting("key") < len(numbers):
+            threading.Event().wait(0.001)
+        may_end.set()
+    assert [first.result(), *(future.result() for future in futures)] == [0, *numbers]
+    assert at_once[1] == APART_AT_ONCE
 
 
 def test_an_error_is_told_to_whom_it_belongs() -> None:
