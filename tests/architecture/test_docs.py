@@ -71,6 +71,25 @@ def test_documented_fixed_settings_exist() -> None:
     assert [name for name in named if not hasattr(settings, name)] == []
 
 
+def numbers_in(cell: str) -> list[float]:
+    """Return the numbers of a table's cell, in seconds and bytes."""
+    units = {"KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "h": 3600, "day": 86400, "days": 86400}
+    found = re.findall(r"(\d[\d,]*(?:\.\d+)?)(?:/(\d+))?(?: (KiB|MiB|GiB|h|days?)\b)?", cell)
+    return [float(number.replace(",", "")) / int(part or 1) * units.get(unit, 1) for number, part, unit in found]
+
+
+def test_documented_numbers_of_fixed_settings_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| [\w.]+: ([^|]+) \| ([^|]*) \|", CONFIGURATION.split("## Fixed settings")[1], re.MULTILINE)
+    assert rows
+    wrong = []
+    for names, cell in rows:
+        for name in re.findall(r"`(SHANNON_\w+)`", names):
+            value, said = getattr(settings, name), numbers_in(cell)
+            if said and isinstance(value, int | float) and not isinstance(value, bool) and value not in said:
+                wrong.append(f"{name} is {value}, not {cell}")
+    assert wrong == []
+
+
 def constants_of_settings() -> Iterator[str]:
     """Yield each constant of ours whose value the settings themselves say, and no variable of the environment."""
     for path in (ROOT / "shannon_project" / "settings").glob("*.py"):
