@@ -11,6 +11,7 @@ from collections.abc import Generator
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -48,4 +49,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop what was started, whatever happened in between."""
     servers = config.stash.get(SERVERS_KEY, None)
     if servers is not None:
+        if settings.configured:
+            _pools_close()
         servers.stop()
+
+
+def _pools_close() -> None:
+    """Close the pools of connections: one whose server is gone says so again and again."""
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]  # of Postgres's backend only
