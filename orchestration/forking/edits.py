@@ -53,13 +53,13 @@ def edits_check(edits: ForkEdits, *, kind: StepKind, parameters: Mapping[str, An
         InvalidInput: Says which edit and why (the caller's fault).
     """
     if edits.instructions is not None and kind not in INSTRUCTED_KINDS:
-        raise InvalidInput(f"edits.instructions: a {kind} step has none; edit the query.")
+        raise InvalidInput(f"edits.instructions: steps of the kind {kind} have none; edit the query.")
     if edits.tool_output is not None and edits.changes_what_models_are_asked:
         raise InvalidInput("edits.tool_output: cannot go with edits that repeat the calls before it.")
     if edits.plan is None:
         return
     if kind is not StepKind.PLAN:
-        raise InvalidInput(f"edits.plan: fork from the planner's step; this is a {kind} step.")
+        raise InvalidInput(f"edits.plan: fork from the planner's step; this one is of the kind {kind}.")
     limits = PlanLimits(
         known_tools=parameters["tools"],
         known_roles=parameters.get("roles") or (),

@@ -64,14 +64,22 @@ def beat_fields(expression: str) -> dict[str, str]:
             "names and * , / -, for example '0 9 * * 1-5'."
         )
     fields = dict(zip(FIELDS, words, strict=True))
-    fields["day_of_week"] = re.sub(r"(?<![0-9])7(?![0-9])", "0", fields["day_of_week"])
+    fields["day_of_week"] = re.sub(r"(?<![0-9/])7(?![0-9])", "0", fields["day_of_week"])
     if "-0" in fields["day_of_week"]:  # a range up to Sunday: beat only rings more often than is due
         fields["day_of_week"] = "*"
+    for name, word in fields.items():
+        _beat_check(name.replace("_", " "), {name: word})
+    _beat_check("", fields)
+    return fields
+
+
+def _beat_check(place: str, fields: dict[str, str]) -> None:
+    """Refuse what beat cannot read; `place` is the field that is at fault."""
     try:
         crontab(**fields)
     except (ParseException, ValueError) as error:
-        raise ScheduleInvalid(f"cron_expression: {str(error).rstrip('.')}.") from error
-    return fields
+        where = f"cron_expression: {place}".rstrip(" :")
+        raise ScheduleInvalid(f"{where}: {str(error).rstrip('.')}.") from error
 
 
 def _utc(times: list[datetime]) -> list[datetime]:

@@ -32,7 +32,8 @@ def test_the_next_time_is_that_of_the_schedules_zone(expression: str, timezone: 
     [
         ("0 9 * *", "UTC", "five fields"),
         ("0 0 9 * * *", "UTC", "five fields"),
-        ("61 * * * *", "UTC", "cron_expression"),
+        ("61 * * * *", "UTC", "cron_expression: minute: "),
+        ("0 24 * * *", "UTC", "cron_expression: hour: "),
         ("0 0 L * *", "UTC", "cron_expression"),
         ("0 0 30 2 *", "UTC", "never occurs"),
         ("@daily", "UTC", "five fields"),
@@ -47,7 +48,9 @@ def test_what_cannot_be_kept_is_refused_and_says_why(expression: str, timezone: 
         cron_check(expression, timezone, min_interval_seconds=300)
 
 
-@pytest.mark.parametrize("expression", ["*/5 * * * *", "0 9 * * MON-FRI", "0 0 1 JAN *", "0 12 * * 7", "0 0 * * 5-7"])
+@pytest.mark.parametrize(
+    "expression", ["*/5 * * * *", "0 9 * * MON-FRI", "0 0 1 JAN *", "0 12 * * 7", "0 0 * * 5-7", "0 0 * * */7"]
+)
 def test_usual_expressions_are_taken(expression: str) -> None:
     cron_check(expression, "Europe/Berlin", min_interval_seconds=300)
 
