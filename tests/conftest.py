@@ -9,9 +9,16 @@ from pytest_django.plugin import DjangoDbBlocker
 from tests.plugin import SERVERS_KEY
 from tests.servers import TestServers
 
-# How fast examples are made says how busy the machine is, nothing of the code.
-hypothesis_settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-hypothesis_settings.load_profile("shared")
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how examples are drawn: alike in each run, so that none fails by luck; others by `--hypothesis-seed`."""
+    hypothesis_settings.register_profile(
+        "shared",
+        deadline=None,  # how fast examples are made says how busy the machine is, nothing of the code
+        suppress_health_check=[HealthCheck.too_slow],
+        derandomize=config.getoption("--hypothesis-seed") is None,
+    )
+    hypothesis_settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")

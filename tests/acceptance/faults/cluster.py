@@ -187,17 +187,19 @@ class Cluster:
         self.workers.clear()
 
     def web_start(self, *, failpoints: str = "", transport: str = "") -> Child:
-        """Start a web server on a port of its own and wait until it answers."""
-        web = self._children.born("web", failpoints=failpoints, transport=transport, port=free_port(0))
-        wait_until(lambda: self._answers(web), f"{web.name} answers")
-        return web
+        """Start a web server on a port of its own and wait until it answers; on another one if somebody took it."""
+        while True:
+            web = self._children.born("web", failpoints=failpoints, transport=transport, port=free_port(0))
+            wait_until(lambda: self._answers(web) or not web.lives, f"{web.name} answers")  # noqa: B023 - called here
+            if web.lives:
+                return web
+            assert "address already in use" in self.log_of(web), self.log_of(web)[-3000:]
 
     def address_of(self, web: Child) -> str:
         """Return a web server's base URL."""
         return f"http://127.0.0.1:{web.name.rpartition('-')[2]}"
 
     def _answers(self, web: Child) -> bool:
-        assert web.lives, self.log_of(web)[-3000:]
         with suppress(httpx.HTTPError):
             return httpx.get(f"{self.address_of(web)}/health", timeout=5.0).status_code == 200
         return False
