@@ -12,9 +12,18 @@ from agents.journal.bounds import bounded_text
 from agents.models import Message, Session
 from agents.types import MessageRole
 from policy.types import Principal
+from shannon_project.foundation.database import prepared_cursor
 from shannon_project.foundation.desk import Desk
 
 ASKING_AT_ONCE: Final = 1_000
+# Of fixed text, since every step of a model begins with it: to have the ORM make it takes longer than to run it.
+_BEFORE: Final = """
+    SELECT role, content FROM agents_message
+    WHERE session_id = %(session)s AND id < (
+        SELECT id FROM agents_message WHERE session_id = %(session)s AND task_id = %(task)s AND role = %(role)s
+    )
+    ORDER BY id DESC LIMIT %(most)s
+"""
 _EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9:_\-.]{1,128}")
 
 
@@ -83,10 +92,10 @@ def messages_before(*, session_id: UUID, task_id: UUID) -> tuple[tuple[str, str]
 
 
 def _messages_before(session_id: UUID, task_id: UUID) -> tuple[tuple[str, str], ...]:
-    question = Message.objects.filter(session_id=session_id, task_id=task_id, role=MessageRole.USER).values("id")
-    earlier = Message.objects.filter(session_id=session_id, id__lt=question).order_by("-id")
-    newest = list(earlier.values_list("role", "content")[: settings.SHANNON_HISTORY_MAX_MESSAGES])
-    longest = settings.SHANNON_HISTORY_MESSAGE_MAX_CHARACTERS
+    most, longest = settings.SHANNON_HISTORY_MAX_MESSAGES, settings.SHANNON_HISTORY_MESSAGE_MAX_CHARACTERS
+    with prepared_cursor() as cursor:
+        cursor.execute(_BEFORE, {"session": session_id, "task": task_id, "role": MessageRole.USER.value, "most": most})
+        newest = cursor.fetchall()
     return tuple((role, bounded_text(content, longest)) for role, content in reversed(newest))
 
 
