@@ -1,6 +1,6 @@
 """Giving worker threads to tasks: read what is held, decide (`fairness.py`), note what was given."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -82,7 +82,8 @@ _GIVE: Final = """
 
 _RETURN: Final = """
     WITH back AS (
-        UPDATE orchestration_step SET rung_at = NULL WHERE id = %(first)s AND task_id = %(task)s AND status = 'ready'
+        UPDATE orchestration_step SET rung_at = NULL
+        WHERE id = ANY(%(firsts)s::uuid[]) AND task_id = %(task)s AND status = 'ready'
     )
     UPDATE orchestration_task t SET waits_since = COALESCE(waits_since, now())
     WHERE t.id = %(task)s AND t.status = 'RUNNING'
@@ -90,7 +91,7 @@ _RETURN: Final = """
                   AND (s.not_before IS NULL OR s.not_before <= now()))
       AND NOT EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id AND s.status = 'running')
       AND NOT EXISTS (SELECT 1 FROM orchestration_step s WHERE s.task_id = t.id AND s.status = 'ready'
-                      AND s.id IS DISTINCT FROM %(first)s AND s.rung_at > now() - make_interval(secs => %(lost)s))
+                      AND s.id <> ALL(%(firsts)s::uuid[]) AND s.rung_at > now() - make_interval(secs => %(lost)s))
 """
 
 
@@ -173,10 +174,19 @@ def task_serve(task_id: UUID) -> int:
 
 
 def slot_return(task_id: UUID, first: UUID | None) -> None:
-    """Give back the slot of a drainer that found no thread; the task waits again, unless others work on it."""
+    """Give back the slot of a drainer that found no thread; the task waits again, unless others work on it.
+
+    Of a crew many may find none: those of this process that come at the same time share a transaction.
+    """
+    _RETURNS.bring(task_id, first)
+
+
+def _slots_return(task_id: UUID, returned: Sequence[UUID | None]) -> list[bool]:
+    firsts = [first for first in returned if first is not None]
     with transaction.atomic(), prepared_cursor() as cursor:
         cursor.execute("SELECT 1 FROM orchestration_task WHERE id = %s FOR NO KEY UPDATE", [task_id])
-        cursor.execute(_RETURN, {"task": task_id, "first": first, "lost": settings.SHANNON_DOORBELL_LOST_SECONDS})
+        cursor.execute(_RETURN, {"task": task_id, "firsts": firsts, "lost": settings.SHANNON_DOORBELL_LOST_SECONDS})
+    return [True] * len(returned)
 
 
 def waiting_serve() -> int:
@@ -257,3 +267,4 @@ def _loads(cursor: Any, *, tenant_id: UUID | None, task_id: UUID | None) -> Load
 
 
 _WAITERS: Final[Desk[str, None, bool]] = Desk(lambda _, asking: [_waiters_look()] * len(asking), at_once=ASKING_AT_ONCE)
+_RETURNS: Final[Desk[UUID, UUID | None, bool]] = Desk(_slots_return, at_once=ASKING_AT_ONCE)

@@ -15,7 +15,7 @@ from orchestration.engine.drain import drain
 from orchestration.engine.facts import task_facts
 from orchestration.engine.lease import SLOW_STEP_SECONDS
 from orchestration.engine.presence import Presence
-from orchestration.engine.slots import slot_return
+from orchestration.engine.slots import _slots_return, slot_return
 from orchestration.engine.turns import SHORT_STEP_DRAINERS, TURNS
 from orchestration.models import Step, WorkerPresence
 from orchestration.types import StepStatus, TaskStatus
@@ -102,6 +102,18 @@ def test_a_slot_that_is_given_back_makes_no_task_wait_on_which_others_work(
     first = Step.objects.filter(task_id=task_id, status=StepStatus.READY, rung_at__isnull=False)[0]
     slot_return(task_id, first.id)
     assert (is_waiting(task_id), rung(task_id)) == (False, 1)
+
+
+def test_the_slots_of_many_are_given_back_together_and_their_task_waits_when_nobody_works_on_it(
+    principal: Principal,
+) -> None:
+    task_id = submitted(principal, 4, 4)
+    firsts = list(Step.objects.filter(task_id=task_id).order_by("position").values_list("id", flat=True))
+    _slots_return(task_id, [*firsts[:2], None])
+    assert (is_waiting(task_id), rung(task_id)) == (False, 2), "two more were sent"
+    _slots_return(task_id, firsts[2:])
+    assert (is_waiting(task_id), rung(task_id)) == (True, 0)
+    assert play(task_id).status == TaskStatus.COMPLETED
 
 
 def test_no_more_drainers_than_can_compute_do_a_tasks_short_steps(
