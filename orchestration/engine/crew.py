@@ -7,7 +7,7 @@ does. So the chord of a wide task has few messages, and each stands for many dra
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -17,6 +17,8 @@ from django.db import connection
 from orchestration.engine.drain import drain
 
 log = structlog.get_logger(__name__)
+
+SPARE_THREADS: Final = 2  # when all others are at work these give back the slots of drainers that find no place
 
 
 class Drain(Protocol):
@@ -53,7 +55,7 @@ class Crew:
     def _threads_of(self) -> ThreadPoolExecutor:
         with self._lock:
             if self._pool is None:
-                self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="crew")
+                self._pool = ThreadPoolExecutor(self._threads + SPARE_THREADS, thread_name_prefix="crew")
             return self._pool
 
     def _drain_safely(self, task_id: UUID, first: UUID | None) -> int:
