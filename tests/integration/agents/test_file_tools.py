@@ -80,7 +80,7 @@ def test_a_piece_is_replaced_and_the_change_is_shown(ctx: StepContext, files: Wo
 def test_an_edit_that_happened_before_a_crash_is_not_made_twice(
     ctx: StepContext, files: Workspace, old: str, new: str
 ) -> None:
-    given = ToolContext(ctx.principal.tenant_id, ctx.session_id, ctx.task_id, timeout_seconds=5.0)
+    given = ToolContext(ctx.principal.tenant_id, ctx.session_id, ctx.task_id, timeout_seconds=60.0)
     arguments = {"path": "notes/a.txt", "old": old, "new": new}
     FileEditTool().execute(given, arguments)
     after = files.read("notes/a.txt")
@@ -92,7 +92,7 @@ def test_an_edit_that_happened_before_a_crash_is_not_made_twice(
 
 
 def test_an_edit_whose_new_text_stood_there_before_is_made_after_a_crash(ctx: StepContext, files: Workspace) -> None:
-    given = ToolContext(ctx.principal.tenant_id, ctx.session_id, ctx.task_id, timeout_seconds=5.0, is_repeated=True)
+    given = ToolContext(ctx.principal.tenant_id, ctx.session_id, ctx.task_id, timeout_seconds=60.0, is_repeated=True)
     FileEditTool().execute(given, {"path": "notes/a.txt", "old": "Beta", "new": "alpha"})
     assert files.read("notes/a.txt") == b"alpha\nalpha\ngamma\n"
 

@@ -21,7 +21,7 @@ def test_agents_are_told_the_names_and_read_a_text_when_they_ask() -> None:
     tool = SkillReadTool()
     assert "code-review: Review source code" in tool.description
     assert skill_for("code-review").content not in tool.description
-    ctx = ToolContext(tenant_id=uuid4(), session_id=uuid4(), task_id=uuid4(), timeout_seconds=1.0)
+    ctx = ToolContext(tenant_id=uuid4(), session_id=uuid4(), task_id=uuid4(), timeout_seconds=60.0)
     output = tool.execute(ctx, {"name": "code-review"}).output
     assert isinstance(output, dict)
     assert output["content"] == skill_for("code-review").content
@@ -34,7 +34,7 @@ def test_a_dangerous_skill_is_for_those_who_may_use_such(tmp_path: Path, setting
     (path.parent / "scripts").mkdir()
     (path.parent / "scripts" / "boil.py").write_text("print('hot')")
     settings.SHANNON_SKILLS_DIRS = [tmp_path]
-    ctx = ToolContext(uuid4(), uuid4(), uuid4(), timeout_seconds=1.0)
+    ctx = ToolContext(uuid4(), uuid4(), uuid4(), timeout_seconds=60.0)
     with pytest.raises(ScopeMissing):
         SkillReadTool().execute(ctx, {"name": "brew"})
     with pytest.raises(ScopeMissing):

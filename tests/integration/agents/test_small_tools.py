@@ -20,7 +20,7 @@ from shannon_project.foundation.ids import uuid7
 
 def ctx_of(principal: Principal) -> ToolContext:
     session = session_open(principal=principal, session_id=None)
-    return ToolContext(tenant_id=principal.tenant_id, session_id=session.id, task_id=uuid7(), timeout_seconds=5.0)
+    return ToolContext(tenant_id=principal.tenant_id, session_id=session.id, task_id=uuid7(), timeout_seconds=60.0)
 
 
 def output_of(tool: Tool, ctx: ToolContext, **arguments: Any) -> Any:

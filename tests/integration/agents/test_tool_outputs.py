@@ -60,7 +60,7 @@ def test_an_output_has_the_form_that_its_tool_says(
 def test_so_have_a_persons_answer_and_a_piece_of_a_long_output(principal: Principal) -> None:
     ctx = step_of(principal)
     answer = ApprovalAnswer(uuid4(), approved=True, decided_by="user:boss", feedback="Japan")
-    given = ToolContext(principal.tenant_id, ctx.session_id, ctx.task_id, timeout_seconds=5.0, answer=answer)
+    given = ToolContext(principal.tenant_id, ctx.session_id, ctx.task_id, timeout_seconds=60.0, answer=answer)
     reference = blob_put(tenant_id=principal.tenant_id, data="x" * 50).digest
     for name, arguments in (("ask_human", {"question": "?"}), ("output_read", {"reference": reference, "limit": 10})):
         tool = tool_for(name, tenant_id=principal.tenant_id)

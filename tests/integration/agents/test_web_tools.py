@@ -76,7 +76,7 @@ def web(settings: Any) -> Iterator[Web]:
 
 
 def ctx() -> ToolContext:
-    return ToolContext(tenant_id=uuid7(), session_id=uuid7(), task_id=uuid7(), timeout_seconds=5.0)
+    return ToolContext(tenant_id=uuid7(), session_id=uuid7(), task_id=uuid7(), timeout_seconds=60.0)
 
 
 def fetched(**arguments: Any) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def test_every_engine_gives_the_same_hits(
     web: Web, path: str, make: Callable[[Web], SearchEngine], answer: dict[str, Any], header: tuple[str, str]
 ) -> None:
     web.answers[path] = (200, {"Content-Type": "application/json"}, json.dumps(answer).encode())
-    hits = make(web).search("a question", limit=5, timeout_seconds=5)
+    hits = make(web).search("a question", limit=5, timeout_seconds=60)
     assert hits == [SearchHit("T", "https://a.example/", "S", "2026")]
     assert web.asked[0][2][header[0]] == header[1]
     asked = web.asked[0][1] + web.asked[0][3].decode()
@@ -180,7 +180,7 @@ def test_every_engine_gives_the_same_hits(
 def test_a_busy_engine_may_be_asked_again(web: Web, status: int) -> None:
     web.answers["/search"] = (status, {"Retry-After": "7"}, b"")
     with pytest.raises(Unavailable) as busy:
-        SearxngSearch(web.url("")).search("q", limit=1, timeout_seconds=5)
+        SearxngSearch(web.url("")).search("q", limit=1, timeout_seconds=60)
     assert busy.value.details == {"retry_after_seconds": 7.0}
 
 
@@ -188,7 +188,7 @@ def test_a_busy_engine_may_be_asked_again(web: Web, status: int) -> None:
 def test_an_engine_that_refuses_or_does_not_answer_in_json_has_failed(web: Web, status: int, body: bytes) -> None:
     web.answers["/search"] = (status, {}, body)
     with pytest.raises(ToolFailed):
-        SearxngSearch(web.url("")).search("q", limit=1, timeout_seconds=5)
+        SearxngSearch(web.url("")).search("q", limit=1, timeout_seconds=60)
 
 
 def test_without_an_engine_the_tool_says_how_to_configure_one(settings: Any) -> None:

@@ -55,7 +55,7 @@ def register(caller: Caller, text: str | None = None, **body: Any) -> Any:
 def context(caller: Caller, *, may_use_dangerous: bool = False) -> ToolContext:
     from uuid import uuid4  # noqa: PLC0415 - a session that nobody has
 
-    return ToolContext(caller.tenant.id, uuid4(), uuid4(), timeout_seconds=5.0, may_use_dangerous=may_use_dangerous)
+    return ToolContext(caller.tenant.id, uuid4(), uuid4(), timeout_seconds=60.0, may_use_dangerous=may_use_dangerous)
 
 
 def test_a_skill_is_registered_listed_read_and_deleted(caller: Caller) -> None:

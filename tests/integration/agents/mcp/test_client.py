@@ -113,7 +113,7 @@ def test_a_failure_of_the_tool_is_told_to_the_model(principal: Principal, site: 
 
 
 def test_a_call_that_takes_longer_than_the_server_may_is_given_up(principal: Principal, site: McpSite) -> None:
-    registered(principal, site, timeout_seconds=1.0)
+    registered(principal, site, timeout_seconds=4.0)
     given_up = call(principal, "mcp__calc__doze")
     assert given_up.error is not None
     assert given_up.error.code in {"MCP_SERVER_FAILED", "TOOL_TIMEOUT"}

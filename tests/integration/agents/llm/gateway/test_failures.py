@@ -195,7 +195,7 @@ def test_provider_that_drips_for_ever_is_left_in_time(provider: Provider, is_str
     started = time.monotonic()
 
     with pytest.raises(ModelTimeout) as caught:
-        there(timeout_seconds=0.5, seen=[] if is_streamed else None)
+        there(timeout_seconds=2.0, seen=[] if is_streamed else None)
 
     assert seconds_of(started) < 15.0
     assert caught.value.used is not None
@@ -209,7 +209,7 @@ def test_provider_that_drips_after_some_text_is_paid_for_it(provider: Provider) 
     provider.body = streamed("Hello", done=False, usage=False)
 
     with pytest.raises(ModelTimeout) as caught:
-        there(timeout_seconds=0.5, seen=[])
+        there(timeout_seconds=2.0, seen=[])
 
     assert caught.value.used is not None
 
