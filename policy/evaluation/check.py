@@ -57,8 +57,9 @@ def policies_check(sources: Sequence[PolicySource]) -> None:
 
 def main() -> int:
     """Check the sources that stand on standard input as JSON; a refusal is written to standard error."""
-    cpu_seconds = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+    seconds, bound = int(sys.argv[1]), resource.getrlimit(resource.RLIMIT_CPU)[1]
+    allowed_seconds = seconds if bound == resource.RLIM_INFINITY else min(seconds, bound)
+    resource.setrlimit(resource.RLIMIT_CPU, (allowed_seconds, bound))
     try:
         compiled = CompiledPolicies([PolicySource(**source) for source in json.load(sys.stdin)])
         for action in Action:
