@@ -5,19 +5,10 @@ from uuid import UUID
 import pytest
 
 from tests.acceptance.conftest import wait_until
-from tests.acceptance.faults.cluster import Cluster, Submitted
-from tests.acceptance.faults.verdict import finished_well
+from tests.acceptance.faults.cluster import Cluster
+from tests.acceptance.faults.verdict import finished_well, recorded
 
 pytestmark = pytest.mark.acceptance
-
-
-def recorded(cluster: Cluster, submitted: Submitted) -> dict[tuple[UUID, int], int]:
-    """Return by step and position which attempt made each recorded call."""
-    rows = cluster.rows(
-        "SELECT step_id, position, attempt FROM agents_journalentry WHERE task_id = %s AND status = 'finished'",
-        UUID(submitted.task_id),
-    )
-    return {(step_id, position): attempt for step_id, position, attempt in rows}
 
 
 def test_every_worker_is_replaced_in_the_fan_out_and_nothing_is_repeated(cluster: Cluster) -> None:

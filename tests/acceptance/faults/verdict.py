@@ -69,6 +69,15 @@ def steps_of(cluster: Cluster, submitted: Submitted) -> dict[str, tuple[str, str
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
+def recorded(cluster: Cluster, submitted: Submitted) -> dict[tuple[UUID, int], int]:
+    """Return by step and position which attempt made each recorded call."""
+    rows = cluster.rows(
+        "SELECT step_id, position, attempt FROM agents_journalentry WHERE task_id = %s AND status = 'finished'",
+        UUID(submitted.task_id),
+    )
+    return {(step_id, position): attempt for step_id, position, attempt in rows}
+
+
 def events_are_whole(cluster: Cluster, submitted: Submitted, *, has_failed: bool = False) -> None:
     """Events are numbered from 1 without a gap, begin and end once, and nothing comes after the end."""
     events = cluster.rows(
