@@ -1,6 +1,7 @@
 """Single agents: list, get, ask."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_a_tools_agent_makes_one_call_and_asks_no_model(caller: Caller) -> None:
     assert (body["agent_id"], body["status"], body["task_id"]) == ("calculator", "QUEUED", body["workflow_id"])
     assert (answer["X-Workflow-ID"], answer["X-Session-ID"]) == (body["task_id"], "mine")
     assert body["stream_url"].endswith(f"workflow_id={body['task_id']}")
-    task = play(body["task_id"])
+    task = play(UUID(body["task_id"]))
     assert (task.status, task.model_calls, task.tool_calls) == (TaskStatus.COMPLETED, 0, 1)
     assert "42" in str(task.result)
 
@@ -48,7 +49,7 @@ def test_a_tools_agent_makes_one_call_and_asks_no_model(caller: Caller) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_a_roles_agent_works_on_a_request_of_its_own(caller: Caller) -> None:
     body = ask(caller, "analyst", {"input": {"query": "What is 17 * 23?"}, "stream": True}).json()
-    task = play(body["task_id"])
+    task = play(UUID(body["task_id"]))
     assert (task.status, task.strategy, task.parameters["role"]) == (TaskStatus.COMPLETED, "simple", "analyst")
     assert "391" in str(task.result)
 
@@ -106,8 +107,8 @@ def test_another_tenants_session_is_not_found(caller: Caller, stranger: Caller) 
 def test_a_person_is_asked_and_answers_over_the_api(caller: Caller) -> None:
     body = ask(caller, "ask_human", {"input": {"question": "Which market?"}}).json()
     for _ in range(3):
-        task_advance(body["task_id"])
-        drain(body["task_id"], first=None)
+        task_advance(UUID(body["task_id"]))
+        drain(UUID(body["task_id"]), first=None)
     listed = caller.client.get("/api/v1/approvals", {"workflow_id": body["task_id"]}).json()["approvals"]
     assert [(row["action"], row["subject"]["question"]) for row in listed] == [("ask.human", "Which market?")]
     decision = {
@@ -118,5 +119,5 @@ def test_a_person_is_asked_and_answers_over_the_api(caller: Caller) -> None:
     }
     decided = caller.client.post("/api/v1/approvals/decision", decision, content_type="application/json")
     assert decided.status_code == 200, decided.content
-    task = play(body["task_id"])
+    task = play(UUID(body["task_id"]))
     assert (task.status, "Japan" in str(task.result)) == (TaskStatus.COMPLETED, True)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -60,7 +61,7 @@ async def submit(caller: Caller, **headers: str) -> httpx.Response:
 
 def played(response: httpx.Response) -> Task:
     """Play the submitted task, which must end well, and send all spans."""
-    task = play(response.json()["task_id"])
+    task = play(UUID(response.json()["task_id"]))
     assert task.status == TaskStatus.COMPLETED, task.error
     tracing_stop()
     return task
