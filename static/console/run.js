@@ -11,6 +11,8 @@
   let startedAt = null;
   let completedAt = null;
   let refreshing = null;
+  let asked = 0;
+  let shown = 0;
 
   function element(tag, text, className) {
     const made = document.createElement(tag);
@@ -100,7 +102,7 @@
     return isJson ? (await response.json()).error.message : `The server said ${response.status}.`;
   }
 
-  async function asked(address, options) {
+  async function answerOf(address, options) {
     try {
       const response = await fetch(address, options);
       return { response, problem: await problemOf(response) };
@@ -111,7 +113,7 @@
 
   async function judge(rating) {
     const said = new URLSearchParams({ rating, comment: by("judge-comment").value, score: by("judge-score").value });
-    const { problem } = await asked(run.dataset.feedback, { method: "POST", body: said, headers: { "X-CSRFToken": run.dataset.token } });
+    const { problem } = await answerOf(run.dataset.feedback, { method: "POST", body: said, headers: { "X-CSRFToken": run.dataset.token } });
     by("judge-problem").hidden = problem === null;
     by("judge-problem").textContent = problem || "";
     if (problem !== null) return;
@@ -120,12 +122,18 @@
     await refresh();
   }
 
+  // Several may be under way, and end in another order: what was overtaken says how things were, and is not shown.
   async function refresh() {
     refreshing = null;
-    const { response, problem } = await asked(run.dataset.state, { cache: "no-store" });
+    asked += 1;
+    const number = asked;
+    const { response, problem } = await answerOf(run.dataset.state, { cache: "no-store" });
+    const state = problem === null ? await response.json() : null;
+    if (number < shown) return;
+    shown = number;
     by("problem").hidden = problem === null;
     by("problem").textContent = problem || "";
-    if (problem === null) show(await response.json());
+    if (state !== null) show(state);
   }
 
   function refreshSoon() {

@@ -6,6 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from shannon import ShannonClient
@@ -65,11 +66,16 @@ def signed_in(browser: webdriver.Chrome, stack: Stack) -> webdriver.Chrome:
 
 
 def sees(browser: webdriver.Chrome, text: str) -> None:
-    """Wait until the page shows the text."""
-    WebDriverWait(browser, PATIENCE_SECONDS).until(
-        lambda driver: text in driver.find_element(By.TAG_NAME, "body").text,
-        f"{text!r} is not on {browser.current_url}",
-    )
+    """Wait until the page shows the text; say what it shows if it never does."""
+    try:
+        WebDriverWait(browser, PATIENCE_SECONDS).until(lambda driver: text in shown_on(driver))
+    except TimeoutException:
+        raise AssertionError(f"{text!r} is not on {browser.current_url}: {shown_on(browser)[:2_000]}") from None
+
+
+def shown_on(browser: webdriver.Chrome) -> str:
+    """Return the text of the page as a person sees it."""
+    return browser.find_element(By.TAG_NAME, "body").text
 
 
 def errors_of(browser: webdriver.Chrome) -> list[str]:
@@ -161,6 +167,43 @@ def test_an_answer_is_judged_on_its_page(signed_in: webdriver.Chrome, stack: Sta
     assert any("400" in message for message in errors_of(signed_in))
 
 
+# Runs before the page's own scripts: the first look at the run's state is answered only when `release` is called, with
+# what was true when it was asked. What the page does with that has been done when `isDone` is true.
+LATE = """
+(() => {
+  const real = window.fetch;
+  let isFirst = true;
+  window.fetch = async (address, options) => {
+    if (!isFirst || !String(address).endsWith("/state")) return real(address, options);
+    isFirst = false;
+    const response = await real(address, options);
+    const state = await response.json();
+    response.json = async () => state;
+    window.isAsked = true;
+    await new Promise((resolve) => { window.release = resolve; });
+    setTimeout(() => { window.isDone = true; }, 0);
+    return response;
+  };
+})();
+"""
+
+
+def test_a_state_that_was_overtaken_is_not_shown(signed_in: webdriver.Chrome, stack: Stack) -> None:
+    script = signed_in.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": LATE})
+    try:
+        signed_in.get(f"{stack.base_url}/console/tasks/{finished_task(stack)}")
+    finally:
+        signed_in.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+    sees(signed_in, "nobody has said anything yet")  # by a later look
+    signed_in.find_element(By.CSS_SELECTOR, "#judge button.good").click()
+    sees(signed_in, "1.00 of 1 by 1")
+    wait = WebDriverWait(signed_in, PATIENCE_SECONDS)
+    wait.until(lambda driver: driver.execute_script("return window.isAsked && Boolean(window.release)"))
+    signed_in.execute_script("window.release()")
+    wait.until(lambda driver: driver.execute_script("return window.isDone"))
+    assert "1.00 of 1 by 1" in signed_in.find_element(By.ID, "judge").text
+
+
 def test_every_strategy_is_shown_with_its_parameters(signed_in: webdriver.Chrome, stack: Stack) -> None:
     signed_in.get(f"{stack.base_url}/console/strategies")
     sees(signed_in, "max_thoughts")
@@ -172,7 +215,7 @@ def test_flower_shows_the_jobs(browser: webdriver.Chrome, stack: Stack) -> None:
         finished_task(stack)  # Flower hears only of jobs that come after it has joined the broker
         driver.get(f"{stack.flower_url}tasks")
         sees(driver, "Showing ")
-        text = driver.find_element(By.TAG_NAME, "body").text
+        text = shown_on(driver)
         return "orchestration.jobs.run_steps" in text and "orchestration.jobs.advance" in text
 
     WebDriverWait(browser, PATIENCE_SECONDS).until(shows_them, "Flower shows no jobs")
