@@ -33,6 +33,8 @@ class McpServerForm(TenantRowForm):
     tools_allowed = NamesField(required=False, help_text="Names of its tools to offer; empty: all.")
     tools_trusted = NamesField(
         required=False,
+        # Trust may end while somebody looks at the page: it is given again by whoever changed this, not by any change.
+        show_hidden_initial=True,
         help_text="Names of its tools that are not dangerous, as they are described below. Another address ends it, "
         "and so does another description.",
     )

@@ -1,6 +1,7 @@
 """MCP servers of tenants in the admin."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -111,6 +112,7 @@ def test_a_change_keeps_what_is_not_said_and_trust_ends_with_the_address(
 ) -> None:
     other_tenant = tenant_seed(slug="elsewhere", name="Elsewhere")
     changed = values(principal, site, tools_allowed="", tenant=other_tenant.id, name="renamed")
+    changed["initial-tools_trusted"] = changed["tools_trusted"]  # as the page has it
     assert admin_client.post(page(server), changed).status_code == 302
     before, server = server, McpServer.objects.get()
     assert (server.name, server.tenant_id) == ("calc", principal.tenant_id)
@@ -126,6 +128,21 @@ def test_a_change_keeps_what_is_not_said_and_trust_ends_with_the_address(
     assert (server.tools_trusted, server.encrypted_headers) == ([], "")
     assert len(site.headers) == asked
     assert names_of(principal)["mcp__calc__wipe"] is True
+
+
+def test_trust_that_ended_while_somebody_looked_is_not_given_again_by_another_change(
+    principal: Principal, site: McpSite, server: McpServer, admin_client: Client
+) -> None:
+    seen = admin_client.get(page(server)).content.decode()
+    assert re.search(r'name="initial-tools_trusted" value="\[&quot;wipe&quot;\]"', seen)
+    McpServer.objects.update(tools_trusted=[], trust_digests={}, trust_ended={"wipe": "2026-11-26T12:00:00"})
+    posted = values(principal, site, timeout_seconds=7, **{"initial-tools_trusted": '["wipe"]'})
+    assert admin_client.post(page(server), posted).status_code == 302
+    server.refresh_from_db()
+    assert (server.timeout_seconds, server.tools_trusted, list(server.trust_ended)) == (7, [], ["wipe"])
+    assert admin_client.post(page(server), {**posted, "initial-tools_trusted": "[]"}).status_code == 302
+    server.refresh_from_db()
+    assert (server.tools_trusted, server.trust_ended) == (["wipe"], {}), "who says it gives it"
 
 
 def test_headers_are_removed_by_none(
